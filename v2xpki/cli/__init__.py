@@ -1,9 +1,107 @@
-"""The `v2xpki` command: click groups, one module a group, no logic."""
+"""The `v2xpki` command: click groups, one module a group, no logic.
+
+A group's module is imported only when its command runs, so that `v2xpki --help` and the processes
+that a ceremony starts stay light. To add a command: a module `v2xpki/cli/<name>.py` whose attribute
+`command` is the click command, and one line in `COMMANDS`.
+
+Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 a fault. Errors of the house are
+turned into a message on stderr here and nowhere else.
+"""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 import click
 
+from v2xpki import __version__, errors
 
-@click.group()
-@click.version_option(package_name="v2xpki")
+EXIT_NO, EXIT_USAGE, EXIT_FAULT = 1, 2, 3
+
+# name -> (module whose attribute `command` it is, the line in --help); in the order of --help
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("v2xpki.cli.init", "Create an instance: tokens, databases, root ceremony, all authorities."),
+    "status": ("v2xpki.cli.status", "Authorities, keys, lists and their freshness, counts."),
+    "ceremony": ("v2xpki.cli.ceremony", "Run a reviewed ceremony file."),
+    "station": ("v2xpki.cli.station", "Register, list, bar and import stations."),
+}
+
+# The first class that fits gives the exit code.
+_EXIT_CODES: tuple[tuple[type[errors.V2xPkiError], int], ...] = (
+    (errors.ConfigError, EXIT_USAGE),
+    (errors.CeremonyRefused, EXIT_USAGE),
+    (errors.TrustError, EXIT_NO),
+    (errors.InvalidSignature, EXIT_NO),
+    (errors.InvalidPoint, EXIT_NO),
+    (errors.DecodeError, EXIT_NO),
+    (errors.LintFailed, EXIT_NO),
+    (errors.Refused, EXIT_NO),
+)
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is asked for, not before."""
+
+    def __init__(self, *args: Any, lazy: dict[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self._lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._lazy:
+            return super().get_command(ctx, cmd_name)
+        command = importlib.import_module(self._lazy[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in self._lazy.items()])
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """As click's, with the house's errors mapped to messages and exit codes."""
+        extra["standalone_mode"] = False
+        try:
+            result = super().main(args, *rest, **extra)
+        except click.exceptions.Abort:
+            _leave("stopped", EXIT_USAGE)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(EXIT_USAGE)
+        except errors.V2xPkiError as error:
+            _leave(error.diagnostics() or type(error).__name__, exit_code(error))
+        except BrokenPipeError:
+            # The reader of our output left (a pager, `head`): not a fault, but nothing more to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
+        except OSError as error:
+            _leave(str(error), EXIT_FAULT)
+        except Exception as error:
+            if os.environ.get("V2XPKI_DEBUG"):
+                raise
+            _leave(f"unexpected {type(error).__name__}: {error}\nV2XPKI_DEBUG=1 shows where", EXIT_FAULT)
+        # Without standalone mode click returns the code of ctx.exit() as the result.
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+def exit_code(error: errors.V2xPkiError) -> int:
+    """The exit code of an error of the house."""
+    return next((code for kind, code in _EXIT_CODES if isinstance(error, kind)), EXIT_FAULT)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    click.echo(f"v2xpki: {message}", err=True)
+    sys.exit(code)
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
 def main() -> None:
-    """Public key infrastructure for V2X."""
+    """Public key infrastructure for V2X.
+
+    Exit codes: 0 done, 1 the answer is no, 2 usage or configuration, 3 a fault.
+    """

@@ -1,0 +1,485 @@
+"""An instance: a folder with a `v2xpki.toml` and one folder a trust domain.
+
+    DIR/v2xpki.toml
+    DIR/<domain>/       0700: softhsm2.conf tokens/ pin <domain>.db certificates/ trust/
+    DIR/tls/            ca.pem server.pem server.key operator.pem operator.key
+    DIR/run/ DIR/log/ DIR/ceremonies/
+
+The file is strict: a key that nothing reads is an error that names it, since a misspelt limit that is
+silently ignored is a limit that is not there. Durations are whole seconds, or text such as
+"10 minutes", "7 days", "3 years" (a year is 31556952 s, IEEE 1609.2 6.4.15). Paths are relative to
+DIR. No section holds a secret: a PIN is in a file of mode 0600, or in an environment variable.
+"""
+
+import dataclasses
+import os
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NewType, TypeVar, get_args, get_origin
+from urllib.parse import urlsplit
+
+from v2xpki.errors import ConfigError
+
+FILE_NAME = "v2xpki.toml"
+FORMAT = 1
+ENV_INSTANCE, ENV_ROLE = "V2XPKI_INSTANCE", "V2XPKI_ROLE"
+
+PROFILES = ("etsi", "scms", "all")
+ETSI_DOMAINS = ("root", "tlm", "ea", "aa", "dc")
+DOMAINS = (*ETSI_DOMAINS, "eca", "ra", "aca", "la1", "la2", "ma", "ota")
+#: Domains whose keys are used in ceremonies alone; `serve` never opens their tokens.
+OFFLINE_DOMAINS = ("root", "tlm")
+#: Domains that hold no key.
+KEYLESS_DOMAINS = ("dc",)
+
+Seconds = NewType("Seconds", int)
+T = TypeVar("T")
+
+_UNITS = {
+    "second": 1,
+    "minute": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 604800,
+    "year": 31556952,
+}
+_WANTED = {str: "a text", int: "a whole number", bool: "true or false"}
+_DURATION = re.compile(r"\s*(\d+)\s*([a-z]+?)s?\s*")
+
+
+def seconds(value: int | str) -> Seconds:
+    """Seconds of 600, "10 minutes" or "3 years". Raises ConfigError."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return Seconds(value)
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None or match[2] not in _UNITS:
+        raise ConfigError(f"{value!r} is no duration", hint='whole seconds, or text such as "10 minutes"')
+    return Seconds(int(match[1]) * _UNITS[match[2]])
+
+
+# --- policy sections -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class EaPolicy:
+    """`[ea]`: what the enrolment authority grants."""
+
+    ec_validity: Seconds = seconds("3 years")
+    #: How far a request's generationTime may be from the EA's clock, either way.
+    generation_time_window: Seconds = seconds("10 minutes")
+    #: How long an answer is kept for the same request sent again; then its row is purged.
+    retry_window: Seconds = seconds("1 day")
+    #: The profile of a station that is registered without one.
+    default_profile: str = "vehicle"
+    #: The longest period that a validation confirms for a ticket.
+    ticket_validity: Seconds = seconds("7 days")
+    #: How far ahead a ticket may start.
+    preload: Seconds = seconds("90 days")
+    #: Station profile -> tickets valid at one moment; a profile without a line keeps its shipped limit.
+    parallel_tickets: Mapping[str, int] = field(default_factory=dict)
+    #: Requests of one station within a day, validations and enrolments apart; 0 = no limit.
+    validations_per_day: int = 2000
+    enrolments_per_day: int = 50
+    assurance_level: int = 0
+
+    def __post_init__(self) -> None:
+        _positive(self, "ec_validity", "generation_time_window", "retry_window", "ticket_validity")
+        _not_negative(self, "preload", "validations_per_day", "enrolments_per_day")
+        _in_range(self, "assurance_level", 0, 255)
+        for name, limit in self.parallel_tickets.items():
+            if limit < 1:
+                raise ConfigError(f"parallel_tickets.{name} is {limit}, not at least 1")
+        # A repeat that outlives its remembered answer would otherwise be a new request.
+        if self.retry_window < 2 * self.generation_time_window:
+            raise ConfigError(
+                f"retry_window ({self.retry_window} s) is shorter than twice "
+                f"generation_time_window ({self.generation_time_window} s): "
+                "a repeated request would get a second certificate"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class AaPolicy:
+    """`[aa]`: how the authorization authority works."""
+
+    generation_time_window: Seconds = seconds("10 minutes")
+    retry_window: Seconds = seconds("1 day")
+    #: The time for one validation by the EA; shorter than the worker's own.
+    ea_timeout: Seconds = seconds("5 seconds")
+    #: The longest ticket that it signs, whatever an EA confirms.
+    ticket_validity: Seconds = seconds("7 days")
+    require_proof_of_possession: bool = False
+    #: Where an EA is asked, by HashedId8 (hex); an EA without a line is asked at its CTL entry's URL.
+    ea_urls: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _positive(self, "generation_time_window", "retry_window", "ea_timeout", "ticket_validity")
+        if self.retry_window < 2 * self.generation_time_window:
+            raise ConfigError(
+                f"retry_window ({self.retry_window} s) is shorter than twice "
+                f"generation_time_window ({self.generation_time_window} s): "
+                "a repeated request would get a second ticket"
+            )
+        for url in self.ea_urls.values():
+            check_url(url, "ea_urls")
+
+
+@dataclass(frozen=True, slots=True)
+class ListPolicy:
+    """`[lists]`: how long a signed list holds, and how many are signed ahead in one ceremony."""
+
+    ectl_validity: Seconds = seconds("90 days")
+    ctl_validity: Seconds = seconds("90 days")
+    crl_validity: Seconds = seconds("90 days")
+    #: The alarm: a list whose successor is not there this long before its end.
+    warn_before: Seconds = seconds("14 days")
+
+    def __post_init__(self) -> None:
+        _positive(self, "ectl_validity", "ctl_validity", "crl_validity", "warn_before")
+        for name in ("ectl_validity", "ctl_validity", "crl_validity"):
+            if self.warn_before >= getattr(self, name):
+                raise ConfigError(f"warn_before ({self.warn_before} s) is not shorter than {name}")
+
+
+@dataclass(frozen=True, slots=True)
+class ServePolicy:
+    """`[serve]`: listeners and workers."""
+
+    http: str = "127.0.0.1:8080"
+    https: str = "127.0.0.1:8443"
+    admin: str = "127.0.0.1:8444"
+    #: Worker processes and threads of each role.
+    workers: int = 1
+    threads: int = 8
+    #: A worker that is silent this long is replaced; longer than aa.ea_timeout.
+    worker_timeout: Seconds = seconds("30 seconds")
+    keepalive: Seconds = seconds("15 seconds")
+    graceful_timeout: Seconds = seconds("10 seconds")
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        for name in ("http", "https", "admin"):
+            split_listener(getattr(self, name), name)
+        _positive(self, "workers", "threads", "worker_timeout", "keepalive", "graceful_timeout")
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise ConfigError(f"log_level {self.log_level!r} is not debug, info, warning or error")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """`[limits]`: what a request may cost."""
+
+    body_octets: int = 65536
+    admin_body_octets: int = 8 * 1024 * 1024
+    header_octets: int = 16384
+    #: Requests of one client address within a minute, held in memory alone; 0 = no limit.
+    requests_per_minute: int = 0
+    #: The time a client has to send its request.
+    read_timeout: Seconds = seconds("10 seconds")
+
+    def __post_init__(self) -> None:
+        _positive(self, "body_octets", "admin_body_octets", "header_octets", "read_timeout")
+        _not_negative(self, "requests_per_minute")
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """`[tls]`: the files of the https and admin listeners, relative to DIR."""
+
+    certificate: Path = Path("tls/server.pem")
+    key: Path = Path("tls/server.key")
+    #: What outbound calls of the services and of the station trust.
+    ca: Path = Path("tls/ca.pem")
+    #: Whose client certificates the admin listener accepts.
+    client_ca: Path = Path("tls/ca.pem")
+
+
+# --- domains ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DomainSection:
+    """`[domains.NAME]`: where a trust domain has its token and database, if not in DIR/NAME."""
+
+    #: A vendor profile: a name in hsm/profiles, or a path.
+    keystore: str = "softhsm2"
+    token_label: str = ""
+    pin_file: Path | None = None
+    pin_env: str | None = None
+    softhsm2_conf: Path | None = None
+    database_url: str = ""
+    #: The signing key's curve, as `init` made it.
+    curve: str = ""
+    #: Which generation of its keys signs now.
+    generation: int = 1
+
+    def __post_init__(self) -> None:
+        _positive(self, "generation")
+        if self.pin_file is not None and self.pin_env is not None:
+            raise ConfigError("pin_file and pin_env exclude each other")
+
+
+@dataclass(frozen=True, slots=True)
+class DomainConfig:
+    """One trust domain with all its paths made absolute."""
+
+    name: str
+    directory: Path
+    database_url: str
+    keystore_profile: str
+    token_label: str
+    pin_file: Path | None
+    pin_env: str | None
+    softhsm2_conf: Path
+    token_dir: Path
+    curve: str
+    generation: int
+
+    @property
+    def certificates_dir(self) -> Path:
+        return self.directory / "certificates"
+
+    @property
+    def certificate_path(self) -> Path:
+        """The certificate of the present generation."""
+        return self.certificates_dir / f"{self.name}-{self.generation}.oer"
+
+    @property
+    def trust_dir(self) -> Path:
+        """tlm.oer, ectl.oer, root.oer, ctl.oer, crl.oer as this domain last accepted them."""
+        return self.directory / "trust"
+
+    @property
+    def has_keys(self) -> bool:
+        return self.name not in KEYLESS_DOMAINS
+
+    def environment(self) -> dict[str, str]:
+        """What a process of this domain needs in its environment; of no other domain anything."""
+        return {"SOFTHSM2_CONF": str(self.softhsm2_conf)} if self.has_keys else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole of v2xpki.toml."""
+
+    format: int = FORMAT
+    profile: str = "etsi"
+    base_url: str = "http://127.0.0.1:8080"
+    #: The offline domains' tokens stay with the services' (a laboratory); status and /readyz say so.
+    lab: bool = False
+    domains: Mapping[str, DomainSection] = field(default_factory=dict)
+    ea: EaPolicy = field(default_factory=EaPolicy)
+    aa: AaPolicy = field(default_factory=AaPolicy)
+    lists: ListPolicy = field(default_factory=ListPolicy)
+    serve: ServePolicy = field(default_factory=ServePolicy)
+    limits: Limits = field(default_factory=Limits)
+    tls: TlsConfig = field(default_factory=TlsConfig)
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ConfigError(f"format {self.format} is not {FORMAT}", hint="another version made it")
+        if self.profile not in PROFILES:
+            raise ConfigError(f"profile {self.profile!r} is not one of {', '.join(PROFILES)}")
+        check_url(self.base_url, "base_url")
+        for name in self.domains:
+            if name not in DOMAINS:
+                raise ConfigError(f"[domains.{name}] is no trust domain", hint=f"one of {', '.join(DOMAINS)}")
+        if self.aa.ea_timeout >= self.serve.worker_timeout:
+            raise ConfigError(
+                f"aa.ea_timeout ({self.aa.ea_timeout} s) is not shorter than serve.worker_timeout "
+                f"({self.serve.worker_timeout} s): a slow EA would end the AA's workers"
+            )
+
+    @classmethod
+    def parse(cls, text: str) -> "Settings":
+        """Settings of the text of a v2xpki.toml. Raises ConfigError that names the key."""
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise ConfigError(f"{FILE_NAME}: {error}") from None
+        return _build(cls, table, "")
+
+
+class Instance:
+    """An instance folder and its settings. Holds no secret and opens nothing."""
+
+    def __init__(self, directory: Path, settings: Settings) -> None:
+        self.directory = directory
+        self.settings = settings
+
+    @classmethod
+    def load(cls, directory: Path | str) -> "Instance":
+        """The instance in a folder. Raises ConfigError."""
+        path = Path(directory).absolute()
+        try:
+            text = (path / FILE_NAME).read_text(encoding="utf-8")
+        except (FileNotFoundError, NotADirectoryError):
+            raise ConfigError(
+                f"{path} holds no {FILE_NAME}", hint=f"`v2xpki init {directory}` creates an instance"
+            ) from None
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path / FILE_NAME} is not UTF-8") from None
+        try:
+            return cls(path, Settings.parse(text))
+        except ConfigError as error:
+            raise ConfigError(f"{path / FILE_NAME}: {error}", hint=error.hint) from None
+
+    @classmethod
+    def from_environment(cls) -> "Instance":
+        """The instance that the supervisor named for this process."""
+        directory = os.environ.get(ENV_INSTANCE)
+        if not directory:
+            raise ConfigError(f"{ENV_INSTANCE} is not set")
+        return cls.load(directory)
+
+    @property
+    def base_url(self) -> str:
+        return self.settings.base_url.rstrip("/")
+
+    @property
+    def lab(self) -> bool:
+        return self.settings.lab
+
+    @property
+    def profile(self) -> str:
+        return self.settings.profile
+
+    @property
+    def domain_names(self) -> tuple[str, ...]:
+        return ETSI_DOMAINS
+
+    @property
+    def run_dir(self) -> Path:
+        return self.directory / "run"
+
+    @property
+    def log_dir(self) -> Path:
+        return self.directory / "log"
+
+    @property
+    def ceremonies_dir(self) -> Path:
+        return self.directory / "ceremonies"
+
+    def path(self, relative: Path | str) -> Path:
+        """A path of the settings: relative ones start at DIR."""
+        return self.directory / relative
+
+    def tls_files(self) -> TlsConfig:
+        """The TLS section with absolute paths."""
+        tls = self.settings.tls
+        return TlsConfig(
+            certificate=self.path(tls.certificate),
+            key=self.path(tls.key),
+            ca=self.path(tls.ca),
+            client_ca=self.path(tls.client_ca),
+        )
+
+    def domain(self, name: str) -> DomainConfig:
+        """One trust domain. Raises ConfigError for a name that this instance has not."""
+        if name not in self.domain_names:
+            known = ", ".join(self.domain_names)
+            raise ConfigError(f"this instance has no domain {name!r}", hint=f"it has {known}")
+        section = self.settings.domains.get(name, DomainSection())
+        directory = self.directory / name
+        pin_file = None if section.pin_env else self.path(section.pin_file or directory / "pin")
+        conf = section.softhsm2_conf
+        return DomainConfig(
+            name=name,
+            directory=directory,
+            database_url=section.database_url or f"sqlite:///{directory / f'{name}.db'}",
+            keystore_profile=section.keystore,
+            token_label=section.token_label or f"v2xpki-{name}",
+            pin_file=pin_file,
+            pin_env=section.pin_env,
+            softhsm2_conf=self.path(conf) if conf else directory / "softhsm2.conf",
+            token_dir=directory / "tokens",
+            curve=section.curve,
+            generation=section.generation,
+        )
+
+
+# --- small checks ------------------------------------------------------------------------------------
+
+
+def split_listener(text: str, name: str = "listener") -> tuple[str, int]:
+    """Host and port of "127.0.0.1:8080" or "[::1]:8080"; port 0 asks the system for one."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{name} {text!r} is not HOST:PORT")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def check_url(url: str, name: str) -> None:
+    """Raises ConfigError for what is no plain http(s) URL: it ends up in signed lists."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(f"{name} {url!r} is no http or https URL without query and fragment")
+    # CtlCommand's Url is an IA5String (TS 102 941 A.2.7).
+    if not url.isascii() or any(character <= " " for character in url):
+        raise ConfigError(f"{name} {url!r} is not printable ASCII")
+
+
+def _positive(section: object, *names: str) -> None:
+    for name in names:
+        if getattr(section, name) < 1:
+            raise ConfigError(f"{name} is {getattr(section, name)}, not at least 1")
+
+
+def _not_negative(section: object, *names: str) -> None:
+    for name in names:
+        if getattr(section, name) < 0:
+            raise ConfigError(f"{name} is {getattr(section, name)}, below 0")
+
+
+def _in_range(section: object, name: str, low: int, high: int) -> None:
+    if not low <= getattr(section, name) <= high:
+        raise ConfigError(f"{name} is {getattr(section, name)}, not {low} to {high}")
+
+
+# --- strict tables -------------------------------------------------------------------------------------
+
+
+def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    hints = typing.get_type_hints(cls)
+    names = {entry.name for entry in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    for key in table:
+        if key not in names:
+            raise ConfigError(f"unknown key {where}{key}", hint=f"known here: {', '.join(sorted(names))}")
+    values = {key: _value(hints[key], value, f"{where}{key}") for key, value in table.items()}
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}", hint=error.hint) from None
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if get_origin(kind) in (typing.Union, types.UnionType):
+        kind = next(member for member in get_args(kind) if member is not type(None))
+    if kind is Seconds:
+        try:
+            return seconds(value)
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {error}", hint=error.hint) from None
+    if get_origin(kind) is Mapping:
+        _expect(isinstance(value, dict), where, "a table", value)
+        return {key: _value(get_args(kind)[1], entry, f"{where}.{key}") for key, entry in value.items()}
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        _expect(isinstance(value, dict), where, "a table", value)
+        section: type[Any] = kind
+        return _build(section, value, f"{where}.")
+    if kind is Path:
+        _expect(isinstance(value, str) and bool(value), where, "a path", value)
+        return Path(value)
+    # bool is an int to Python, but not to an operator.
+    _expect(type(value) is kind, where, _WANTED[kind], value)
+    return value
+
+
+def _expect(holds: bool, where: str, wanted: str, value: object) -> None:
+    if not holds:
+        raise ConfigError(f"{where} is {value!r}, not {wanted}")
