@@ -1,0 +1,72 @@
+#!/bin/sh
+# setup.sh runtime|full PYTHON VENV: installs what is missing, and only that.
+#   runtime   what `v2xpki` itself needs: a token, Python packages
+#   full      also what the checks need: a dissector, a database server, linters
+# Debian packages come from apt (as root or by sudo); elsewhere their names are printed.
+set -eu
+
+what=$1 python=$2 venv=$3
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+# --- Debian packages ---------------------------------------------------------------------------
+missing=
+need() { # need PACKAGE TEST...: the package is missed unless the test succeeds
+    package=$1; shift
+    "$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+on_path() { PATH="$PATH:/usr/sbin:/sbin" command -v "$1"; }
+postgres_there() { on_path postgres || ls /usr/lib/postgresql/*/bin/postgres; }
+
+need python3 on_path "$python"
+need python3-venv "$python" -c 'import ensurepip, venv'
+need softhsm2 on_path softhsm2-util
+need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+if [ "$what" = full ]; then
+    need tshark on_path tshark
+    need postgresql postgres_there
+fi
+
+if [ -n "$missing" ]; then
+    on_path apt-get >/dev/null || die "please install:$missing"
+    sudo=
+    if [ "$(id -u)" != 0 ]; then
+        on_path sudo >/dev/null || die "as root: apt-get install$missing"
+        sudo=sudo
+    fi
+    say "installing$missing"
+    # Debconf asks nothing, locks of another apt are waited for, a slow mirror gets more tries.
+    apt() {
+        $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -q -y \
+            -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 -o Dpkg::Use-Pty=0 "$@" >/dev/null
+    }
+    apt update || say "apt-get update failed; trying with what is known"
+    # shellcheck disable=SC2086
+    apt install --no-install-recommends $missing || die "could not install:$missing"
+fi
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python is older than Python 3.11"
+
+# --- Python packages, by their locked hashes -----------------------------------------------------
+if [ "$what" = full ]; then lock=requirements-dev.lock; else lock=requirements.lock; fi
+stamp=$venv/.installed-$what
+want=$(cat requirements.lock requirements-dev.lock pyproject.toml deploy/setup.sh | sha256sum)
+done_before() { [ -x "$venv/bin/v2xpki" ] && [ "$(cat "$1" 2>/dev/null)" = "$want" ]; }
+
+# The full set holds the runtime's.
+if ! done_before "$stamp" && ! done_before "$venv/.installed-full"; then
+    # A venv that was copied or whose Python is gone is of no use.
+    "$venv/bin/python" -c 'import pip' 2>/dev/null || { rm -rf "$venv"; "$python" -m venv "$venv"; }
+    say "installing Python packages into $venv ($what)"
+    pip() {
+        "$venv/bin/python" -m pip --quiet --disable-pip-version-check --no-input \
+            --retries 10 --timeout 60 "$@"
+    }
+    # One more try: a registry that answers badly once is not a reason to stop a newcomer.
+    pip install --require-hashes -r "$lock" || { sleep 5; pip install --require-hashes -r "$lock"; } \
+        || die "could not install $lock"
+    pip install --no-deps --no-build-isolation --no-index -e .
+    printf '%s\n' "$want" > "$stamp"
+fi
