@@ -37,14 +37,16 @@ if [ -n "$missing" ]; then
         sudo=sudo
     fi
     say "installing$missing"
+    log=$(mktemp)
     # Debconf asks nothing, locks of another apt are waited for, a slow mirror gets more tries.
     apt() {
         $sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -q -y \
-            -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 -o Dpkg::Use-Pty=0 "$@" >/dev/null
+            -o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 -o Dpkg::Use-Pty=0 "$@" >>"$log" 2>&1
     }
     apt update || say "apt-get update failed; trying with what is known"
     # shellcheck disable=SC2086
-    apt install --no-install-recommends $missing || die "could not install:$missing"
+    apt install --no-install-recommends $missing || { tail -n 20 "$log" >&2; die "could not install:$missing"; }
+    rm -f "$log"
 fi
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || die "$python is older than Python 3.11"

@@ -26,6 +26,8 @@ from urllib.parse import urlsplit
 from v2xpki.errors import ConfigError
 
 FILE_NAME = "v2xpki.toml"
+#: The file's name while `init` is at work: an instance exists only once all of it is there.
+UNFINISHED = FILE_NAME + ".unfinished"
 FORMAT = 1
 ENV_INSTANCE, ENV_ROLE = "V2XPKI_INSTANCE", "V2XPKI_ROLE"
 
@@ -302,7 +304,7 @@ class Settings:
             table = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise ConfigError(f"{FILE_NAME}: {error}") from None
-        return _build(cls, table, "")
+        return strict_table(cls, table)
 
 
 class Instance:
@@ -313,12 +315,17 @@ class Instance:
         self.settings = settings
 
     @classmethod
-    def load(cls, directory: Path | str) -> "Instance":
-        """The instance in a folder. Raises ConfigError."""
+    def load(cls, directory: Path | str, *, unfinished: bool = False) -> "Instance":
+        """The instance in a folder; `unfinished` is for init's own processes. Raises ConfigError."""
         path = Path(directory).absolute()
+        name = UNFINISHED if unfinished else FILE_NAME
         try:
-            text = (path / FILE_NAME).read_text(encoding="utf-8")
+            text = (path / name).read_text(encoding="utf-8")
         except (FileNotFoundError, NotADirectoryError):
+            if (path / UNFINISHED).exists():
+                raise ConfigError(
+                    f"the init of {path} did not finish", hint=f"`v2xpki init {directory}` starts it again"
+                ) from None
             raise ConfigError(
                 f"{path} holds no {FILE_NAME}", hint=f"`v2xpki init {directory}` creates an instance"
             ) from None
@@ -444,12 +451,22 @@ def _in_range(section: object, name: str, low: int, high: int) -> None:
 # --- strict tables -------------------------------------------------------------------------------------
 
 
-def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+def strict_table(cls: type[T], table: Mapping[str, Any], where: str = "") -> T:
+    """A dataclass of a parsed table (TOML, YAML): unknown keys, missing ones and wrong types refused by name.
+
+    Understands str, int, bool, Path, Seconds, X | None, Mapping[str, X], tuple[X, ...] and dataclasses.
+    Raises ConfigError.
+    """
     hints = typing.get_type_hints(cls)
-    names = {entry.name for entry in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    known = dataclasses.fields(cls)  # type: ignore[arg-type]
+    names = {entry.name for entry in known}
     for key in table:
         if key not in names:
             raise ConfigError(f"unknown key {where}{key}", hint=f"known here: {', '.join(sorted(names))}")
+    for entry in known:
+        bare = entry.default is dataclasses.MISSING and entry.default_factory is dataclasses.MISSING
+        if bare and entry.name not in table:
+            raise ConfigError(f"{where}{entry.name} is missing")
     values = {key: _value(hints[key], value, f"{where}{key}") for key, value in table.items()}
     try:
         return cls(**values)
@@ -468,10 +485,13 @@ def _value(kind: Any, value: Any, where: str) -> Any:
     if get_origin(kind) is Mapping:
         _expect(isinstance(value, dict), where, "a table", value)
         return {key: _value(get_args(kind)[1], entry, f"{where}.{key}") for key, entry in value.items()}
+    if get_origin(kind) is tuple:
+        _expect(isinstance(value, list), where, "a list", value)
+        return tuple(_value(get_args(kind)[0], entry, f"{where}[{n}]") for n, entry in enumerate(value))
     if isinstance(kind, type) and dataclasses.is_dataclass(kind):
         _expect(isinstance(value, dict), where, "a table", value)
         section: type[Any] = kind
-        return _build(section, value, f"{where}.")
+        return strict_table(section, value, f"{where}.")
     if kind is Path:
         _expect(isinstance(value, str) and bool(value), where, "a path", value)
         return Path(value)

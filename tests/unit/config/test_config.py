@@ -145,3 +145,10 @@ def test_listeners_are_host_and_port():
     for wrong in ("localhost", ":80", "x:y", "x:70000"):
         with pytest.raises(ConfigError):
             split_listener(wrong)
+
+
+def test_an_unfinished_init_is_no_instance(tmp_path):
+    (tmp_path / "v2xpki.toml.unfinished").write_text("lab = true")
+    with pytest.raises(ConfigError, match="did not finish"):
+        Instance.load(tmp_path)
+    assert Instance.load(tmp_path, unfinished=True).lab
