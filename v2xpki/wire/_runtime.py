@@ -1,0 +1,6 @@
+from typing import NamedTuple
+
+
+class BitString(NamedTuple):
+    octets: bytes
+    bits: int
