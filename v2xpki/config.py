@@ -69,33 +69,21 @@ def seconds(value: int | str) -> Seconds:
 
 @dataclass(frozen=True, slots=True)
 class EaPolicy:
-    """`[ea]`: what the enrolment authority grants."""
+    """`[ea]`: how the enrolment authority works. What stations get is in the profiles."""
 
-    ec_validity: Seconds = seconds("3 years")
     #: How far a request's generationTime may be from the EA's clock, either way.
     generation_time_window: Seconds = seconds("10 minutes")
     #: How long an answer is kept for the same request sent again; then its row is purged.
     retry_window: Seconds = seconds("1 day")
     #: The profile of a station that is registered without one.
     default_profile: str = "vehicle"
-    #: The longest period that a validation confirms for a ticket.
-    ticket_validity: Seconds = seconds("7 days")
-    #: How far ahead a ticket may start.
-    preload: Seconds = seconds("90 days")
-    #: Station profile -> tickets valid at one moment; a profile without a line keeps its shipped limit.
-    parallel_tickets: Mapping[str, int] = field(default_factory=dict)
     #: Requests of one station within a day, validations and enrolments apart; 0 = no limit.
     validations_per_day: int = 2000
     enrolments_per_day: int = 50
-    assurance_level: int = 0
 
     def __post_init__(self) -> None:
-        _positive(self, "ec_validity", "generation_time_window", "retry_window", "ticket_validity")
-        _not_negative(self, "preload", "validations_per_day", "enrolments_per_day")
-        _in_range(self, "assurance_level", 0, 255)
-        for name, limit in self.parallel_tickets.items():
-            if limit < 1:
-                raise ConfigError(f"parallel_tickets.{name} is {limit}, not at least 1")
+        _positive(self, "generation_time_window", "retry_window")
+        _not_negative(self, "validations_per_day", "enrolments_per_day")
         # A repeat that outlives its remembered answer would otherwise be a new request.
         if self.retry_window < 2 * self.generation_time_window:
             raise ConfigError(
@@ -113,14 +101,12 @@ class AaPolicy:
     retry_window: Seconds = seconds("1 day")
     #: The time for one validation by the EA; shorter than the worker's own.
     ea_timeout: Seconds = seconds("5 seconds")
-    #: The longest ticket that it signs, whatever an EA confirms.
-    ticket_validity: Seconds = seconds("7 days")
     require_proof_of_possession: bool = False
     #: Where an EA is asked, by HashedId8 (hex); an EA without a line is asked at its CTL entry's URL.
     ea_urls: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _positive(self, "generation_time_window", "retry_window", "ea_timeout", "ticket_validity")
+        _positive(self, "generation_time_window", "retry_window", "ea_timeout")
         if self.retry_window < 2 * self.generation_time_window:
             raise ConfigError(
                 f"retry_window ({self.retry_window} s) is shorter than twice "
@@ -274,6 +260,8 @@ class Settings:
     base_url: str = "http://127.0.0.1:8080"
     #: The offline domains' tokens stay with the services' (a laboratory); status and /readyz say so.
     lab: bool = False
+    #: Overrides of the shipped certificate and station profiles: a TOML file, relative to DIR.
+    profiles: Path | None = None
     domains: Mapping[str, DomainSection] = field(default_factory=dict)
     ea: EaPolicy = field(default_factory=EaPolicy)
     aa: AaPolicy = field(default_factory=AaPolicy)
@@ -376,6 +364,11 @@ class Instance:
         """A path of the settings: relative ones start at DIR."""
         return self.directory / relative
 
+    @property
+    def profiles_path(self) -> Path | None:
+        """The operator's own profiles, or None where the shipped ones hold."""
+        return self.path(self.settings.profiles) if self.settings.profiles else None
+
     def tls_files(self) -> TlsConfig:
         """The TLS section with absolute paths."""
         tls = self.settings.tls
@@ -441,11 +434,6 @@ def _not_negative(section: object, *names: str) -> None:
     for name in names:
         if getattr(section, name) < 0:
             raise ConfigError(f"{name} is {getattr(section, name)}, below 0")
-
-
-def _in_range(section: object, name: str, low: int, high: int) -> None:
-    if not low <= getattr(section, name) <= high:
-        raise ConfigError(f"{name} is {getattr(section, name)}, not {low} to {high}")
 
 
 # --- strict tables -------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 """v2xpki.toml: what is written there is what runs, or it is refused by name."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from v2xpki.config import Instance, Settings, seconds, split_listener
+from v2xpki.config import Instance, Settings, seconds, split_listener, strict_table
 from v2xpki.errors import ConfigError
 
 
@@ -17,7 +18,7 @@ def test_an_empty_file_has_the_shipped_defaults():
     settings = Settings.parse("")
     assert settings.base_url == "http://127.0.0.1:8080"
     assert settings.ea.generation_time_window == 600
-    assert settings.aa.ticket_validity == 7 * 86400
+    assert settings.aa.ea_timeout == 5
     assert not settings.lab
 
 
@@ -25,7 +26,7 @@ def test_an_empty_file_has_the_shipped_defaults():
     ("text", "named"),
     [
         ("bas_url = 'http://x'", "bas_url"),
-        ("[ea]\nec_validty = 1", "ea.ec_validty"),
+        ("[ea]\nretry_windw = 1", "ea.retry_windw"),
         ("[domains.ea]\npinfile = 'x'", "domains.ea.pinfile"),
         ("[nonsense]\n", "nonsense"),
     ],
@@ -44,13 +45,11 @@ def test_a_misspelt_key_is_refused_with_its_name(text, named):
         ("[serve]\nworkers = 0", "workers is 0, not at least 1"),
         ("[serve]\nhttp = '8080'", "is not HOST:PORT"),
         ("[serve]\nlog_level = 'loud'", "log_level"),
-        ("[ea]\nec_validity = '3 moons'", "ea.ec_validity: '3 moons' is no duration"),
-        ("[ea]\nec_validity = true", "is no duration"),
+        ("[ea]\nretry_window = '3 moons'", "ea.retry_window: '3 moons' is no duration"),
+        ("[ea]\nretry_window = true", "is no duration"),
         ("[ea]\nretry_window = 60", "second certificate"),
         ("[aa]\nretry_window = 60", "second ticket"),
-        ("[ea.parallel_tickets]\nrsu = 0", "parallel_tickets.rsu is 0"),
-        ("[ea]\nassurance_level = 256", "not 0 to 255"),
-        ("[ea]\npreload = -1", "below 0"),
+        ("[ea]\nvalidations_per_day = -1", "below 0"),
         ("[lists]\nwarn_before = '100 days'", "warn_before"),
         ("[aa]\nea_timeout = '30 seconds'", "serve.worker_timeout"),
         ("[aa.ea_urls]\n00 = 'ftp://x'", "ea_urls"),
@@ -152,3 +151,29 @@ def test_an_unfinished_init_is_no_instance(tmp_path):
     with pytest.raises(ConfigError, match="did not finish"):
         Instance.load(tmp_path)
     assert Instance.load(tmp_path, unfinished=True).lab
+
+
+def test_own_profiles_lie_beside_the_settings(tmp_path):
+    assert make(tmp_path).profiles_path is None
+    assert make(tmp_path, "profiles = 'profiles.toml'").profiles_path == tmp_path / "profiles.toml"
+
+
+def test_a_table_that_lacks_a_key_is_refused_with_its_name():
+    @dataclass
+    class Inner:
+        names: tuple[str, ...]
+
+    @dataclass
+    class Outer:
+        title: str
+        inner: tuple[Inner, ...] = ()
+
+    assert strict_table(Outer, {"title": "x", "inner": [{"names": ["a"]}]}).inner[0].names == ("a",)
+    for table, said in [
+        ({}, "title is missing"),
+        ({"title": "x", "inner": [{}]}, r"inner\[0\].names is missing"),
+        ({"title": "x", "inner": {}}, "inner is {}, not a list"),
+        ({"title": "x", "inner": [{"names": [1]}]}, r"inner\[0\].names\[0\] is 1"),
+    ]:
+        with pytest.raises(ConfigError, match=said):
+            strict_table(Outer, table)
