@@ -7,7 +7,9 @@
     │   ├── InvalidPoint       not a point of its curve, or infinity
     │   ├── InvalidSignature   does not verify under the key
     │   ├── UnwrapFailed       ECIES: the key does not unwrap (tag t wrong)
-    │   └── DecryptionFailed   AES-CCM: the tag is wrong
+    │   ├── DecryptionFailed   AES-CCM: the tag is wrong
+    │   ├── UnsupportedAlgorithm   a curve, hash or cipher that the types name and this package has not
+    │   └── ImplicitKey        an implicit certificate's key, which its issuer's key must give first
     ├── SecuredError
     │   ├── NotRecipient       no recipient info that an own key opens
     │   └── UnexpectedContent  another kind of SPDU than the flow asks for
@@ -83,6 +85,14 @@ class UnwrapFailed(CryptoError):
 
 
 class DecryptionFailed(CryptoError):
+    pass
+
+
+class UnsupportedAlgorithm(CryptoError):
+    pass
+
+
+class ImplicitKey(CryptoError):
     pass
 
 
