@@ -1,0 +1,91 @@
+"""Fixtures that all rooms share: a SoftHSM with as many tokens as asked for, a clock, the shared vectors."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from v2xpki.errors import ConfigError
+from v2xpki.keystore import Pkcs11Keystore, TokenConfig, VendorProfile, create_token, open_token
+from v2xpki.time import FixedClock
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+class TokenStore:
+    """SoftHSM tokens of this test process: one configuration, a token per name, made when first asked for."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        self.directory = directory
+        self._stack, self._open = stack, {}
+
+    def config(self, name: str) -> TokenConfig:
+        return TokenConfig(
+            profile="softhsm2",
+            token_label=name,
+            pin_file=self.directory / f"pin-{name}",
+            softhsm2_conf=self.directory / "softhsm2.conf",
+            token_dir=self.directory / "tokens",
+        )
+
+    def open(self, name: str = "test") -> Pkcs11Keystore:
+        """The keystore of the token `name`; the same object for the whole session. Don't close it."""
+        if name not in self._open:
+            create_token(self.config(name))
+            self._open[name] = self._stack.enter_context(open_token(self.config(name)))
+        return self._open[name]
+
+
+@pytest.fixture(scope="session")
+def token_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenStore]:
+    try:
+        VendorProfile.load("softhsm2").module
+    except ConfigError as error:
+        pytest.skip(str(error))
+    with ExitStack() as stack:
+        yield TokenStore(tmp_path_factory.mktemp("softhsm"), stack)
+
+
+@pytest.fixture
+def fixed_clock() -> FixedClock:
+    """Stands at 2026-06-01T00:00:00Z (TAI 707356805)."""
+    return FixedClock(707_356_805)
+
+
+@pytest.fixture(scope="session")
+def shared_vectors() -> Path:
+    path = SHARED / "vectors"
+    if not path.is_dir():
+        pytest.skip("the vectors shared between projects are not beside this clone (../shared/vectors)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def shared_tools() -> Path:
+    path = SHARED / "tools"
+    if not path.is_dir():
+        pytest.skip("the independent station is not beside this clone (../shared/tools)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def in_own_process(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run Python text in a fresh process: `in_own_process(code, *arguments, env={...}) -> stdout`."""
+    import os
+    import subprocess
+    import sys
+
+    def run(code: str, *arguments: object, env: dict[str, str] | None = None, check: bool = True) -> str:
+        environment = {k: v for k, v in os.environ.items() if k != "SOFTHSM2_CONF"} | (env or {})
+        environment["PYTHONPATH"] = str(ROOT)
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            env=environment, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        if check and done.returncode:
+            raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done.stdout
+
+    return run

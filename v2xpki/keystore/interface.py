@@ -1,0 +1,76 @@
+"""What the house sees of private keys. There is no export, and no way to sign a digest but door 1.
+
+door 1  Keystore.issuing_key   signs digests: certificates and lists. Only issuance/ opens it.
+door 2  Keystore.responder     signs the messages that an authority answers with: it assembles the
+                               ToBeSignedData itself and never sees a caller's digest.
+agree   Keystore.agreer        ECDH with an encryption key; a signing key has no such handle.
+"""
+
+from typing import Protocol
+
+from v2xpki.crypto import Agreer, Certificate, Curve, PublicKey
+from v2xpki.keystore.labels import KeyInfo, KeyLabel
+from v2xpki.keystore.responder import Responder
+
+
+class IssuingKey(Protocol):
+    """Door 1: a CA's signing key. A call that raises TokenLost may or may not have signed."""
+
+    @property
+    def label(self) -> KeyLabel: ...
+
+    @property
+    def public_key(self) -> PublicKey: ...
+
+    def sign(self, digest: bytes) -> bytes:
+        """r || s, each of the curve's size, over a digest of the curve's size.
+
+        Raises TokenLost, KeyNotFound, KeyRefused (a digest of another length). Never tries twice.
+        """
+        ...
+
+
+class Keystore(Protocol):
+    """The keys of one trust domain."""
+
+    @property
+    def kind(self) -> str:
+        """ "pkcs11" or "memory"; status and audit show it."""
+        ...
+
+    @property
+    def opened_for(self) -> str | None:
+        """Why CA keys lie in memory here; None for a token."""
+        ...
+
+    def generate(self, label: KeyLabel, curve: Curve) -> PublicKey:
+        """Make a key pair under a label. Raises KeyRefused where the label exists."""
+        ...
+
+    def keys(self) -> list[KeyInfo]:
+        """All keys that carry a label of ours, in the labels' order."""
+        ...
+
+    def public_key(self, label: KeyLabel) -> PublicKey:
+        """Raises KeyNotFound."""
+        ...
+
+    def issuing_key(self, label: KeyLabel) -> IssuingKey:
+        """Door 1. Raises KeyNotFound, KeyRefused (an encryption key)."""
+        ...
+
+    def responder(self, label: KeyLabel, certificate: Certificate) -> Responder:
+        """Door 2. Raises KeyNotFound, KeyRefused (an encryption key; a certificate of another key)."""
+        ...
+
+    def agreer(self, label: KeyLabel) -> Agreer:
+        """Raises KeyNotFound, KeyRefused (a signing key)."""
+        ...
+
+    def self_test(self, label: KeyLabel) -> None:
+        """Use the key once and check the result with its public key. Raises KeystoreError."""
+        ...
+
+    def close(self) -> None:
+        """Give the session back; handles taken from this keystore are dead afterwards."""
+        ...
