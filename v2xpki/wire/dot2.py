@@ -3,7 +3,7 @@
 A SEQUENCE is a NamedTuple with its fields in snake_case, mandatory ones first: construct by keyword.
 A CHOICE is a NamedTuple of `kind`, the ASN.1 identifier, and `value`. ENUMERATED values are their
 identifiers; a BIT STRING of eight bits is an octet, first bit 0x80; a NULL that is present is True as
-a field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
+an optional field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
 """
 
 # ruff: noqa: E501
@@ -881,8 +881,8 @@ class ToBeSignedLinkageValueCrlWithAlgIdentifier(NamedTuple):
 
     i_rev: IValue  # IValue
     index_within_i: Uint8  # Uint8
-    seed_evolution: Literal[True]  # SeedEvolutionFunctionIdentifier
-    lv_generation: Literal[True]  # LvGenerationFunctionIdentifier
+    seed_evolution: None  # SeedEvolutionFunctionIdentifier
+    lv_generation: None  # LvGenerationFunctionIdentifier
     individual: SequenceOfJMaxGroup | None = None  # SequenceOfJMaxGroup
     groups: SequenceOfGroupCrlEntry | None = None  # SequenceOfGroupCrlEntry
     groups_single_seed: SequenceOfGroupSingleSeedCrlEntry | None = None  # SequenceOfGroupSingleSeedCrlEntry

@@ -3,7 +3,7 @@
 A SEQUENCE is a NamedTuple with its fields in snake_case, mandatory ones first: construct by keyword.
 A CHOICE is a NamedTuple of `kind`, the ASN.1 identifier, and `value`. ENUMERATED values are their
 identifiers; a BIT STRING of eight bits is an octet, first bit 0x80; a NULL that is present is True as
-a field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
+an optional field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
 """
 
 # ruff: noqa: E501

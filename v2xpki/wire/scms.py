@@ -3,7 +3,7 @@
 A SEQUENCE is a NamedTuple with its fields in snake_case, mandatory ones first: construct by keyword.
 A CHOICE is a NamedTuple of `kind`, the ASN.1 identifier, and `value`. ENUMERATED values are their
 identifiers; a BIT STRING of eight bits is an octet, first bit 0x80; a NULL that is present is True as
-a field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
+an optional field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
 """
 
 # ruff: noqa: E501
@@ -266,7 +266,7 @@ class FullIeeeTbsCtl(NamedTuple):
     elector_remove: tuple[CtlElectorEntry, ...]  # SEQUENCE OF CtlElectorEntry
     root_ca_approve: tuple[CtlRootCaEntry, ...]  # SEQUENCE OF CtlRootCaEntry
     root_ca_remove: tuple[CtlRootCaEntry, ...]  # SEQUENCE OF CtlRootCaEntry
-    quorum: int  # INTEGER
+    quorum: int | None = None  # INTEGER
 
 
 class ToBeSignedCtlSignature(NamedTuple):

@@ -141,11 +141,8 @@ class SequenceOf:
     high: int | None = None
 
 
-Shape = (
-    Integer | Boolean | Null | ObjectIdentifier | Octets | Text | Bits | Enumerated | Ref | Sequence | Choice
-    | SequenceOf
-)  # fmt: skip
-COMPOSITE = (Sequence, Choice, SequenceOf)
+Simple = Integer | Boolean | Null | ObjectIdentifier | Octets | Text | Bits | Enumerated
+Shape = Simple | Ref | Sequence | Choice | SequenceOf
 
 
 @dataclass(frozen=True)
@@ -246,10 +243,8 @@ class _Builder:
         if kind in self.home:
             shape, _ = self.shape(descriptor, name, module)
             plain = "restricted-to" not in descriptor and "size" not in descriptor
-            self.add(
-                name, module, shape, describe(descriptor), annotation=f"<{camel(kind)}>",
-                alias_of=camel(kind) if plain or isinstance(shape, Ref) else None,
-            )  # fmt: skip
+            alias = camel(kind) if plain or isinstance(shape, Ref) else None
+            self.add(name, module, shape, describe(descriptor), annotation=f"<{camel(kind)}>", alias_of=alias)
             return
         shape, annotation = self.shape(descriptor, name, module, top=True)
         self.add(name, module, shape, describe(descriptor), annotation=annotation)
@@ -342,12 +337,10 @@ class _Builder:
                 default = one.get("default")
                 if isinstance(shape, Bits) and default is not None:
                     default = sum(0x80 >> bit for name, bit in shape.names if name in default)
-                made.append(
-                    Member(
-                        one["name"], snake(one["name"]), shape, describe(one), annotation,
-                        one.get("optional", False), default, extension,
-                    )  # fmt: skip
-                )
+                # an addition may always be absent: the sender may know only the root
+                optional = one.get("optional", False) or extension
+                name, text = one["name"], describe(one)
+                made.append(Member(name, snake(name), shape, text, annotation, optional, default, extension))
         return tuple(made), extension
 
 

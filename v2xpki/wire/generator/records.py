@@ -24,7 +24,7 @@ _HEADER = '''"""Records of {origin}. Made from asn1/ by `python -m v2xpki.wire.g
 A SEQUENCE is a NamedTuple with its fields in snake_case, mandatory ones first: construct by keyword.
 A CHOICE is a NamedTuple of `kind`, the ASN.1 identifier, and `value`. ENUMERATED values are their
 identifiers; a BIT STRING of eight bits is an octet, first bit 0x80; a NULL that is present is True as
-a field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
+an optional field and None as a choice; SEQUENCE OF is a tuple; OPTIONAL and absent is None.
 """
 
 # ruff: noqa: E501
@@ -53,10 +53,9 @@ class Names:
 
 
 def _field(names: Names, member: Member) -> str:
-    if isinstance(member.shape, Null):
-        annotation = "Literal[True]"
-    else:
-        annotation = names.text(member.annotation)
+    # a NULL that is always there says nothing and is None
+    present = "Literal[True]" if member.optional else "None"
+    annotation = present if isinstance(member.shape, Null) else names.text(member.annotation)
     tail = ""
     if member.optional:
         annotation, tail = f"{annotation} | None", " = None"
@@ -102,9 +101,11 @@ def write(model: Model, home: str) -> str:
         elif isinstance(one.shape, Ref):
             target = model.resolve(one.shape)
             list_of = isinstance(target, SequenceOf)
-            (simple if list_of else late).append(f"{one.python}: TypeAlias = {names.text(one.annotation)}\n")
+            alias = f"{one.python}: TypeAlias = {names.text(one.annotation)}\n"
+            (simple if list_of else late).append(alias)
         elif isinstance(one.shape, Enumerated):
-            simple.append(f"{one.python}: TypeAlias = {names.text(one.annotation).replace(chr(39), chr(34))}\n")
+            literal = one.annotation.replace("'", '"')
+            simple.append(f"{one.python}: TypeAlias = {literal}\n")
         elif isinstance(one.shape, Null):
             simple.append(f"{one.python}: TypeAlias = None\n")
         else:
@@ -117,7 +118,8 @@ def write(model: Model, home: str) -> str:
     if imports:
         out += f"\nfrom v2xpki.wire import {imports}\n"
     if "BitString" in names.used:
-        out += "from v2xpki.wire._runtime import BitString\n" if imports else "\nfrom v2xpki.wire._runtime import BitString\n"
+        out += "" if imports else "\n"
+        out += "from v2xpki.wire._runtime import BitString\n"
     if constants:
         out += "\n" + "".join(constants)
     out += "\n" + "".join(_in_order(simple))
