@@ -1,0 +1,288 @@
+"""Chains of certificates: from an end entity's up to a root that is trusted (IEEE 1609.2 5.1.2).
+
+`verify_chain` checks one chain; a `TrustStore` remembers what it has verified, so that a ticket under
+a known AA costs one signature check. Times are TAI seconds since 2004. InvalidChain.rule is one of
+
+    anchor           the chain does not end at the anchor, or the anchor is not self-signed
+    chain            an issuer's certificate is missing, or the issuers go round in circles
+    issuer           the issuer field does not name the issuer's certificate by its hash
+    type             a type that cannot stand here: implicit, or an end entity as issuer
+    signature        does not verify
+    not-yet-valid, expired
+    validity-inside  longer than the issuer's
+    app-permissions, issue-permissions    beyond the issuer's certIssuePermissions
+    region           not proven inside the issuer's
+    place            the place asked about is outside a certificate's region
+    revoked          on the CRL
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
+
+from v2xpki.crypto import Certificate
+from v2xpki.errors import CryptoError, ImplicitKey, InvalidChain, InvalidSignature, PermissionDenied
+from v2xpki.time import iso_from_time32
+from v2xpki.trust import permissions, regions
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
+from v2xpki.wire import dot2
+
+LONGEST = 8  # certificates in a chain; the deepest in use have three
+_TICKETS = 4096  # tickets that a TrustStore remembers
+_PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
+
+Place = tuple[int, int]  # latitude, longitude in tenths of microdegrees
+
+
+def verify_chain(
+    chain: Sequence[Certificate],
+    anchor: Certificate,
+    at: int,
+    *,
+    crl: Collection[bytes] = (),
+    place: Place | None = None,
+) -> None:
+    """Raise InvalidChain unless `chain`, the end entity first, leads to the trusted `anchor` at time `at`.
+
+    The anchor may be left out at the end of the chain, or be all of it. crl: HashedId8 of what is revoked.
+    place: refuse where a certificate's region does not hold it.
+    """
+    path = list(chain)
+    if not path or path[-1] != anchor:
+        path.append(anchor)
+    if len(path) > LONGEST:
+        raise InvalidChain(f"a chain of {len(path)} certificates", rule="chain")
+    issuer = _anchored(anchor)
+    _check_now(anchor, at, crl)
+    _check_place(issuer.region, anchor, place)
+    for subject in reversed(path[:-1]):
+        issuer = _verify_link(subject, issuer)
+        _check_now(subject, at, crl)
+        _check_place(issuer.region, subject, place)
+
+
+def build_chain(
+    leaf: Certificate, candidates: Iterable[Certificate], anchor: Certificate | None = None
+) -> list[Certificate]:
+    """The path from `leaf` to its self-signed root through candidates in any order; nothing is verified.
+
+    Raises InvalidChain where an issuer is missing, or where the path does not end at `anchor`.
+    """
+    known = {candidate.hashed_id8: candidate for candidate in candidates}
+    if anchor is not None:
+        known[anchor.hashed_id8] = anchor
+    path = [leaf]
+    while not path[-1].is_self_signed:
+        wanted = path[-1].issuer_id8
+        issuer = known.get(wanted) if wanted else None
+        if issuer is None or issuer in path:
+            what = "is in a circle" if issuer is not None else "is not there"
+            raise InvalidChain(
+                f"issuer {(wanted or b'').hex().upper()} of {path[-1].hex8} {what}", rule="chain"
+            )
+        path.append(issuer)
+        if len(path) > LONGEST:
+            raise InvalidChain(f"a chain of more than {LONGEST} certificates", rule="chain")
+    if anchor is not None and path[-1] != anchor:
+        raise InvalidChain(f"leads to {path[-1].hex8}, not to the anchor {anchor.hex8}", rule="anchor")
+    return path
+
+
+def verify_ticket(octets: bytes, issuer: Certificate, at: int) -> Certificate:
+    """The authorization ticket of COER octets, verified under an AA whose own chain the caller trusts.
+
+    Raises DecodeError for what is not the canonical encoding, InvalidChain otherwise. What depends on the
+    issuer is worked out once and remembered.
+    """
+    ticket = Certificate.parse(octets)
+    _verify_ticket(ticket, _remembered(issuer))
+    _check_now(ticket, at, ())
+    return ticket
+
+
+class TrustStore:
+    """Trusted roots and what was verified under them. Not for several threads at once.
+
+    revoked: HashedId8 of revoked certificates; replace the set when a new CRL is read.
+    """
+
+    def __init__(self, anchors: Iterable[Certificate], *, revoked: Collection[bytes] = ()) -> None:
+        self.revoked: Collection[bytes] = revoked
+        self._issuers: dict[bytes, _Issuer] = {}
+        self._tickets: dict[bytes, Certificate] = {}
+        for anchor in anchors:
+            self._issuers[anchor.hashed_id8] = _anchored(anchor)
+
+    def add(self, certificate: Certificate, at: int) -> None:
+        """Verify a CA certificate under one that is known, and know it from now on. Raises InvalidChain."""
+        if certificate.hashed_id8 in self._issuers and certificate == self.issuer(certificate.hashed_id8):
+            return
+        above = self._issuer_of(certificate, at)
+        found = _verify_link(certificate, above)
+        _check_now(certificate, at, self.revoked)
+        if certificate.record.to_be_signed.cert_issue_permissions is None:
+            raise InvalidChain(f"{certificate.hex8} is no CA certificate", rule="type")
+        self._issuers[certificate.hashed_id8] = found
+
+    def issuer(self, id8: bytes) -> Certificate | None:
+        """A known CA certificate."""
+        found = self._issuers.get(id8)
+        return found.certificate if found else None
+
+    def verify(self, certificate: Certificate, at: int, *, place: Place | None = None) -> None:
+        """Raise InvalidChain unless an end entity's certificate is in force under a known CA."""
+        issuer = self._issuer_of(certificate, at)
+        found = _verify_link(certificate, issuer)
+        _check_now(certificate, at, self.revoked)
+        _check_place(found.region, certificate, place)
+
+    def verify_ticket(self, ticket: bytes | Certificate, at: int) -> Certificate:
+        """The verified ticket, remembered for messages that name it by digest. Raises as verify_ticket."""
+        parsed = Certificate.parse(ticket) if isinstance(ticket, bytes) else ticket
+        issuer = self._issuer_of(parsed, at)
+        if self._tickets.get(parsed.hashed_id8) != parsed:
+            _verify_ticket(parsed, issuer)
+        _check_now(parsed, at, self.revoked)
+        self._tickets.pop(parsed.hashed_id8, None)
+        if len(self._tickets) >= _TICKETS:
+            del self._tickets[next(iter(self._tickets))]  # the one unused for longest
+        self._tickets[parsed.hashed_id8] = parsed
+        return parsed
+
+    def ticket(self, id8: bytes) -> Certificate | None:
+        """A ticket verified before."""
+        return self._tickets.get(id8)
+
+    def region_of(self, certificate: Certificate) -> dot2.GeographicRegion | None:
+        """A certificate's region: its own, else the one it inherits; None is everywhere."""
+        own = certificate.record.to_be_signed.region
+        issuer = self._issuers.get(certificate.issuer_id8 or b"")
+        return own if own is not None or issuer is None else issuer.region
+
+    def _issuer_of(self, certificate: Certificate, at: int) -> "_Issuer":
+        issuer = self._issuers.get(certificate.issuer_id8 or b"")
+        if issuer is None:
+            name = "itself" if certificate.is_self_signed else (certificate.issuer_id8 or b"").hex().upper()
+            raise InvalidChain(f"issuer {name} of {certificate.hex8} is not trusted", rule="chain")
+        link: _Issuer | None = issuer
+        while link is not None:  # a CA verified long ago may have expired or been revoked since
+            _check_now(link.certificate, at, self.revoked)
+            link = link.above
+        return issuer
+
+
+# --- one link ------------------------------------------------------------------------------
+
+
+class _Issuer:
+    """A CA certificate, and what checking its subjects needs; region: its own or the inherited one."""
+
+    __slots__ = ("above", "certificate", "end", "grants", "region", "start")
+
+    def __init__(self, certificate: Certificate, above: "_Issuer | None") -> None:
+        own = certificate.record.to_be_signed.region
+        self.certificate, self.above = certificate, above
+        self.start, self.end = certificate.start, certificate.end
+        self.grants = permissions.Grants.of(certificate)
+        self.region: dot2.GeographicRegion | None = own if own is not None or above is None else above.region
+
+
+def _anchored(anchor: Certificate) -> _Issuer:
+    if not anchor.is_self_signed:
+        raise InvalidChain(f"anchor {anchor.hex8} is not self-signed", rule="anchor")
+    _check_signature(anchor, None)
+    return _Issuer(anchor, None)
+
+
+@lru_cache(maxsize=256)
+def _remembered(issuer: Certificate) -> _Issuer:
+    return _Issuer(issuer, None)
+
+
+def _verify_link(subject: Certificate, issuer: _Issuer) -> _Issuer:
+    """Check all of a link that does not depend on the time."""
+    if subject.record.type != "explicit":
+        raise InvalidChain(f"{subject.hex8} is implicit", rule="type")
+    if subject.is_self_signed:
+        raise InvalidChain(f"{subject.hex8} is self-signed below {issuer.certificate.hex8}", rule="type")
+    _check_within(subject, issuer)
+    tbs = subject.record.to_be_signed
+    try:
+        if tbs.cert_issue_permissions:
+            issuer.grants.check_issue_permissions(tbs.cert_issue_permissions)
+        if tbs.cert_request_permissions:
+            issuer.grants.check_issue_permissions(tbs.cert_request_permissions, "certRequestPermissions")
+    except PermissionDenied as error:
+        raise InvalidChain(f"{subject.hex8}: {error}", rule=error.rule) from error
+    _check_signature(subject, issuer.certificate)
+    return _Issuer(subject, issuer)
+
+
+def _verify_ticket(ticket: Certificate, issuer: _Issuer) -> None:
+    tbs = ticket.record.to_be_signed
+    if (
+        ticket.record.type != "explicit"
+        or tbs.id.kind != "none"
+        or tbs.cert_issue_permissions is not None
+        or not tbs.app_permissions
+        or tbs.cert_request_permissions is not None
+    ):
+        raise InvalidChain(f"{ticket.hex8} is not an authorization ticket", rule="type")
+    for entry in tbs.app_permissions:
+        if entry.psid in _PKI_PSIDS:
+            raise InvalidChain(f"{ticket.hex8}: a ticket with psid {entry.psid}", rule="type")
+    _check_within(ticket, issuer)
+    _check_signature(ticket, issuer.certificate)
+
+
+def _check_within(subject: Certificate, issuer: _Issuer) -> None:
+    tbs = subject.record.to_be_signed
+    if subject.issuer_id8 != issuer.certificate.hashed_id8:
+        raise InvalidChain(
+            f"{subject.hex8} was issued by {(subject.issuer_id8 or b'').hex().upper()}, "
+            f"not by {issuer.certificate.hex8}",
+            rule="issuer",
+        )
+    if subject.start < issuer.start or subject.end > issuer.end:
+        raise InvalidChain(
+            f"{subject.hex8}: validity {iso_from_time32(subject.start)} to {iso_from_time32(subject.end)} "
+            f"is not inside {iso_from_time32(issuer.start)} to {iso_from_time32(issuer.end)} of its issuer",
+            rule="validity-inside",
+        )
+    if tbs.app_permissions:
+        try:
+            issuer.grants.check_app_permissions(tbs.app_permissions)
+        except PermissionDenied as error:
+            raise InvalidChain(f"{subject.hex8}: {error}", rule=error.rule) from error
+    if tbs.region is not None and not regions.region_contains(issuer.region, tbs.region):
+        raise InvalidChain(f"{subject.hex8}: region is not proven to be inside its issuer's", rule="region")
+
+
+def _check_signature(subject: Certificate, issuer: Certificate | None) -> None:
+    try:
+        subject.verify_signature(issuer)
+    except InvalidSignature as error:
+        raise InvalidChain(f"{subject.hex8}: {error}", rule="signature") from error
+    except ImplicitKey as error:
+        raise InvalidChain(f"{subject.hex8} is implicit", rule="type") from error
+    except CryptoError as error:  # an algorithm that is not served, a key off its curve
+        raise InvalidChain(f"{subject.hex8}: {error}", rule="signature") from error
+
+
+def _check_now(certificate: Certificate, at: int, crl: Collection[bytes]) -> None:
+    if at < certificate.start:
+        raise InvalidChain(
+            f"{certificate.hex8} is valid from {iso_from_time32(certificate.start)} on, "
+            f"not at {iso_from_time32(at)}",
+            rule="not-yet-valid",
+        )
+    if at >= certificate.end:
+        raise InvalidChain(
+            f"{certificate.hex8} expired at {iso_from_time32(certificate.end)}", rule="expired"
+        )
+    if crl and certificate.hashed_id8 in crl:
+        raise InvalidChain(f"{certificate.hex8} is revoked", rule="revoked")
+
+
+def _check_place(region: dot2.GeographicRegion | None, certificate: Certificate, place: Place | None) -> None:
+    if place is not None and not regions.point_in_region(region, *place):
+        raise InvalidChain(f"{certificate.hex8} is not for this place", rule="place")
