@@ -23,6 +23,7 @@ EXIT_NO, EXIT_USAGE, EXIT_FAULT = 1, 2, 3
 # name -> (module whose attribute `command` it is, the line in --help); in the order of --help
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("v2xpki.cli.init", "Create an instance: tokens, databases, root ceremony, all authorities."),
+    "serve": ("v2xpki.cli.serve", "Serve the instance to stations and operators until it is stopped."),
     "status": ("v2xpki.cli.status", "Authorities, keys, lists and their freshness, counts."),
     "ceremony": ("v2xpki.cli.ceremony", "Run a reviewed ceremony file."),
     "station": ("v2xpki.cli.station", "Register, list, bar and import stations."),

@@ -1,0 +1,115 @@
+"""An instance folder for the web tests: settings, a laboratory's TLS, a distribution centre's database."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from v2xpki.authorities.lab_tls import make_lab_tls
+from v2xpki.config import Instance
+from v2xpki.store import Database
+from v2xpki.store.migrate import upgrade
+from v2xpki.time import SystemClock
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+
+SERVE = """
+import sys
+from pathlib import Path
+from v2xpki.config import Instance
+from v2xpki.web.supervisor import Plan, Supervisor
+directory, fake, options = sys.argv[1], sys.argv[2], eval(sys.argv[3])
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+Supervisor(Instance.load(directory), Plan(**options), say=say,
+           role_command=(sys.executable, fake)).run()
+"""
+
+
+@pytest.fixture
+def make_instance(tmp_path: Path) -> Callable[..., Instance]:
+    """A folder with a v2xpki.toml and everything that web/ needs beside keys."""
+
+    def make(extra: str = "") -> Instance:
+        directory = tmp_path / "pki"
+        for name in ("ea", "aa", "dc", "tls", "run", "log"):
+            (directory / name).mkdir(parents=True, exist_ok=True)
+        (directory / "v2xpki.toml").write_text(f'format = 1\nbase_url = "http://127.0.0.1:8080"\n{extra}')
+        for name, octets in make_lab_tls(["127.0.0.1"], SystemClock()).by_name().items():
+            (directory / "tls" / name).write_bytes(octets)
+        instance = Instance.load(directory)
+        with Database.open(instance.domain("dc").database_url) as database:
+            upgrade(database, "dc")
+        return instance
+
+    return make
+
+
+@dataclass
+class Served:
+    """A running `serve`, and what it says of itself."""
+
+    instance: Instance
+    process: subprocess.Popen[str]
+
+    @property
+    def state(self) -> dict:
+        return json.loads((self.instance.run_dir / "serve.json").read_text())
+
+    def address(self, name: str) -> tuple[str, int]:
+        host, _, port = self.state["listeners"][name].partition("://")[2].rpartition(":")
+        return host, int(port)
+
+    def fault(self, **kinds: str) -> None:
+        (self.instance.run_dir / "fault.json").write_text(json.dumps(kinds))
+
+    def end(self) -> str:
+        """Tells it to stop; what it said on stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.communicate(timeout=30)[1]
+
+    def log(self, role: str) -> str:
+        return (self.instance.log_dir / f"{role}.log").read_text()
+
+
+@pytest.fixture
+def start(make_instance: Callable[..., Instance]) -> Iterator[Callable[..., Served]]:
+    """Starts `serve` with fake authorities and waits until it answers; ends it after the test."""
+    running: list[Served] = []
+
+    def begin(extra: str = "", **options: object) -> Served:
+        instance = make_instance(extra)
+        plan = {"http": "127.0.0.1:0", **options}
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(instance.directory), str(HERE / "fake_role.py"), repr(plan)],
+            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True)
+        served = Served(instance, process)
+        running.append(served)
+        wait_for(lambda: (instance.run_dir / "serve.json").exists() or process.poll() is not None)
+        if process.poll() is not None:
+            logs = "\n".join(path.read_text() for path in instance.log_dir.glob("*.log"))
+            pytest.fail(f"serve ended: {process.communicate()[1]}\n{logs}")
+        return served
+
+    yield begin
+    for served in running:
+        if served.process.poll() is None:
+            served.process.kill()
+            served.process.communicate(timeout=30)
+
+
+def wait_for(holds: Callable[[], bool], seconds: float = 40) -> None:
+    """Until it holds; a test never waits for longer than it says."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            pytest.fail(f"not within {seconds:g} s")
+        time.sleep(0.05)

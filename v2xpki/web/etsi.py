@@ -1,0 +1,153 @@
+"""TS 102 941 over HTTP: EA, AA, DC and CPOC as Flask blueprints.
+
+POST of `application/x-its-request`, answer `application/x-its-response`; lists by GET. HexIds are
+accepted in both cases, paths with and without the trailing slash. Nothing here looks into a request.
+A view's name is its flow's name in the metrics.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Protocol
+
+from flask import Blueprint, Response, request
+
+from v2xpki.authorities.etsi.distribution import Distribution, Document
+from v2xpki.web.problems import HttpError
+
+REQUEST_TYPE = "application/x-its-request"
+RESPONSE_TYPE = "application/x-its-response"
+CTL_TYPE = "application/x-its-ctl"
+CRL_TYPE = "application/x-its-crl"
+OCTETS_TYPE = "application/octet-stream"
+
+_HEX8 = re.compile(r"[0-9A-Fa-f]{16}")
+
+
+class Enrolment(Protocol):
+    """What the EA's blueprint needs of its authority: whole requests to whole answers."""
+
+    def enrol(self, octets: bytes) -> bytes: ...
+    def validate(self, octets: bytes) -> bytes: ...
+
+
+class Authorization(Protocol):
+    def authorize(self, octets: bytes) -> bytes: ...
+
+
+def ea_blueprint(authority: Callable[[], Enrolment], body_limit: int) -> Blueprint:
+    """POST /ea and /ea/validation."""
+    blueprint = Blueprint("ea", __name__)
+
+    @blueprint.post("/ea")
+    def enrolment() -> Response:
+        return Response(authority().enrol(its_request(body_limit)), content_type=RESPONSE_TYPE)
+
+    @blueprint.post("/ea/validation")
+    def validation() -> Response:
+        return Response(authority().validate(its_request(body_limit)), content_type=RESPONSE_TYPE)
+
+    return blueprint
+
+
+def aa_blueprint(authority: Callable[[], Authorization], body_limit: int) -> Blueprint:
+    """POST /aa."""
+    blueprint = Blueprint("aa", __name__)
+
+    @blueprint.post("/aa")
+    def authorization() -> Response:
+        return Response(authority().authorize(its_request(body_limit)), content_type=RESPONSE_TYPE)
+
+    return blueprint
+
+
+def dc_blueprint(distribution: Callable[[], Distribution]) -> Blueprint:
+    """GET /dc/...: what the root published."""
+    blueprint = Blueprint("dc", __name__, url_prefix="/dc")
+
+    @blueprint.get("/getctl/<hex8>")
+    def ctl(hex8: str) -> Response:
+        return published(distribution().ctl(hashed_id8(hex8)), CTL_TYPE)
+
+    @blueprint.get("/getctl/<hex8>/<sequence>")
+    def delta_ctl(hex8: str, sequence: str) -> Response:
+        return published(distribution().delta_ctl(hashed_id8(hex8), list_sequence(sequence)), CTL_TYPE)
+
+    @blueprint.get("/getcrl/<hex8>")
+    def crl(hex8: str) -> Response:
+        return published(distribution().crl(hashed_id8(hex8)), CRL_TYPE)
+
+    @blueprint.get("/getrcalinkcertificate/<hex8>")
+    def root_link(hex8: str) -> Response:
+        return published(distribution().root_link(hashed_id8(hex8)), OCTETS_TYPE)
+
+    return blueprint
+
+
+def cpoc_blueprint(distribution: Callable[[], Distribution]) -> Blueprint:
+    """GET /cpoc/...: what the trust list manager published; all as octet streams."""
+    blueprint = Blueprint("cpoc", __name__, url_prefix="/cpoc")
+
+    @blueprint.get("/gettlmcertificate", defaults={"hex8": ""})
+    @blueprint.get("/gettlmcertificate/<hex8>")
+    def tlm_certificate(hex8: str) -> Response:
+        return published(distribution().tlm_certificate(optional_id8(hex8)), OCTETS_TYPE)
+
+    @blueprint.get("/gettlmlinkcertificate", defaults={"hex8": ""})
+    @blueprint.get("/gettlmlinkcertificate/<hex8>")
+    def tlm_link(hex8: str) -> Response:
+        return published(distribution().tlm_link(optional_id8(hex8)), OCTETS_TYPE)
+
+    @blueprint.get("/getectl/<hex8>")
+    def ectl(hex8: str) -> Response:
+        return published(distribution().ectl(hashed_id8(hex8)), OCTETS_TYPE)
+
+    @blueprint.get("/getdeltaectl/<hex8>", defaults={"sequence": ""})
+    @blueprint.get("/getdeltaectl/<hex8>/<sequence>")
+    def delta_ectl(hex8: str, sequence: str) -> Response:
+        number = list_sequence(sequence) if sequence else None
+        return published(distribution().delta_ectl(hashed_id8(hex8), number), OCTETS_TYPE)
+
+    return blueprint
+
+
+def its_request(body_limit: int) -> bytes:
+    """The body of a request of the right type and size."""
+    environ = request.environ
+    media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
+    if media_type != REQUEST_TYPE:
+        raise HttpError(415, f"the content type is not {REQUEST_TYPE}")
+    length = environ.get("CONTENT_LENGTH", "")
+    if length and (not length.isdecimal() or int(length) > body_limit):
+        raise HttpError(413, f"the body is larger than {body_limit} octets")
+    body: bytes = environ["wsgi.input"].read(body_limit + 1)
+    if len(body) > body_limit:
+        raise HttpError(413, f"the body is larger than {body_limit} octets")
+    return body
+
+
+def published(document: Document | None, content_type: str) -> Response:
+    """A published list or certificate; 304 where the client has it already."""
+    if document is None:
+        raise HttpError(404, "not published here")
+    response = Response(document.octets, content_type=content_type)
+    response.set_etag(document.etag)
+    response.headers["Cache-Control"] = f"public, max-age={document.max_age}"
+    return response.make_conditional(request)  # type: ignore[return-value]
+
+
+def hashed_id8(text: str) -> bytes:
+    """The octets of a HashedId8 in hex, either case."""
+    if not _HEX8.fullmatch(text):
+        raise HttpError(400, "not a HashedId8 of 16 hex digits")
+    return bytes.fromhex(text)
+
+
+def optional_id8(text: str) -> bytes | None:
+    return hashed_id8(text) if text else None
+
+
+def list_sequence(text: str) -> int:
+    """A ctlSequence (TS 102 941 A.2.7: 0..255)."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= 3 and int(text) <= 255):
+        raise HttpError(400, "not a sequence of 0 to 255")
+    return int(text)

@@ -1,0 +1,88 @@
+"""From the error tree to HTTP: one table, read from the top; the first class that fits decides.
+
+Stations get a status and a short plain reason, operators' JSON endpoints an RFC 9457 problem. What
+went wrong inside stays inside: a client learns at most a request id, under which the log tells more.
+"""
+
+import json
+import secrets
+from typing import NamedTuple
+
+from flask import Response
+from sqlalchemy.exc import OperationalError
+
+from v2xpki import errors
+
+PROBLEM_TYPE = "application/problem+json"
+TEXT_TYPE = "text/plain; charset=utf-8"
+#: Seconds after which a client may try again (RFC 9110 10.2.3).
+RETRY_AFTER = 2
+
+
+class HttpError(errors.V2xPkiError):
+    """A request that HTTP itself answers: before an authority saw it, or because none can."""
+
+    def __init__(self, status: int, reason: str, *, retry_after: int | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.retry_after = status, reason, retry_after
+
+
+class Verdict(NamedTuple):
+    """What a client is told. `fault`: ours, and nobody foresaw it, so it is counted and logged."""
+
+    status: int
+    reason: str
+    retry_after: int | None = None
+    fault: bool = False
+
+
+# TS 102 941 has no code for "not for me" or "not decodable" that could be answered without the
+# request's key, so HTTP says it.
+_TABLE: tuple[tuple[type[Exception], Verdict], ...] = (
+    (errors.DecodeError, Verdict(400, "the request cannot be decoded")),
+    (errors.NotRecipient, Verdict(400, "the request is not encrypted to this authority")),
+    (errors.UnexpectedContent, Verdict(400, "the request is not of the kind that is served here")),
+    (errors.UnwrapFailed, Verdict(400, "the request does not open with a key of this authority")),
+    (errors.InvalidPoint, Verdict(400, "the request holds no point of its curve")),
+    # The token, the database or the audit record is away: nothing was signed, so a retry is safe.
+    (errors.KeystoreError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),
+    (errors.StoreError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),
+    (errors.AuditError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),
+    (OperationalError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),
+)
+_FAULT = Verdict(500, "internal error", fault=True)
+
+
+def verdict(error: BaseException) -> Verdict:
+    """What a client is told of an error."""
+    if isinstance(error, HttpError):
+        return Verdict(error.status, error.reason, error.retry_after)
+    return next((found for kind, found in _TABLE if isinstance(error, kind)), _FAULT)
+
+
+def request_id() -> str:
+    """A name for one failed request: random, made where it fails, so that it ties nothing together."""
+    return secrets.token_hex(4)
+
+
+def text_response(told: Verdict, identifier: str | None = None) -> Response:
+    """The answer of a protocol endpoint."""
+    return _with_headers(Response(told.reason + "\n", told.status, content_type=TEXT_TYPE), told, identifier)
+
+
+def problem_response(told: Verdict, identifier: str | None = None) -> Response:
+    """The answer of a JSON endpoint (RFC 9457)."""
+    document: dict[str, object] = {"type": "about:blank", "title": told.reason, "status": told.status}
+    if identifier:
+        document["instance"] = f"urn:v2xpki:request:{identifier}"
+    body = json.dumps(document) + "\n"
+    return _with_headers(Response(body, told.status, content_type=PROBLEM_TYPE), told, identifier)
+
+
+def _with_headers(response: Response, told: Verdict, identifier: str | None) -> Response:
+    if told.retry_after is not None:
+        response.headers["Retry-After"] = str(told.retry_after)
+    if identifier:
+        response.headers["X-Request-Id"] = identifier
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,95 @@
+"""What every process under the supervisor has: its settings by environment, and an end with its parent."""
+
+import ctypes
+import hashlib
+import json
+import os
+import signal
+import stat
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from v2xpki.config import ENV_INSTANCE, ENV_ROLE, Instance
+from v2xpki.errors import ConfigError
+
+ENV_BIND, ENV_WORKERS, ENV_TLS = "V2XPKI_BIND", "V2XPKI_WORKERS", "V2XPKI_TLS"
+ENV_LISTENERS, ENV_ROLES = "V2XPKI_LISTENERS", "V2XPKI_ROLES"
+ENV_EA_ROUTES, ENV_PARENT = "V2XPKI_EA_ROUTES", "V2XPKI_PARENT"
+ENV_METRICS = "PROMETHEUS_MULTIPROC_DIR"
+SOCKET_PATH_LIMIT = 100
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class RoleSettings:
+    """What a role's master and workers are told."""
+
+    role: str
+    instance: Instance
+    bind: str
+    workers: int = 1
+    tls: bool = False
+    #: Beginning of an EA's URL -> "unix:PATH", for EAs of this instance.
+    ea_routes: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls) -> "RoleSettings":
+        """Raises ConfigError."""
+        environ = os.environ
+        role = environ.get(ENV_ROLE)
+        if not role:
+            raise ConfigError(f"{ENV_ROLE} is not set")
+        instance = Instance.from_environment()
+        return cls(
+            role=role,
+            instance=instance,
+            bind=environ.get(ENV_BIND) or f"unix:{socket_path(instance, role)}",
+            workers=int(environ.get(ENV_WORKERS) or instance.settings.serve.workers),
+            tls=environ.get(ENV_TLS) == "1",
+            ea_routes=json.loads(environ.get(ENV_EA_ROUTES) or "{}"),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """The reverse of `from_environment`."""
+        return {
+            ENV_ROLE: self.role,
+            ENV_INSTANCE: str(self.instance.directory),
+            ENV_BIND: self.bind,
+            ENV_WORKERS: str(self.workers),
+            ENV_TLS: "1" if self.tls else "",
+            ENV_EA_ROUTES: json.dumps(dict(self.ea_routes)) if self.ea_routes else "",
+        }
+
+
+def socket_path(instance: Instance, role: str) -> str:
+    """Where a role listens: DIR/run/<role>.sock, or a short way to it."""
+    path = instance.run_dir / f"{role}.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return str(path)
+    # The kernel takes 107 octets. The folder is the owner's alone; `private_dir` makes sure of it.
+    name = hashlib.sha256(os.fsencode(instance.directory)).hexdigest()[:16]
+    return str(private_dir(Path(tempfile.gettempdir()) / f"v2xpki-{os.getuid()}-{name}") / f"{role}.sock")
+
+
+def private_dir(path: Path) -> Path:
+    """The folder, made if it is missing, with mode 0700 and of this user. Raises ConfigError."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise ConfigError(f"{path} is not a folder of this user")
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        path.chmod(0o700)
+    return path
+
+
+def die_with_parent(sig: signal.Signals) -> None:
+    """Asks the kernel for a signal when the supervisor is gone: no process outlives `serve`."""
+    parent = os.environ.get(ENV_PARENT)
+    if not parent or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(sig), 0, 0, 0)
+    if os.getppid() != int(parent):
+        sys.exit("the supervisor is gone")

@@ -1,0 +1,296 @@
+"""A role's process group: gunicorn's master and its threaded workers, behind the router's unix socket.
+
+    python -m v2xpki.web.worker        (environment: V2XPKI_ROLE, V2XPKI_INSTANCE, V2XPKI_SOCKET ...)
+
+The master imports the code and forks; the authority, and with it the PKCS#11 module, is opened in each
+worker after the fork.
+
+`RoleWorker` keeps gunicorn's process model and replaces the way of one request through it. gunicorn's
+threaded worker hands a kept connection back to its poller after each answer and parses with a
+general-purpose parser in Python: 415-555 us of CPU a request with Flask here, 330-420 without. On a
+unix socket the other side is the router or an AA of the same house, which keep their connections and
+send nothing unusual: the thread waits a moment for the next request on its own connection, reads it in
+one go and answers in one go; 155-240 us with Flask. Whatever is not in that plain form (chunks, 100-continue,
+HTTP/1.0, two of the same header ...) is given back unread to gunicorn's parser.
+"""
+
+import io
+import os
+import signal
+import ssl
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
+
+from v2xpki.web.process import RoleSettings, die_with_parent
+
+#: Seconds that a thread waits on its own connection before the poller takes it back. While it waits it
+#: costs nothing; it never waits while others do.
+LINGER = 0.02
+#: Seconds for the rest of a request that has begun: the router sends whole requests only.
+REST = 5.0
+#: Octets of a request's head; the router's own limit is lower.
+HEAD_LIMIT = 32768
+_CHUNK = 65536
+_METHODS = frozenset({b"GET", b"POST"})
+# A request with one of these headers goes gunicorn's own way.
+_UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"connection", b"trailer", b"te"})
+
+
+class Unusual(Exception):
+    """Not in the plain form; `octets` are what was read so far."""
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__()
+        self.octets = octets
+
+
+class RoleWorker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker with a short way for plain requests on unix sockets."""
+
+    def handle(self, conn: Any) -> Any:
+        if self.cfg.is_ssl or conn.parser is not None:
+            return super().handle(conn)
+        sock = conn.sock
+        try:
+            while True:
+                sock.settimeout(LINGER)
+                try:
+                    octets = sock.recv(_CHUNK)
+                except TimeoutError:
+                    return True
+                if not octets:
+                    return False
+                sock.settimeout(REST)
+                environ = read_request(sock, octets)
+                sock.sendall(self._answer(environ))
+                if not self.alive:
+                    return False
+                # Others wait for a thread: this connection queues up behind them.
+                if self.tpool._work_queue.qsize():
+                    return True
+        except Unusual as unusual:
+            return self._general_way(conn, unusual.octets)
+        except OSError:
+            return False
+
+    def _answer(self, environ: dict[str, Any]) -> bytes:
+        self.nr += 1
+        head: list[str] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+            lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+            kept = "" if self.alive else "Connection: close\r\n"
+            head[:] = [f"HTTP/1.1 {status}\r\n{lines}{kept}\r\n"]
+
+        parts = self.wsgi(environ, start_response)
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        return head[0].encode("latin-1") + body
+
+    def _general_way(self, conn: Any, octets: bytes) -> Any:
+        conn.sock.setblocking(True)
+        conn.init()
+        conn.parser.unreader.unread(octets)
+        return super().handle(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        # gunicorn looks for read-ahead in its parser; a plain connection has none.
+        if conn.parser is not None:
+            super().finish_request(conn, fs)
+            return
+        conn.parser = _NOTHING_READ_AHEAD
+        try:
+            super().finish_request(conn, fs)
+        finally:
+            conn.parser = None
+
+
+class _NothingReadAhead:
+    def __init__(self) -> None:
+        self.unreader, self.buf = self, io.BytesIO()
+
+
+_NOTHING_READ_AHEAD = _NothingReadAhead()
+
+
+def read_request(sock: Any, octets: bytes) -> dict[str, Any]:
+    """The WSGI environment of a request that begins with `octets`; raises Unusual."""
+    end = octets.find(b"\r\n\r\n")
+    while end < 0:
+        if len(octets) > HEAD_LIMIT:
+            raise Unusual(octets)
+        more = sock.recv(_CHUNK)
+        if not more:
+            raise ConnectionResetError
+        octets += more
+        end = octets.find(b"\r\n\r\n")
+    lines = octets[:end].split(b"\r\n")
+    first = lines[0].split(b" ")
+    if (
+        len(first) != 3
+        or first[0] not in _METHODS
+        or first[2] != b"HTTP/1.1"
+        or not first[1].startswith(b"/")
+    ):
+        raise Unusual(octets)
+    path, _, query = first[1].partition(b"?")
+    environ: dict[str, Any] = {
+        "REQUEST_METHOD": first[0].decode(),
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.input_terminated": True,
+    }
+    length = _headers(environ, lines, octets)
+    start = end + 4
+    if len(octets) < start + length:
+        octets += _rest(sock, start + length - len(octets))
+    elif len(octets) > start + length:
+        raise Unusual(octets)  # the next request already: gunicorn's parser keeps it
+    environ["wsgi.input"] = io.BytesIO(octets[start:])
+    return environ
+
+
+def _headers(environ: dict[str, Any], lines: list[bytes], octets: bytes) -> int:
+    """Puts the headers into the environment; the length of the body."""
+    length = 0
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        lower = name.lower()
+        if not colon or lower in _UNUSUAL or not lower.replace(b"-", b"").isalnum():
+            raise Unusual(octets)
+        key = lower.decode().upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = "HTTP_" + key
+        if key in environ:
+            raise Unusual(octets)
+        environ[key] = text = value.strip(b" \t").decode("latin-1")
+        if key == "CONTENT_LENGTH":
+            if not (text.isascii() and text.isdecimal()):
+                raise Unusual(octets)
+            length = int(text)
+    return length
+
+
+def _rest(sock: Any, wanted: int) -> bytes:
+    parts = []
+    while wanted > 0:
+        part = sock.recv(min(wanted, 1 << 20))
+        if not part:
+            raise ConnectionResetError
+        parts.append(part)
+        wanted -= len(part)
+    return b"".join(parts)
+
+
+class RoleApplication(BaseApplication):  # type: ignore[misc]
+    """gunicorn configured for one role, from the environment that the supervisor made."""
+
+    def __init__(self, settings: RoleSettings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings, serve = self._settings, self._settings.instance.settings.serve
+        options: dict[str, Any] = {
+            "bind": settings.bind,
+            "umask": 0o177,  # the socket is its owner's alone
+            "workers": settings.workers,
+            "threads": serve.threads,
+            "worker_class": RoleWorker,
+            "worker_connections": 1000,
+            "timeout": int(serve.worker_timeout),
+            "graceful_timeout": int(serve.graceful_timeout),
+            "keepalive": 75 if not settings.tls else int(serve.keepalive),
+            "backlog": 512,
+            "logger_class": "v2xpki.web.logs.WorkerLog",
+            "errorlog": "-",
+            "loglevel": serve.log_level,
+            "proc_name": f"v2xpki-{settings.role}",
+            "control_socket_disable": True,
+            "worker_tmp_dir": "/dev/shm" if Path("/dev/shm").is_dir() else None,  # noqa: S108 (heartbeats)
+            "limit_request_line": 4094,
+            "limit_request_fields": 64,
+            "forwarded_allow_ips": "",
+        }
+        if settings.tls:
+            tls = settings.instance.tls_files()
+            options |= {
+                "certfile": str(tls.certificate),
+                "keyfile": str(tls.key),
+                "ca_certs": str(tls.client_ca),
+                "cert_reqs": int(ssl.CERT_REQUIRED),
+                "ssl_context": admin_tls,
+            }
+        for name, value in options.items():
+            if value is not None:
+                self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        # In the worker, after the fork: builds the authority at once, so that the first station does
+        # not wait for the token's login.
+        from v2xpki.web.app import create_app
+
+        return create_app(self._settings.role)
+
+
+class _PatientContext(ssl.SSLContext):
+    """A handshake, and a request, that does not come to an end must not hold a thread for ever."""
+
+    def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> ssl.SSLSocket:
+        sock.settimeout(REST)
+        return super().wrap_socket(sock, *args, **options)
+
+
+_contexts: dict[int, ssl.SSLContext] = {}
+
+
+def admin_tls(conf: Any, _default: Any) -> ssl.SSLContext:
+    """The admin listener's context: TLS 1.2 at least, a client certificate of the configured CA."""
+    context = _contexts.get(os.getpid())
+    if context is None:
+        context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(conf.certfile, conf.keyfile)
+        context.load_verify_locations(conf.ca_certs)
+        context.verify_mode = ssl.CERT_REQUIRED
+        _contexts[os.getpid()] = context
+    return context
+
+
+def main() -> None:
+    settings = RoleSettings.from_environment()
+    die_with_parent(signal.SIGTERM)
+    # gunicorn reads its command line from here otherwise
+    sys.argv[1:] = []
+    preload(settings.role)
+    RoleApplication(settings).run()
+
+
+def preload(role: str) -> None:
+    """Imports what the workers use, before the fork: shared memory, and a quick start after a crash."""
+    from v2xpki.web import app
+
+    app.import_code(role)
+
+
+if __name__ == "__main__":
+    main()
