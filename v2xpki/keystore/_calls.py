@@ -13,9 +13,11 @@ from typing import Any
 
 import cffi
 
+PUBLIC_KEY, PRIVATE_KEY = 2, 3  # CKO_
+LABEL, SENSITIVE, EXTRACTABLE, LOCAL, EC_PARAMS, EC_POINT = 0x003, 0x103, 0x162, 0x163, 0x180, 0x181  # CKA_
+
 _ECDSA, _ECDH1_DERIVE, _CKD_NULL = 0x1041, 0x1050, 1
-_CLASS, _TOKEN, _PRIVATE, _VALUE, _KEY_TYPE = 0x000, 0x001, 0x002, 0x011, 0x100
-_SENSITIVE, _VALUE_LEN, _EXTRACTABLE = 0x103, 0x161, 0x162
+_CLASS, _TOKEN, _PRIVATE, _VALUE, _KEY_TYPE, _VALUE_LEN = 0x000, 0x001, 0x002, 0x011, 0x100, 0x161
 _SECRET_KEY, _GENERIC_SECRET = 4, 0x10
 _SIZES = (32, 48)
 
@@ -25,6 +27,9 @@ _POSITIONS = {
     "C_CloseAllSessions": 14,
     "C_DestroyObject": 22,
     "C_GetAttributeValue": 24,
+    "C_FindObjectsInit": 26,
+    "C_FindObjects": 27,
+    "C_FindObjectsFinal": 28,
     "C_SignInit": 42,
     "C_Sign": 43,
     "C_DeriveKey": 62,
@@ -34,6 +39,9 @@ _TYPES = {
     "C_CloseAllSessions": "CK_ULONG (*)(CK_ULONG)",
     "C_DestroyObject": "CK_ULONG (*)(CK_ULONG, CK_ULONG)",
     "C_GetAttributeValue": "CK_ULONG (*)(CK_ULONG, CK_ULONG, CK_ATTRIBUTE *, CK_ULONG)",
+    "C_FindObjectsInit": "CK_ULONG (*)(CK_ULONG, CK_ATTRIBUTE *, CK_ULONG)",
+    "C_FindObjects": "CK_ULONG (*)(CK_ULONG, CK_ULONG *, CK_ULONG, CK_ULONG *)",
+    "C_FindObjectsFinal": "CK_ULONG (*)(CK_ULONG)",
     "C_SignInit": "CK_ULONG (*)(CK_ULONG, CK_MECHANISM *, CK_ULONG)",
     "C_Sign": "CK_ULONG (*)(CK_ULONG, const char *, CK_ULONG, unsigned char *, CK_ULONG *)",
     "C_DeriveKey": "CK_ULONG (*)(CK_ULONG, CK_MECHANISM *, CK_ULONG, CK_ATTRIBUTE *, CK_ULONG, CK_ULONG *)",
@@ -74,6 +82,8 @@ class Calls:
         self._sign_init, self._sign = found["C_SignInit"], found["C_Sign"]
         self._derive, self._destroy = found["C_DeriveKey"], found["C_DestroyObject"]
         self._get = found["C_GetAttributeValue"]
+        self._find_init, self._find = found["C_FindObjectsInit"], found["C_FindObjects"]
+        self._find_final = found["C_FindObjectsFinal"]
 
         self._ecdsa = ffi.new("CK_MECHANISM *", (_ECDSA, ffi.NULL, 0))
         self._signature, self._signature_length = ffi.new("unsigned char[96]"), ffi.new("CK_ULONG *")
@@ -99,8 +109,8 @@ class Calls:
             (_VALUE_LEN, ffi.new(number, [size])),
             (_TOKEN, ffi.new(flag, [0])),
             (_PRIVATE, ffi.new(flag, [0])),  # SoftHSM would encrypt a private one: 12 us
-            (_SENSITIVE, ffi.new(flag, [0])),
-            (_EXTRACTABLE, ffi.new(flag, [1])),
+            (SENSITIVE, ffi.new(flag, [0])),
+            (EXTRACTABLE, ffi.new(flag, [1])),
         ]
         return ffi.new("CK_ATTRIBUTE[]", [(t, v, ffi.sizeof(v)) for t, v in values]), [v for _, v in values]
 
@@ -116,6 +126,36 @@ class Calls:
 
     def close_all_sessions(self, slot: int) -> None:
         self._check("C_CloseAllSessions", self._close_all(slot))
+
+    def find(self, session: int, kind: int, label: str | None = None) -> list[int]:
+        """Handles of the objects of a class, and of a label if given.
+
+        python-pkcs11's search ends in a finalizer when it fails, which the garbage collector runs in any
+        thread, without our lock.
+        """
+        ffi = self._ffi
+        values = [(_CLASS, ffi.new("CK_ULONG[]", [kind]))]
+        if label is not None:
+            values.append((LABEL, ffi.new("unsigned char[]", list(label.encode()))))
+        template = ffi.new("CK_ATTRIBUTE[]", [(t, v, ffi.sizeof(v)) for t, v in values])
+        self._check("C_FindObjectsInit", self._find_init(session, template, len(values)))
+        found: list[int] = []
+        batch, count = ffi.new("CK_ULONG[32]"), ffi.new("CK_ULONG *")
+        try:
+            while True:
+                self._check("C_FindObjects", self._find(session, batch, 32, count))
+                if not count[0]:
+                    return found
+                found += [batch[position] for position in range(count[0])]
+        finally:
+            self._check("C_FindObjectsFinal", self._find_final(session))
+
+    def attribute(self, session: int, handle: int, kind: int) -> bytes:
+        """One attribute's octets; flags are one octet. For attributes of up to 256 octets."""
+        buffer = self._ffi.new("unsigned char[256]")
+        wanted = self._ffi.new("CK_ATTRIBUTE *", (kind, buffer, 256))
+        self._check("C_GetAttributeValue", self._get(session, handle, wanted, 1))
+        return bytes(self._ffi.buffer(buffer, wanted.length))
 
     def sign(self, session: int, key: int, digest: bytes) -> bytes:
         """CKM_ECDSA: raw r || s."""

@@ -16,11 +16,11 @@ import os
 from types import TracebackType
 from typing import Any, Self
 
-import pkcs11
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, KeyType, Mechanism
 
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import InvalidPoint, KeyNotFound, KeyRefused, KeystoreError, TokenLost
+from v2xpki.keystore import _calls
 from v2xpki.keystore._calls import ReturnValue
 from v2xpki.keystore._module import LOCK, HeldSession, refuse_fork
 from v2xpki.keystore.labels import KeyInfo, KeyLabel
@@ -52,17 +52,17 @@ class TokenKey:
 
     def _find(self) -> None:
         """Look the pair up. LOCK is held and the session open."""
-        session = self._session.session
-        private = _one(session, self.label, ObjectClass.PRIVATE_KEY)
-        if private[Attribute.EXTRACTABLE] or not private[Attribute.SENSITIVE]:
+        session = self._session
+        handle = _one(session, self.label, _calls.PRIVATE_KEY)
+        if _flag(session, handle, _calls.EXTRACTABLE) or not _flag(session, handle, _calls.SENSITIVE):
             raise KeyRefused(f"{self.label} could be read out of its token; such a key is not used")
-        public_key = _public_key(_one(session, self.label, ObjectClass.PUBLIC_KEY), self._profile)
+        public_key = _public_key(session, self.label, self._profile)
         if self._epoch >= 0 and public_key != self.public_key:
             raise KeyRefused(f"{self.label} is another key than before the token was lost")
         self.public_key, self.curve = public_key, public_key.curve
         self._size = public_key.curve.size
-        self._handle = private.handle
-        self._epoch = self._session.epoch
+        self._handle = handle
+        self._epoch = session.epoch
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.label}>"
@@ -74,9 +74,8 @@ class TokenKey:
         if self._epoch != session.epoch:
             try:
                 self._find()
-            except pkcs11.PKCS11Error as error:
-                session.lost()
-                raise TokenLost(f"{self.label}: the token is lost: {type(error).__name__}") from error
+            except ReturnValue as error:
+                raise session.failure(f"looking {self.label} up", error) from error
         return self._handle
 
 
@@ -161,11 +160,12 @@ class Pkcs11Keystore:
             raise KeyRefused(f"{profile.vendor} does not make keys on {curve.text}")
         if len(label.text) > profile.quirks.label_length:
             raise KeyRefused(f"{label} is longer than the {profile.quirks.label_length} octets of a label")
-        with self._session.at_work(f"generating {label}") as session:
-            for kind in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY):
-                if list(session.get_objects({Attribute.LABEL: label.text, Attribute.CLASS: kind})):
+        session = self._session
+        with session.at_work(f"generating {label}"):
+            for kind in (_calls.PRIVATE_KEY, _calls.PUBLIC_KEY):
+                if session.module.calls.find(session.handle, kind, label.text):
                     raise KeyRefused(f"{label} exists; a key is never replaced under its label")
-            with self._session.writable() as writable:
+            with session.writable() as writable:
                 _generate_pair(writable, label, curve, profile)
         self.self_test(label)
         return self.public_key(label)
@@ -174,21 +174,23 @@ class Pkcs11Keystore:
         """Every private key of the token whose label is one of ours. Raises TokenLost."""
         self._refuse_closed()
         found = []
-        with self._session.at_work("listing keys") as session:
-            for private in list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY})):
+        session = self._session
+        with session.at_work("listing keys"):
+            calls = session.module.calls
+            for handle in calls.find(session.handle, _calls.PRIVATE_KEY):
                 try:
-                    label = KeyLabel.parse(private[Attribute.LABEL])
-                except KeystoreError:
+                    label = KeyLabel.parse(calls.attribute(session.handle, handle, _calls.LABEL).decode())
+                except (KeystoreError, UnicodeDecodeError):
                     continue  # a token may hold what is not ours
-                public_key = _public_key(_one(session, label, ObjectClass.PUBLIC_KEY), self.profile)
+                public_key = _public_key(session, label, self.profile)
                 found.append(
                     KeyInfo(
                         label,
                         public_key.curve,
                         public_key,
-                        sensitive=private[Attribute.SENSITIVE],
-                        extractable=private[Attribute.EXTRACTABLE],
-                        local=private[Attribute.LOCAL],
+                        sensitive=_flag(session, handle, _calls.SENSITIVE),
+                        extractable=_flag(session, handle, _calls.EXTRACTABLE),
+                        local=_flag(session, handle, _calls.LOCAL),
                     )
                 )
         return sorted(found, key=lambda info: info.label)
@@ -287,26 +289,33 @@ def _generate_pair(session: Any, label: KeyLabel, curve: Curve, profile: VendorP
         raise KeyRefused(f"{profile.vendor} made {label} readable in spite of its template; destroyed")
 
 
-def _one(session: Any, label: KeyLabel, kind: ObjectClass) -> Any:
-    """The only object of this label and class. Raises KeyNotFound, KeyRefused."""
-    found = list(session.get_objects({Attribute.LABEL: label.text, Attribute.CLASS: kind}))
+def _one(session: HeldSession, label: KeyLabel, kind: int) -> int:
+    """The only object of this label and class. Raises KeyNotFound, KeyRefused, ReturnValue."""
+    found = session.module.calls.find(session.handle, kind, label.text)
     if not found:
-        raise KeyNotFound(f"token {session.token.label!r} has no {kind.name.lower()} {label}")
+        half = "private" if kind == _calls.PRIVATE_KEY else "public"
+        raise KeyNotFound(f"token {session.token_label!r} has no {half} key {label}")
     if len(found) > 1:
-        raise KeyRefused(f"token {session.token.label!r} has {len(found)} keys {label}")
+        raise KeyRefused(f"token {session.token_label!r} has {len(found)} keys {label}")
     return found[0]
 
 
-def _public_key(public: Any, profile: VendorProfile) -> PublicKey:
-    curve = _CURVES.get(bytes(public[Attribute.EC_PARAMS]))
+def _flag(session: HeldSession, handle: int, kind: int) -> bool:
+    return session.module.calls.attribute(session.handle, handle, kind) != b"\x00"
+
+
+def _public_key(session: HeldSession, label: KeyLabel, profile: VendorProfile) -> PublicKey:
+    handle = _one(session, label, _calls.PUBLIC_KEY)
+    calls = session.module.calls
+    curve = _CURVES.get(calls.attribute(session.handle, handle, _calls.EC_PARAMS))
     if curve is None:
-        raise KeyRefused(f"{public[Attribute.LABEL]} is on a curve that the house does not know")
-    point = bytes(public[Attribute.EC_POINT])
+        raise KeyRefused(f"{label} is on a curve that the house does not know")
+    point = calls.attribute(session.handle, handle, _calls.EC_POINT)
     if profile.quirks.ec_point == "der":
         # DER OCTET STRING; no point here is longer than 97 octets, so its length is one octet
         if len(point) < 2 or point[0] != 0x04 or point[1] != len(point) - 2:
             raise KeyRefused(
-                f"{public[Attribute.LABEL]}: CKA_EC_POINT is not in DER",
+                f"{label}: CKA_EC_POINT is not in DER",
                 hint='the profile of this module may need the quirk ec_point = "raw"',
             )
         point = point[2:]

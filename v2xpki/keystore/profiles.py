@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from v2xpki._resources import data_dir
 from v2xpki.crypto import Curve
-from v2xpki.errors import ConfigError
+from v2xpki.errors import ConfigError, UnsupportedAlgorithm
 
 PointForm = Literal["der", "raw"]
 Kdf = Literal["null", "sha256"]
@@ -89,7 +89,7 @@ def _profile(table: dict[str, Any], path: Path) -> VendorProfile:
         raise ConfigError(f"HSM profile {path}: the house needs the mechanisms {', '.join(sorted(missing))}")
     try:
         curves = frozenset(Curve.from_text(text) for text in _strings(path, "curves", table["curves"]))
-    except (ConfigError, ValueError, KeyError) as error:
+    except UnsupportedAlgorithm as error:
         raise ConfigError(f"HSM profile {path}: curves: {error}") from error
     return VendorProfile(
         name=_of(path, "name", table["name"], str),
