@@ -2,6 +2,7 @@
 
 from v2xpki.store.base import random_key
 from v2xpki.store.database import Database, Transaction
+from v2xpki.store.schema import require_current, upgrade
 from v2xpki.store.statement import Statement
 
-__all__ = ["Database", "Statement", "Transaction", "random_key"]
+__all__ = ["Database", "Statement", "Transaction", "random_key", "require_current", "upgrade"]

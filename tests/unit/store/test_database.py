@@ -261,9 +261,12 @@ def test_durable_and_other_transactions_set_the_mode_they_need(tmp_path: Path) -
 
 def test_a_write_inside_a_write_is_refused_at_once(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "x.db")
-    with database.write(durable=True):
-        with pytest.raises(StoreError, match="inside"), database.write(durable=True):
-            pass
+    with (
+        database.write(durable=True),
+        pytest.raises(StoreError, match="inside"),
+        database.write(durable=True),
+    ):
+        pass
     with database.write(durable=True):
         pass
 

@@ -1,0 +1,146 @@
+"""Signed lists (CTL, ECTL, CRL), links between CA generations, and a sub-CA's request for its certificate.
+
+The same steps as for a certificate; what is signed is the ToBeSignedData around an EtsiTs102941Data.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Self
+
+from v2xpki import wire
+from v2xpki.crypto import Certificate, signing_digest_of
+from v2xpki.errors import InvalidSignature, IssuanceError
+from v2xpki.issuance.records import Prepared, Record, Token, new_slip, tx_complete, tx_save
+from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
+from v2xpki.secured import Identifier, SignedMessage, etsi_header, frames
+from v2xpki.store import Database, random_key
+from v2xpki.time import HOUR, Clock
+from v2xpki.wire import etsi
+
+CRL_PSID, SCR_PSID, CTL_PSID = 622, 623, 624
+_FOREVER = (1 << 32) - 1
+
+# What this door signs, with which PSID: never an answer to a station, which is the responder's.
+_KINDS = {
+    (CRL_PSID, "certificateRevocationList"): "CRL",
+    (CTL_PSID, "certificateTrustListTlm"): "ECTL",
+    (CTL_PSID, "certificateTrustListRca"): "CTL",
+    (CTL_PSID, "linkCertificateTlm"): "LINK",
+    (CTL_PSID, "singleSignedLinkCertificateRca"): "LINK",
+    (CTL_PSID, "doubleSignedlinkCertificateRca"): "LINK",
+    (SCR_PSID, "caCertificateRequest"): "REQUEST",
+}
+
+
+class _Material(NamedTuple):
+    payload: bytes
+    tbs: bytes
+    digest: bytes
+    signer: bytes
+
+
+class ListIssuer:
+    """A key with its certificate, for lists. `certificate` None: signs as `self` (a first CA request)."""
+
+    def __init__(
+        self,
+        key: IssuingKey,
+        certificate: Certificate | None,
+        database: Database,
+        clock: Clock,
+        linter: Callable[[etsi.EtsiTs102941Data], None] | None = None,
+    ) -> None:
+        if certificate is not None and certificate.verification_key != key.public_key:
+            raise IssuanceError(f"certificate {certificate.hex8} is not of the key {key.label}")
+        self.certificate = certificate
+        self.database = database
+        self._key, self._clock, self._linter = key, clock, linter
+
+    @classmethod
+    def open(
+        cls,
+        keystore: Keystore,
+        label: KeyLabel,
+        certificate: Certificate | None,
+        database: Database,
+        clock: Clock,
+        *,
+        linter: Callable[[etsi.EtsiTs102941Data], None] | None = None,
+    ) -> Self:
+        """With the key of a label. Raises what issuing_key raises, and IssuanceError for a certificate of
+        another key. `linter` raises LintFailed for a list that must not be signed."""
+        return cls(keystore.issuing_key(label), certificate, database, clock, linter)
+
+    def prepare(
+        self,
+        data: etsi.EtsiTs102941Data,
+        psid: int,
+        *,
+        generation_time: int | None = None,
+        identifier: Identifier | None = None,
+    ) -> Prepared:
+        """Encode and lint; nothing is written or signed.
+
+        psid: 622 for a CRL, 624 for CTL, ECTL and links, 623 for a CA's own request. generation_time in TAI
+        microseconds, by default now: a ceremony that signs ahead gives the list's thisUpdate. The signer is
+        named by its certificate, as lists have it, unless `identifier` says "digest".
+        Raises IssuanceError for content that this door does not sign with this PSID; EncodeError.
+        """
+        kind = _KINDS.get((psid, data.content.kind))
+        if kind is None:
+            raise IssuanceError(f"{data.content.kind} with PSID {psid} is not signed here")
+        if self._linter is not None:
+            self._linter(data)
+        payload = wire.encode(data)
+        named: Identifier = "self" if self.certificate is None else identifier or "certificate"
+        if (named == "self") != (self.certificate is None):
+            raise IssuanceError("who has a certificate signs under it")
+        time64 = self._clock.time64() if generation_time is None else generation_time
+        tbs = frames.payload_of(frames.unsecured(payload), None) + frames.header(etsi_header(psid, time64))
+        end = _FOREVER if self.certificate is None else self.certificate.end
+        slip = new_slip()
+        record = Record(
+            id=random_key(),
+            kind=kind,
+            issuer=None if self.certificate is None else self.certificate.hashed_id8,
+            to_be_signed=tbs,
+            expires=end + -end % HOUR,
+            slip=slip,
+        )
+        signer_hash = None if self.certificate is None else self.certificate.digest
+        digest = signing_digest_of(self._key.public_key.curve.hash, tbs, signer_hash)
+        signer = frames.signer_of(named, self.certificate)
+        return Prepared(record, Token(slip, self, _Material(payload, tbs, digest, signer)))
+
+    def issue(self, token: Token) -> bytes:
+        """Sign what was recorded: COER of the Ieee1609Dot2Data. Errors as `Issuer.issue`."""
+        material: Any = token.material
+        if token.owner is not self or not isinstance(material, _Material):
+            raise IssuanceError("a token of another issuer")
+        token.burn()
+        key = self._key.public_key
+        raw = self._key.sign(material.digest)
+        octets = frames.signed(key.curve, material.tbs, material.signer, raw)
+        message = SignedMessage.parse(octets)
+        if message.tbs_octets != material.tbs or message.payload != material.payload:
+            raise IssuanceError("the list is not what was recorded")
+        try:
+            message.verify(key, self.certificate or b"")
+        except InvalidSignature as error:
+            raise IssuanceError("the signature made does not verify") from error
+        token.signed(octets)
+        return octets
+
+
+def sign_ca_request(
+    keystore: Keystore, label: KeyLabel, data: etsi.EtsiTs102941Data, database: Database, clock: Clock
+) -> bytes:
+    """A sub-CA's first request for its certificate (TS 102 941 6.2.1), signed with the key that asks: COER of
+    the Ieee1609Dot2Data. Recorded and audited as every use of a CA's key. Errors as `Issuer.issue`."""
+    issuer = ListIssuer.open(keystore, label, None, database, clock)
+    prepared = issuer.prepare(data, SCR_PSID)
+    with database.write(durable=True) as tx:
+        tx_save(tx, prepared.record)
+    octets = issuer.issue(prepared.token)
+    with database.write(durable=True) as tx:
+        tx_complete(tx, prepared.record, octets)
+    return octets
