@@ -27,12 +27,22 @@ def test_p1_the_table_of_app_permissions():
 
 
 def test_p1_the_table_of_presence():
-    assert {k: profile(k).issuer for k in KINDS} == dict(
-        RCA="self", TLM="self", EA="digest", AA="digest", EC="digest", AT="digest"
-    )
-    assert {k: profile(k).encryption_key for k in KINDS} == dict(
-        RCA="optional", TLM="absent", EA="required", AA="required", EC="optional", AT="optional"
-    )
+    assert {k: profile(k).issuer for k in KINDS} == {
+        "RCA": "self",
+        "TLM": "self",
+        "EA": "digest",
+        "AA": "digest",
+        "EC": "digest",
+        "AT": "digest",
+    }
+    assert {k: profile(k).encryption_key for k in KINDS} == {
+        "RCA": "optional",
+        "TLM": "absent",
+        "EA": "required",
+        "AA": "required",
+        "EC": "optional",
+        "AT": "optional",
+    }
     assert {k for k in KINDS if profile(k).cert_issue_permissions} == {"RCA", "EA", "AA"}
     assert profile("RCA").curve is Curve.BRAINPOOL_P384R1
 
@@ -88,7 +98,8 @@ def test_an_override_changes_one_key_and_keeps_the_rest():
 def test_an_override_file_is_read(tmp_path):
     path = tmp_path / "profiles.toml"
     path.write_text(
-        '[ea]\nbackdate = 0\n[[ea.cert_issue_permissions]]\nranges = [{psid = 623, value = "01c0", mask = "ff3f"}]\n'
+        "[ea]\nbackdate = 0\n"
+        '[[ea.cert_issue_permissions]]\nranges = [{psid = 623, value = "01c0", mask = "ff3f"}]\n'
         '[[ea.cert_issue_permissions]]\nee_type = ["enrol"]\nranges = [{psid = 36, all = true}]\n'
     )
     ea = Profiles.load(path).profile("EA")
@@ -138,7 +149,7 @@ def test_an_override_with_a_mistake_is_refused_by_name(override, named):
 def test_an_override_that_is_no_toml_is_refused_with_its_name(tmp_path):
     path = tmp_path / "profiles.toml"
     path.write_text("[rca")
-    with pytest.raises(ConfigError, match="profiles.toml"):
+    with pytest.raises(ConfigError, match=r"profiles\.toml"):
         Profiles.load(path)
 
 

@@ -214,8 +214,8 @@ def test_parts_of_countries_are_described():
 @pytest.mark.parametrize(
     "text",
     [
-        "square:1,2", "circle:1,2", "circle:a,b,c", "circle:1,2,70000", "rectangle:50,9,51,10", "polygon:1,2,3,4",
-        "countries:70000", "",
+        "square:1,2", "circle:1,2", "circle:a,b,c", "circle:1,2,70000", "rectangle:50,9,51,10",
+        "polygon:1,2,3,4", "countries:70000", "",
     ],
 )  # fmt: skip
 def test_no_region_is_guessed(text):
