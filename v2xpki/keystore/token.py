@@ -8,19 +8,19 @@ A PIN comes from a file that nobody else may read, or from the environment; it i
 and kept nowhere. It is never an argument of a process: tokens are initialised in this one.
 """
 
-import os
-import secrets
-import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import pkcs11
 
+from v2xpki.config import DomainConfig
 from v2xpki.errors import ConfigError, KeyRefused, KeystoreError
 from v2xpki.keystore import _module
 from v2xpki.keystore._calls import ReturnValue
 from v2xpki.keystore.pkcs11 import Pkcs11Keystore
 from v2xpki.keystore.profiles import VendorProfile
+from v2xpki.keystore.secret_files import new_secret, read_environment, read_secret, write_private
 
 _LABEL_LENGTH = 32  # CK_TOKEN_INFO.label
 _SOFTHSM_CONF = """\
@@ -52,26 +52,23 @@ class TokenConfig:
 
     def read_pin(self) -> str:
         """The PIN. Raises KeystoreError where it is missing, empty, or others may read its file."""
-        where = f"the PIN of token {self.token_label!r}"
+        what = f"the PIN of token {self.token_label!r}"
         if self.pin_env is not None:
-            pin = os.environ.get(self.pin_env, "")
-            if not pin:
-                raise KeystoreError(f"{where}: the environment has no {self.pin_env}")
-            return pin
+            return read_environment(self.pin_env, what)
         assert self.pin_file is not None
-        try:
-            with self.pin_file.open(encoding="utf-8") as file:
-                mode = os.fstat(file.fileno()).st_mode
-                if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                    raise KeystoreError(
-                        f"{where}: others may read {self.pin_file}", hint=f"chmod 600 {self.pin_file}"
-                    )
-                pin = file.read(4096).strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise KeystoreError(f"{where}: {self.pin_file} cannot be read") from error
-        if not pin:
-            raise KeystoreError(f"{where}: {self.pin_file} is empty")
-        return pin
+        return read_secret(self.pin_file, what)
+
+    @classmethod
+    def of_domain(cls, domain: DomainConfig) -> Self:
+        """The token of a trust domain of an instance."""
+        return cls(
+            domain.keystore_profile,
+            domain.token_label,
+            pin_file=domain.pin_file,
+            pin_env=domain.pin_env,
+            softhsm2_conf=domain.softhsm2_conf,
+            token_dir=domain.token_dir,
+        )
 
 
 def open_token(config: TokenConfig) -> Pkcs11Keystore:
@@ -111,9 +108,9 @@ def create_token(config: TokenConfig) -> None:
     config.token_dir.chmod(0o700)
     text = _SOFTHSM_CONF.format(tokens=config.token_dir.resolve())
     if not config.softhsm2_conf.exists():
-        _write_private(config.softhsm2_conf, text)
+        write_private(config.softhsm2_conf, text)
     if config.pin_file is not None and not config.pin_file.exists():
-        _write_private(config.pin_file, secrets.token_urlsafe(24) + "\n")
+        write_private(config.pin_file, new_secret() + "\n")
     pin = config.read_pin()
     _module.refuse_inherited()
     with _module.LOCK:
@@ -122,7 +119,7 @@ def create_token(config: TokenConfig) -> None:
 
 
 def _load(profile: VendorProfile, config: TokenConfig) -> _module.Module:
-    conf = config.softhsm2_conf
+    conf = config.softhsm2_conf if profile.creates_tokens else None  # other vendors' lie elsewhere
     if conf is not None:
         if not conf.is_file():
             raise KeystoreError(f"token {config.token_label!r}: there is no {conf}")
@@ -131,7 +128,7 @@ def _load(profile: VendorProfile, config: TokenConfig) -> _module.Module:
 
 
 def _initialise(module: _module.Module, label: str, pin: str) -> None:
-    so_pin = secrets.token_urlsafe(24)
+    so_pin = new_secret()
     try:
         slots = module.library.get_slots(token_present=True)
         free = None
@@ -162,13 +159,3 @@ def _require_mechanisms(session: _module.HeldSession, profile: VendorProfile) ->
             f"token {session.token_label!r} has not the mechanisms {', '.join(sorted(missing))}",
             hint=f"the profile {profile.name!r} asks for them",
         )
-
-
-def _write_private(path: Path, text: str) -> None:
-    """A new file that only its owner may read, from its first octet on."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

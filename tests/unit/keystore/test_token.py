@@ -6,6 +6,7 @@ import pkcs11
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
+from v2xpki.config import Instance
 from v2xpki.crypto import Curve, signature_record, verify
 from v2xpki.errors import ConfigError, InvalidPoint, KeyNotFound, KeyRefused, KeystoreError
 from v2xpki.keystore import KeyLabel, MemoryKey, TokenConfig, create_token, open_token
@@ -323,3 +324,18 @@ def test_another_configuration_is_refused_while_tokens_are_open(token_store, tmp
 def test_tokens_of_other_vendors_are_made_with_their_tools(token_store):
     with pytest.raises(ConfigError, match="vendor's tool"):
         create_token(TokenConfig("luna", "x", token_store.directory / "pin"))
+
+
+def test_a_domain_of_an_instance_names_its_token(tmp_path):
+    (tmp_path / "v2xpki.toml").write_text('[domains.aa]\npin_env = "AA_PIN"\ntoken_label = "slot 7"\n')
+    instance = Instance.load(tmp_path)
+    ea, aa = (TokenConfig.of_domain(instance.domain(name)) for name in ("ea", "aa"))
+    assert (ea.profile, ea.token_label, ea.pin_env) == ("softhsm2", "v2xpki-ea", None)
+    assert ea.pin_file == tmp_path / "ea" / "pin"
+    assert ea.softhsm2_conf == tmp_path / "ea" / "softhsm2.conf"
+    assert (aa.token_label, aa.pin_env, aa.pin_file) == ("slot 7", "AA_PIN", None)
+
+
+def test_a_missing_configuration_is_named(tmp_path, token_store):
+    with pytest.raises(KeystoreError, match=r"there is no .*nowhere\.conf"):
+        open_token(TokenConfig("softhsm2", "x", tmp_path / "pin", None, tmp_path / "nowhere.conf"))
