@@ -19,8 +19,12 @@ from v2xpki.errors import LinkError
 
 REQUEST_TYPE = "application/x-its-request"
 RESPONSE_TYPE = "application/x-its-response"
-_HEADERS = {"Content-Type": REQUEST_TYPE, "Accept": RESPONSE_TYPE, "User-Agent": urllib3.util.SKIP_HEADER,
-            "Accept-Encoding": urllib3.util.SKIP_HEADER}
+_HEADERS = {
+    "Content-Type": REQUEST_TYPE,
+    "Accept": RESPONSE_TYPE,
+    "User-Agent": urllib3.util.SKIP_HEADER,
+    "Accept-Encoding": urllib3.util.SKIP_HEADER,
+}
 
 
 class HttpEaLink:
@@ -33,15 +37,24 @@ class HttpEaLink:
     """
 
     def __init__(
-        self, *, timeout: float = 8.0, routes: Mapping[str, str] | None = None, ca_file: Path | None = None,
-        max_answer: int = 64 * 1024, pool: int = 32,
+        self,
+        *,
+        timeout: float = 8.0,
+        routes: Mapping[str, str] | None = None,
+        ca_file: Path | None = None,
+        max_answer: int = 64 * 1024,
+        pool: int = 32,
     ) -> None:
         self._timeout, self._max, self._size = timeout, max_answer, pool
         # the longest beginning wins
         self._routes = sorted((routes or {}).items(), key=lambda item: -len(item[0]))
         self._manager = urllib3.PoolManager(
-            num_pools=16, maxsize=pool, block=False, retries=False,
-            ca_certs=None if ca_file is None else str(ca_file))
+            num_pools=16,
+            maxsize=pool,
+            block=False,
+            retries=False,
+            ca_certs=None if ca_file is None else str(ca_file),
+        )
         self._sockets: dict[str, HTTPConnectionPool] = {}
 
     def validate(self, url: str, body: bytes) -> bytes:
@@ -67,7 +80,7 @@ class HttpEaLink:
     def _route(self, url: str) -> str:
         for beginning, target in self._routes:
             if url.startswith(beginning):
-                return target if target.startswith("unix:") else target + url[len(beginning):]
+                return target if target.startswith("unix:") else target + url[len(beginning) :]
         return url
 
     def _post(self, target: str, url: str, body: bytes, end: float) -> bytes:
@@ -75,8 +88,13 @@ class HttpEaLink:
         if left <= 0:
             raise LinkError(f"{url}: no answer within {self._timeout:g} s")
         options: dict[str, Any] = {
-            "body": body, "headers": _HEADERS, "timeout": left, "redirect": False, "retries": False,
-            "preload_content": False}
+            "body": body,
+            "headers": _HEADERS,
+            "timeout": left,
+            "redirect": False,
+            "retries": False,
+            "preload_content": False,
+        }
         if target.startswith("unix:"):
             path = urlsplit(url).path or "/"
             answer = self._socket_pool(target[5:]).urlopen("POST", path, **options)

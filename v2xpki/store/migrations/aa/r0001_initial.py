@@ -36,6 +36,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "authorization_request",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("ticket", sa.LargeBinary(), nullable=True),
+        sa.Column("record", sa.LargeBinary(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_authorization_request")),
+        sa.UniqueConstraint("ticket", name=op.f("uq_authorization_request_ticket")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("authorization_request", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_authorization_request_expires"), ["expires"], unique=False)
+
+    op.create_table(
         "issuance_record",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -79,6 +93,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("issuance_record")
+    with op.batch_alter_table("authorization_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_authorization_request_expires"))
+
+    op.drop_table("authorization_request")
     op.drop_table("audit_head")
     op.drop_table("audit_entry")
     # ### end Alembic commands ###

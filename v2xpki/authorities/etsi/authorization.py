@@ -1,0 +1,332 @@
+"""The authorization authority: gives stations their tickets, once an EA has confirmed what they may say
+(TS 102 941 6.2.3.3).
+
+The AA knows a ticket's keys and not whose they are: it passes on ecSignature as it came, and never opens
+the encrypted form. No lock, transaction or token session is held while it waits for the EA.
+"""
+
+import hmac
+from hashlib import sha256
+from typing import Protocol
+
+from v2xpki import wire
+from v2xpki.authorities.etsi.envelope import OwnKeys, Request, UnknownCipher, in_time, is_plain_header
+from v2xpki.authorities.etsi.issuing import RequestMemory
+from v2xpki.authorities.etsi.observer import Observer, Silent
+from v2xpki.authorities.etsi.peers import Peer, Peers
+from v2xpki.authorities.etsi.reasons import (
+    AUTHORIZATION_CODES,
+    OF_VALIDATION,
+    TRANSIENT,
+    AuthorizationReason,
+    RefusedAuthorization,
+)
+from v2xpki.config import AaPolicy
+from v2xpki.crypto import Certificate, PublicKey
+from v2xpki.errors import (
+    CryptoError,
+    DecodeError,
+    DecryptionFailed,
+    InvalidPoint,
+    LinkError,
+    LintFailed,
+    PermissionDenied,
+    SecuredError,
+    UnexpectedContent,
+    UnsupportedAlgorithm,
+)
+from v2xpki.issuance import Issuer
+from v2xpki.secured import SignedMessage, decrypt_psk, encrypt
+from v2xpki.store import Database
+from v2xpki.store.aa import AuthorizationRequest
+from v2xpki.time import Clock
+from v2xpki.trust import validity
+from v2xpki.trust.permissions import check_app_permissions
+from v2xpki.trust.profiles import Profiles, shipped
+from v2xpki.trust.regions import region_contains
+from v2xpki.wire import dot2, etsi
+
+_DENIED = AuthorizationReason.DENIED_PERMISSIONS
+_BARE = 0x01  # first octet of an EtsiTs102941Data; an Ieee1609Dot2Data starts with 03
+
+
+class EaLink(Protocol):
+    """The way to an EA (`v2xpki.links.http` has one)."""
+
+    def validate(self, url: str, body: bytes) -> bytes:
+        """Post a validation request to an EA's access point; the octets of its answer. Raises LinkError for
+        everything that is no answer, within a time shorter than the worker's own."""
+        ...
+
+
+class AuthorizationAuthority:
+    """An AA. One object serves all threads of a process.
+
+    own: its certificates and keys. issuer: makes tickets under the current certificate. database: the AA's.
+    peers: the EAs to ask. link: the way to them. clock, observer: see their protocols.
+    """
+
+    def __init__(
+        self,
+        *,
+        own: OwnKeys,
+        issuer: Issuer,
+        database: Database,
+        peers: Peers,
+        link: EaLink,
+        clock: Clock,
+        policy: AaPolicy | None = None,
+        profiles: Profiles | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._own, self._issuer, self._database = own, issuer, database
+        self._peers, self._link, self._clock = peers, link, clock
+        self._policy, self._profiles = policy or AaPolicy(), profiles or shipped()
+        self._observer: Observer = observer or Silent()
+        self._window = self._policy.generation_time_window
+        self._urls = {bytes.fromhex(hex8): url for hex8, url in self._policy.ea_urls.items()}
+        self._memory = RequestMemory(
+            database, AuthorizationRequest, issuer, clock, keep=self._policy.retry_window
+        )
+
+    def authorize(self, octets: bytes) -> bytes:
+        """The answer to an authorization request (TS 102 941 6.2.3.3).
+
+        Raises DecodeError or NotRecipient where there can be none; KeystoreError, StoreError and AuditError
+        where the service is not able to: nothing is remembered then.
+        """
+        request = self._own.open(octets)
+        remembered = self._memory.id_of(request.digest)
+        # before the time check: a repeated request is answered as the first was (checklist E13)
+        answer = self._memory.recall(remembered)
+        if answer is not None:
+            self._observer.answered("authorization", "again", "")
+            return answer
+        try:
+            answer = self._authorize(request, remembered)
+        except RefusedAuthorization as refusal:
+            code = AUTHORIZATION_CODES[refusal.reason]
+            answer = self._response(request, code, None)
+            if refusal.reason not in TRANSIENT:
+                answer = self._memory.keep_refusal(remembered, answer)
+            self._observer.answered("authorization", code, str(refusal))
+            return answer
+        self._observer.answered("authorization", "ok", "")
+        return answer
+
+    def _authorize(self, request: Request, remembered: bytes) -> bytes:
+        if request.to_retired:
+            raise RefusedAuthorization(AuthorizationReason.OLD_RECIPIENT)
+        wish, proof = self._read(request)
+        shared = wish.shared_at_request
+        key, encryption_key = self._keys(wish.public_keys)
+        if proof is not None:
+            self._check_proof(proof, key)
+        self._check_wish(wish)
+        ea = self._ea(shared.ea_id)
+        confirmed = self._ask(ea, shared, wish.ec_signature)
+        tbs = self._ticket(confirmed, key, encryption_key)
+        try:
+            prepared = self._issuer.prepare(tbs, "AT")
+        except LintFailed as error:
+            raise RefusedAuthorization(_DENIED, str(error)) from error
+        # The EA counts a SharedAtRequest once, so it is worth one ticket, however it is wrapped again.
+        ticket = self._database.blind("ticket", sha256(wire.encode(shared)).digest())[:16]
+        return self._memory.issue_once(
+            remembered,
+            prepared,
+            unique={"ticket": ticket},
+            answer=lambda certificate: self._response(request, "ok", self._of_key(certificate, key)),
+        )
+
+    @staticmethod
+    def _of_key(certificate: Certificate, key: PublicKey) -> Certificate:
+        """The ticket, after a look that an earlier one for the same SharedAtRequest is of the same key."""
+        if certificate.verification_key != key:
+            raise RefusedAuthorization(
+                AuthorizationReason.KEYS_DO_NOT_MATCH, "keyTag was used with other keys"
+            )
+        return certificate
+
+    # --- the station's request ---------------------------------------------------------------
+
+    def _read(self, request: Request) -> tuple[etsi.InnerAtRequest, SignedMessage | None]:
+        """The request out of its wrapper, and the proof of possession if that is what the wrapper is."""
+        proof: SignedMessage | None = None
+        try:
+            plain = request.decrypt()
+            if plain[:1] != bytes((_BARE,)):
+                wrapper = wire.decode(dot2.Ieee1609Dot2Data, plain)
+                if isinstance(wrapper.content.value, dot2.SignedData):
+                    proof = SignedMessage.of(wrapper)
+                    plain = proof.payload
+                elif isinstance(wrapper.content.value, bytes) and wrapper.content.kind == "unsecuredData":
+                    plain = wrapper.content.value
+                else:
+                    raise RefusedAuthorization(AuthorizationReason.WRONG_CONTENT, wrapper.content.kind)
+            content = wire.decode(etsi.EtsiTs102941Data, plain).content
+        except DecryptionFailed as error:
+            raise RefusedAuthorization(AuthorizationReason.CANNOT_DECRYPT) from error
+        except UnknownCipher as error:
+            raise RefusedAuthorization(AuthorizationReason.UNKNOWN_CIPHER) from error
+        except UnexpectedContent as error:
+            raise RefusedAuthorization(AuthorizationReason.WRONG_CONTENT, str(error)) from error
+        except DecodeError as error:
+            raise RefusedAuthorization(AuthorizationReason.CANNOT_PARSE, str(error)) from error
+        if not isinstance(content.value, etsi.InnerAtRequest):
+            raise RefusedAuthorization(AuthorizationReason.WRONG_CONTENT, f"content is {content.kind}")
+        if proof is None and self._policy.require_proof_of_possession:
+            raise RefusedAuthorization(AuthorizationReason.NO_PROOF)
+        return content.value, proof
+
+    @staticmethod
+    def _keys(keys: etsi.PublicKeys) -> tuple[PublicKey, PublicKey | None]:
+        """The keys to be certified."""
+        try:
+            key = PublicKey.of_verification_key(keys.verification_key)
+        except (InvalidPoint, UnsupportedAlgorithm) as error:
+            raise RefusedAuthorization(AuthorizationReason.BAD_KEYS, str(error)) from error
+        if keys.encryption_key is None:
+            return key, None
+        try:
+            return key, PublicKey.of_encryption_key(keys.encryption_key)
+        except (InvalidPoint, UnsupportedAlgorithm) as error:
+            raise RefusedAuthorization(AuthorizationReason.BAD_ENCRYPTION_KEY, str(error)) from error
+
+    def _check_proof(self, proof: SignedMessage, key: PublicKey) -> None:
+        if proof.signer.kind != "self" or not is_plain_header(proof.header):
+            raise RefusedAuthorization(AuthorizationReason.BAD_PROOF, "signer or header")
+        if not in_time(proof.header, self._clock.time64(), self._window):
+            raise RefusedAuthorization(AuthorizationReason.OUT_OF_TIME)
+        try:
+            proof.verify(key)
+        except CryptoError as error:
+            raise RefusedAuthorization(AuthorizationReason.BAD_PROOF, str(error)) from error
+
+    @staticmethod
+    def _check_wish(wish: etsi.InnerAtRequest) -> None:
+        """All that the AA itself can say of a request."""
+        shared, keys = wish.shared_at_request, wish.public_keys
+        if shared.certificate_format != 1:
+            raise RefusedAuthorization(AuthorizationReason.WRONG_FORMAT)
+        wanted = shared.requested_subject_attributes
+        if wanted.cert_issue_permissions is not None:
+            raise RefusedAuthorization(_DENIED, "certIssuePermissions asked for")
+        if not wanted.app_permissions:
+            raise RefusedAuthorization(AuthorizationReason.INCOMPLETE, "no appPermissions asked for")
+        # TS 102 941 6.2.3.3.1: over the keys one after the other as they came, not over PublicKeys
+        tagged = wire.encode(keys.verification_key)
+        if keys.encryption_key is not None:
+            tagged += wire.encode(keys.encryption_key)
+        tag = hmac.digest(wish.hmac_key, tagged, sha256)[:16]
+        if not hmac.compare_digest(tag, shared.key_tag):
+            raise RefusedAuthorization(AuthorizationReason.KEYS_DO_NOT_MATCH)
+
+    # --- the EA --------------------------------------------------------------------------------
+
+    def _ea(self, ea_id: bytes) -> Peer:
+        peer = self._peers.ea(ea_id)
+        if peer is None:
+            raise RefusedAuthorization(AuthorizationReason.UNKNOWN_EA)
+        certificate, now = peer.certificate, self._clock.time32()
+        if (
+            peer.revoked
+            or not certificate.start <= now < certificate.end
+            or certificate.encryption_key is None
+        ):
+            raise RefusedAuthorization(AuthorizationReason.INVALID_EA)
+        return peer
+
+    def _ask(
+        self, ea: Peer, shared: etsi.SharedAtRequest, signature: etsi.EcSignature
+    ) -> etsi.CertificateSubjectAttributes:
+        """What the EA confirms (TS 102 941 6.2.3.4). Raises RefusedAuthorization with the EA's reason."""
+        plain = self._own.sign(
+            "authorizationValidationRequest",
+            etsi.AuthorizationValidationRequest(shared_at_request=shared, ec_signature=signature),
+            self._clock.time64(),
+        )
+        sealed = encrypt(plain, [ea.certificate])
+        url = self._urls.get(ea.certificate.hashed_id8, ea.url)
+        try:
+            octets = self._link.validate(url, sealed.octets)
+            answer = self._read_validation(ea.certificate, octets, sealed.key)
+        except (LinkError, DecodeError, CryptoError, SecuredError) as error:
+            # What is not proven to be the EA's answer to this request is none.
+            raise RefusedAuthorization(AuthorizationReason.EA_UNREACHABLE, str(error)) from error
+        if not hmac.compare_digest(answer.request_hash, sha256(sealed.octets).digest()[:16]):
+            raise RefusedAuthorization(AuthorizationReason.EA_UNREACHABLE, "the EA answered another request")
+        confirmed = answer.confirmed_subject_attributes
+        if answer.response_code != "ok":
+            if confirmed is not None:
+                raise RefusedAuthorization(AuthorizationReason.EA_UNREACHABLE, "attributes with a refusal")
+            raise RefusedAuthorization(OF_VALIDATION.get(answer.response_code, AuthorizationReason.EA_DENIED))
+        if (
+            confirmed is None
+            or not confirmed.app_permissions
+            or confirmed.validity_period is None
+            or confirmed.cert_issue_permissions is not None
+        ):
+            raise RefusedAuthorization(AuthorizationReason.EA_UNREACHABLE, "ok, but not the attributes")
+        return confirmed
+
+    def _read_validation(
+        self, ea: Certificate, octets: bytes, key: bytes
+    ) -> etsi.AuthorizationValidationResponse:
+        message = SignedMessage.parse(decrypt_psk(octets, key))
+        if message.signer_digest != ea.hashed_id8 or not is_plain_header(message.header):
+            raise UnexpectedContent("signer or header of the EA's answer")
+        if not in_time(message.header, self._clock.time64(), self._window):
+            raise UnexpectedContent("generationTime of the EA's answer")
+        message.verify(ea.verification_key, ea)
+        content = wire.decode(etsi.EtsiTs102941Data, message.payload).content
+        if not isinstance(content.value, etsi.AuthorizationValidationResponse):
+            raise UnexpectedContent(f"the EA's answer is {content.kind}")
+        return content.value
+
+    # --- the ticket ----------------------------------------------------------------------------
+
+    def _ticket(
+        self, confirmed: etsi.CertificateSubjectAttributes, key: PublicKey, encryption_key: PublicKey | None
+    ) -> dot2.ToBeSignedCertificate:
+        """Exactly what the EA confirmed (checklist A6), if this AA may certify it."""
+        aa = self._own.certificate
+        assert confirmed.validity_period is not None
+        if not validity.inside(confirmed.validity_period, aa.start, aa.end):
+            raise RefusedAuthorization(_DENIED, "validity outside the AA's")
+        if confirmed.region is not None and not region_contains(
+            aa.record.to_be_signed.region, confirmed.region
+        ):
+            raise RefusedAuthorization(_DENIED, "region not inside the AA's")
+        try:
+            check_app_permissions(aa, confirmed.app_permissions or ())
+            return self._profiles.profile("AT").build_tbs(
+                now=self._clock.time32(),
+                issuer=aa,
+                verification_key=key,
+                encryption_key=encryption_key,
+                validity_period=confirmed.validity_period,
+                app_permissions=confirmed.app_permissions,
+                region=confirmed.region,
+                assurance_level=confirmed.assurance_level,
+            )
+        except PermissionDenied as error:
+            raise RefusedAuthorization(_DENIED, str(error)) from error
+
+    def _response(self, request: Request, code: str, certificate: Certificate | None) -> bytes:
+        return self._own.seal(
+            "authorizationResponse",
+            etsi.InnerAtResponse(
+                request_hash=request.request_hash,
+                response_code=code,  # type: ignore[arg-type]  # the table has the enumeration's words
+                certificate=None if certificate is None else certificate.record,
+            ),
+            request.key,
+            self._clock.time64(),
+        )
+
+    # --- upkeep ------------------------------------------------------------------------------
+
+    def purge(self) -> int:
+        """Forget requests past the retry window; the count of rows. To be called every few minutes."""
+        return self._memory.purge(self._clock.time32())

@@ -1,0 +1,558 @@
+"""The enrolment authority: gives stations their enrolment credentials, and confirms to AAs what tickets
+may say (TS 102 941 6.2.3.2 and 6.2.3.4).
+
+Octets in, octets out. What can be answered in the protocol is; DecodeError and NotRecipient leave where
+no answer could be read. The EA never learns a ticket's keys: what it sees of a ticket is SharedAtRequest,
+whose keyTag hides them, and it keeps none of that either.
+"""
+
+from functools import lru_cache
+from hashlib import sha256
+
+import sqlalchemy as sa
+
+from v2xpki import wire
+from v2xpki.authorities.etsi import tickets
+from v2xpki.authorities.etsi.envelope import OwnKeys, Request, UnknownCipher, in_time, is_plain_header
+from v2xpki.authorities.etsi.issuing import RequestMemory
+from v2xpki.authorities.etsi.observer import Observer, Silent
+from v2xpki.authorities.etsi.peers import Peers
+from v2xpki.authorities.etsi.reasons import (
+    ENROLMENT_CODES,
+    TRANSIENT,
+    VALIDATION_CODES,
+    EnrolmentReason,
+    RefusedEnrolment,
+    RefusedValidation,
+    ValidationReason,
+)
+from v2xpki.authorities.etsi.stations import KnownStation, find_by_canonical_id, find_by_credential
+from v2xpki.config import EaPolicy
+from v2xpki.crypto import Certificate, Curve, PublicKey
+from v2xpki.errors import (
+    ConfigError,
+    CryptoError,
+    DecodeError,
+    DecryptionFailed,
+    InvalidPoint,
+    LintFailed,
+    NotRecipient,
+    PermissionDenied,
+    UnexpectedContent,
+    UnsupportedAlgorithm,
+)
+from v2xpki.issuance import Issuer
+from v2xpki.secured import SignedMessage
+from v2xpki.store import Database, Statement, Transaction
+from v2xpki.store.base import table_of
+from v2xpki.store.ea import ACTIVE, EnrolmentCredential, EnrolmentRequest, Station, TicketWindow, Validation
+from v2xpki.time import Clock
+from v2xpki.trust import validity
+from v2xpki.trust.profiles import SCR_PSID, Profiles, StationProfile, shipped
+from v2xpki.trust.regions import Region, region_contains
+from v2xpki.wire import dot2, etsi
+
+# bits of the second octet of the SSP for certificate requests (TS 102 941 B.5)
+ENROLMENT_BIT, AUTHORIZATION_BIT, VALIDATION_BIT = 0x80, 0x40, 0x20
+DAY = 86400
+
+_STATION, _WINDOW = table_of(Station), table_of(TicketWindow)
+_VALIDATION = table_of(Validation)
+
+
+def _count(column: str, other: str) -> Statement:
+    """Adds one to a station's count of the day if it is active and below the limit; else touches no row."""
+    station: sa.BindParameter[bytes] = sa.bindparam("station")
+    day = sa.bindparam("today", type_=sa.Integer())
+    same_day = _STATION.c.day == day
+    now = sa.case((same_day, _STATION.c[column]), else_=0)
+    limit = sa.bindparam("most", type_=sa.Integer())
+    return Statement(
+        sa.update(_STATION)
+        .where(_STATION.c.id == station, _STATION.c.status == ACTIVE, sa.or_(limit == 0, now < limit))
+        .values({column: now + 1, other: sa.case((same_day, _STATION.c[other]), else_=0), "day": day})
+    )
+
+
+_COUNT_ENROLMENT = _count("enrolments", "validations")
+_COUNT_VALIDATION = _count("validations", "enrolments")
+_IS_ACTIVE = Statement(sa.select(_STATION.c.status).where(_STATION.c.id == sa.bindparam("station")))
+_WINDOWS = Statement(
+    sa.select(_WINDOW.c.start, _WINDOW.c.end, _WINDOW.c.tickets).where(
+        _WINDOW.c.station == sa.bindparam("station"),
+        _WINDOW.c.end > sa.bindparam("from_hour"),
+        _WINDOW.c.start < sa.bindparam("to_hour"),
+    )
+)
+_ADD_TICKET = Statement(
+    sa.update(_WINDOW)
+    .where(
+        _WINDOW.c.station == sa.bindparam("of_station"),
+        _WINDOW.c.start == sa.bindparam("from_hour"),
+        _WINDOW.c.end == sa.bindparam("to_hour"),
+    )
+    .values(tickets=_WINDOW.c.tickets + 1)
+)
+_KNOWN_VALIDATION = Statement(sa.select(_VALIDATION.c.start).where(_VALIDATION.c.id == sa.bindparam("id")))
+
+# A station asks for tickets many at a time; parsing its EC anew costs more than all else that is not a
+# signature. Keyed by octets, so that nothing can be mistaken for another.
+_certificate = lru_cache(1024)(Certificate.parse)
+
+
+@lru_cache(1024)
+def _canonical_key(curve: str, point: bytes) -> PublicKey:
+    return PublicKey.from_sec1(Curve.from_text(curve), point)
+
+
+class EnrolmentAuthority:
+    """An EA. One object serves all threads of a process.
+
+    own: its certificates and keys. issuer: makes ECs under the current certificate. database: the EA's.
+    peers: the AAs that may ask. profiles: what stations may have. clock, observer: see their protocols.
+    """
+
+    def __init__(
+        self,
+        *,
+        own: OwnKeys,
+        issuer: Issuer,
+        database: Database,
+        peers: Peers,
+        clock: Clock,
+        policy: EaPolicy | None = None,
+        profiles: Profiles | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        self._own, self._issuer, self._database, self._peers, self._clock = (
+            own,
+            issuer,
+            database,
+            peers,
+            clock,
+        )
+        self._policy, self._profiles = policy or EaPolicy(), profiles or shipped()
+        self._observer: Observer = observer or Silent()
+        self._window = self._policy.generation_time_window
+        self._memory = RequestMemory(
+            database, EnrolmentRequest, issuer, clock, keep=self._policy.retry_window
+        )
+
+    # --- enrolment ---------------------------------------------------------------------------
+
+    def enrol(self, octets: bytes) -> bytes:
+        """The answer to an enrolment or re-enrolment request (TS 102 941 6.2.3.2).
+
+        Raises DecodeError or NotRecipient where there can be none; KeystoreError, StoreError and AuditError
+        where the service is not able to: nothing is remembered then.
+        """
+        request = self._own.open(octets)
+        remembered = self._memory.id_of(request.digest)
+        # before the time check: a repeated request is answered as the first was (checklist E13, E15)
+        answer = self._memory.recall(remembered)
+        if answer is not None:
+            self._observer.answered("enrolment", "again", "")
+            return answer
+        try:
+            answer = self._enrol(request, remembered)
+        except RefusedEnrolment as refusal:
+            code = ENROLMENT_CODES[refusal.reason]
+            answer = self._enrolment_response(request, code, None)
+            if refusal.reason not in TRANSIENT:
+                answer = self._memory.keep_refusal(remembered, answer)
+            self._observer.answered("enrolment", code, str(refusal))
+            return answer
+        self._observer.answered("enrolment", "ok", "")
+        return answer
+
+    def _enrol(self, request: Request, remembered: bytes) -> bytes:
+        if request.to_retired:
+            raise RefusedEnrolment(EnrolmentReason.OLD_RECIPIENT)
+        outer, inner, wish = self._read_enrolment(request)
+        new_key, encryption_key = self._check_wish(wish, inner)
+        station, by = self._requester(outer, wish)
+        tbs = self._credential(station, wish.requested_subject_attributes, new_key, encryption_key)
+        try:
+            prepared = self._issuer.prepare(tbs, "EC")
+        except LintFailed as error:
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
+
+        def record(tx: Transaction) -> None:
+            self._count(tx, station, by)
+
+        def complete(tx: Transaction, certificate: Certificate) -> None:
+            tx.insert(
+                EnrolmentCredential,
+                hashed_id8=certificate.hashed_id8,
+                station=station.id,
+                certificate=certificate.octets,
+                expires=certificate.end,
+            )
+
+        return self._memory.issue_once(
+            remembered,
+            prepared,
+            record=record,
+            complete=complete,
+            answer=lambda certificate: self._enrolment_response(request, "ok", certificate),
+        )
+
+    def _read_enrolment(self, request: Request) -> tuple[SignedMessage, SignedMessage, etsi.InnerEcRequest]:
+        """Outer message, proof of possession, and the request in it."""
+        try:
+            outer = SignedMessage.parse(request.decrypt())
+            content = wire.decode(etsi.EtsiTs102941Data, outer.payload).content
+            if content.kind != "enrolmentRequest" or not isinstance(content.value, dot2.Ieee1609Dot2Data):
+                raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, f"content is {content.kind}")
+            inner = SignedMessage.of(content.value)
+            wish = wire.decode(etsi.InnerEcRequest, inner.payload)
+        except DecryptionFailed as error:
+            raise RefusedEnrolment(EnrolmentReason.CANNOT_DECRYPT) from error
+        except UnknownCipher as error:
+            raise RefusedEnrolment(EnrolmentReason.UNKNOWN_CIPHER) from error
+        except UnexpectedContent as error:
+            raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, str(error)) from error
+        except DecodeError as error:
+            raise RefusedEnrolment(EnrolmentReason.CANNOT_PARSE, str(error)) from error
+        if not is_plain_header(outer.header):
+            raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, "header of the outer message")
+        # TS 102 941 6.2.3.2.1: the proof is signed as self, by the key that is to be certified
+        if inner.signer.kind != "self" or not is_plain_header(inner.header):
+            raise RefusedEnrolment(
+                EnrolmentReason.BAD_SIGNATURE, "signer or header of the proof of possession"
+            )
+        now = self._clock.time64()
+        if not (in_time(outer.header, now, self._window) and in_time(inner.header, now, self._window)):
+            raise RefusedEnrolment(EnrolmentReason.OUT_OF_TIME)
+        return outer, inner, wish
+
+    def _check_wish(
+        self, wish: etsi.InnerEcRequest, inner: SignedMessage
+    ) -> tuple[PublicKey, PublicKey | None]:
+        """The keys to be certified, after all that can be said without knowing the station."""
+        if wish.certificate_format != 1:
+            raise RefusedEnrolment(EnrolmentReason.WRONG_FORMAT)
+        wanted = wish.requested_subject_attributes
+        if wanted.cert_issue_permissions is not None:
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, "certIssuePermissions asked for")
+        if wanted.app_permissions is not None and (
+            wanted.app_permissions != self._profiles.profile("EC").app_permissions
+        ):
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, "appPermissions other than an EC's")
+        try:
+            key = PublicKey.of_verification_key(wish.public_keys.verification_key)
+        except (InvalidPoint, UnsupportedAlgorithm) as error:
+            raise RefusedEnrolment(EnrolmentReason.BAD_KEYS, str(error)) from error
+        encryption_key = None
+        if wish.public_keys.encryption_key is not None:
+            try:
+                encryption_key = PublicKey.of_encryption_key(wish.public_keys.encryption_key)
+            except (InvalidPoint, UnsupportedAlgorithm) as error:
+                raise RefusedEnrolment(EnrolmentReason.BAD_ENCRYPTION_KEY, str(error)) from error
+        try:
+            inner.verify(key)
+        except CryptoError as error:
+            raise RefusedEnrolment(EnrolmentReason.BAD_SIGNATURE, f"proof of possession: {error}") from error
+        return key, encryption_key
+
+    def _requester(
+        self, outer: SignedMessage, wish: etsi.InnerEcRequest
+    ) -> tuple[KnownStation, Certificate | None]:
+        """The station that signed the outer message, and the EC it did it with (None: the canonical key)."""
+        if outer.signer.kind == "self":
+            with self._database.read() as tx:
+                station = find_by_canonical_id(tx, wish.its_id)
+            if station is None:
+                raise RefusedEnrolment(EnrolmentReason.UNKNOWN_STATION)
+            credential, key, signer = None, _canonical_key(station.curve, station.point), b""
+            self._verify_outer(outer, key, signer)
+        elif outer.signer_digest is not None:
+            with self._database.read() as tx:
+                found = find_by_credential(tx, outer.signer_digest)
+            if found is None:
+                raise RefusedEnrolment(EnrolmentReason.UNKNOWN_STATION, "no such enrolment credential")
+            # TS 102 941 6.2.3.2.1: on re-enrolment itsId is the HashedId8 of the current EC
+            if wish.its_id != outer.signer_digest:
+                raise RefusedEnrolment(EnrolmentReason.UNKNOWN_STATION, "itsId is not that of the signing EC")
+            station, credential = found[0], _certificate(found[1])
+            self._verify_outer(outer, credential.verification_key, credential)
+            if not may_request(credential, ENROLMENT_BIT):
+                raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, "the EC may not ask for an EC")
+        else:
+            raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, f"signer is {outer.signer.kind}")
+        if station.is_barred:
+            raise RefusedEnrolment(EnrolmentReason.BARRED, "the station is barred")
+        if credential is not None and not credential.start <= self._clock.time32() < credential.end:
+            raise RefusedEnrolment(EnrolmentReason.BARRED, "the EC is not in force")
+        return station, credential
+
+    def _verify_outer(self, outer: SignedMessage, key: PublicKey, signer: bytes | Certificate) -> None:
+        try:
+            outer.verify(key, signer)
+        except CryptoError as error:
+            raise RefusedEnrolment(EnrolmentReason.BAD_SIGNATURE, f"outer message: {error}") from error
+
+    def _credential(
+        self,
+        station: KnownStation,
+        wanted: etsi.CertificateSubjectAttributes,
+        key: PublicKey,
+        encryption_key: PublicKey | None,
+    ) -> dot2.ToBeSignedCertificate:
+        """The EC's content: profile, a validity inside the EA's, the region that binds the station."""
+        now, profile, ea = self._clock.time32(), self._profiles.profile("EC"), self._own.certificate
+        bound = self._home(station, self._station_profile(station))
+        region = wanted.region if wanted.region is not None else bound
+        if region is not None and not (
+            region_contains(bound, region) and region_contains(ea.record.to_be_signed.region, region)
+        ):
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, "a region beyond the station's")
+        period = None
+        if wanted.validity_period is not None:
+            start = max(wanted.validity_period.start, validity.floor_hour(now - profile.backdate), ea.start)
+            end = min(
+                validity.end(wanted.validity_period),
+                start + validity.duration_seconds(profile.validity),
+                ea.end,
+            )
+            if start >= end or end <= now:
+                raise RefusedEnrolment(EnrolmentReason.NO_VALIDITY)
+            period = dot2.ValidityPeriod(start=start, duration=validity.duration(end - start))
+        try:
+            return profile.build_tbs(
+                now=now,
+                issuer=ea,
+                verification_key=key,
+                encryption_key=encryption_key,
+                name=station.name,
+                validity_period=period,
+                region=region,
+            )
+        except PermissionDenied as error:
+            raise RefusedEnrolment(EnrolmentReason.NO_VALIDITY, str(error)) from error
+
+    def _station_profile(self, station: KnownStation) -> StationProfile:
+        try:
+            return self._profiles.station(station.profile)
+        except ConfigError as error:
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
+
+    def _home(self, station: KnownStation, profile: StationProfile) -> Region:
+        """Where a station belongs: as registered, else as its profile says, else where its EA does."""
+        if station.region_octets is not None:
+            return station.region
+        if profile.region is not None or not profile.region_bound:
+            return profile.region
+        return self._own.certificate.record.to_be_signed.region
+
+    def _count(self, tx: Transaction, station: KnownStation, by: Certificate | None) -> None:
+        today, most = self._clock.time32() // DAY, self._policy.enrolments_per_day
+        if tx.run(_COUNT_ENROLMENT, station=station.id, today=today, most=most) != 1:
+            row = tx.row(_IS_ACTIVE, station=station.id)
+            if row is None or row[0] != ACTIVE:
+                raise RefusedEnrolment(EnrolmentReason.BARRED, "the station was barred meanwhile")
+            raise RefusedEnrolment(EnrolmentReason.TOO_MANY)
+
+    def _enrolment_response(self, request: Request, code: str, certificate: Certificate | None) -> bytes:
+        return self._own.seal(
+            "enrolmentResponse",
+            etsi.InnerEcResponse(
+                request_hash=request.request_hash,
+                response_code=code,  # type: ignore[arg-type]  # the table has the enumeration's words
+                certificate=None if certificate is None else certificate.record,
+            ),
+            request.key,
+            self._clock.time64(),
+        )
+
+    # --- authorization validation ------------------------------------------------------------
+
+    def validate(self, octets: bytes) -> bytes:
+        """The answer to an AA's validation request (TS 102 941 6.2.3.4). Raises as `enrol` does."""
+        request = self._own.open(octets)
+        confirmed: etsi.CertificateSubjectAttributes | None = None
+        try:
+            confirmed, code, why = self._validate(request), "ok", ""
+        except RefusedValidation as refusal:
+            code, why = VALIDATION_CODES[refusal.reason], str(refusal)
+        answer = self._own.seal(
+            "authorizationValidationResponse",
+            etsi.AuthorizationValidationResponse(
+                request_hash=request.request_hash,
+                response_code=code,  # type: ignore[arg-type]
+                confirmed_subject_attributes=confirmed,
+            ),
+            request.key,
+            self._clock.time64(),
+        )
+        self._observer.answered("validation", code, why)
+        return answer
+
+    def _validate(self, request: Request) -> etsi.CertificateSubjectAttributes:
+        if request.to_retired:
+            raise RefusedValidation(ValidationReason.OLD_RECIPIENT)
+        try:
+            outer = SignedMessage.parse(request.decrypt())
+            content = wire.decode(etsi.EtsiTs102941Data, outer.payload).content
+        except DecryptionFailed as error:
+            raise RefusedValidation(ValidationReason.CANNOT_DECRYPT) from error
+        except UnknownCipher as error:
+            raise RefusedValidation(ValidationReason.UNKNOWN_CIPHER) from error
+        except UnexpectedContent as error:
+            raise RefusedValidation(ValidationReason.WRONG_CONTENT, str(error)) from error
+        except DecodeError as error:
+            raise RefusedValidation(ValidationReason.CANNOT_PARSE, str(error)) from error
+        if not isinstance(content.value, etsi.AuthorizationValidationRequest):
+            raise RefusedValidation(ValidationReason.WRONG_CONTENT, f"content is {content.kind}")
+        aa = self._asking_aa(outer)
+        shared = content.value.shared_at_request
+        if shared.ea_id not in self._own.ids:
+            raise RefusedValidation(ValidationReason.OTHER_EA)
+        if shared.certificate_format != 1:
+            raise RefusedValidation(ValidationReason.WRONG_FORMAT)
+        proof, is_plain = self._ec_signature(content.value.ec_signature)
+        shared_hash = sha256(wire.encode(shared)).digest()
+        station, credential = self._asking_station(proof, shared_hash)
+        profile = self._profile_of_asking(station)
+        if is_plain and not profile.plain_signature:
+            raise RefusedValidation(ValidationReason.PLAIN_SIGNATURE)
+        limits = tickets.Limits(
+            profile, ec=credential, aa=aa, ea=self._own.certificate, home=self._home(station, profile)
+        )
+        return self._confirm_once(station, limits, shared.requested_subject_attributes, shared_hash)
+
+    def _asking_aa(self, outer: SignedMessage) -> Certificate:
+        """The AA that signed, if it is one that may ask."""
+        now = self._clock.time32()
+        peer = None if outer.signer_digest is None else self._peers.aa(outer.signer_digest)
+        if peer is None or peer.revoked or not peer.certificate.start <= now < peer.certificate.end:
+            raise RefusedValidation(ValidationReason.UNKNOWN_AA)
+        if not may_request(peer.certificate, VALIDATION_BIT):
+            raise RefusedValidation(ValidationReason.UNKNOWN_AA, "the AA's SSP does not allow to ask")
+        if not is_plain_header(outer.header):
+            raise RefusedValidation(ValidationReason.WRONG_CONTENT, "header")
+        try:
+            outer.verify(peer.certificate.verification_key, peer.certificate)
+        except CryptoError as error:
+            raise RefusedValidation(ValidationReason.BAD_AA_SIGNATURE, str(error)) from error
+        if not in_time(outer.header, self._clock.time64(), self._window):
+            raise RefusedValidation(ValidationReason.OUT_OF_TIME, "the AA's clock")
+        return peer.certificate
+
+    def _ec_signature(self, signature: etsi.EcSignature) -> tuple[SignedMessage, bool]:
+        """The station's signature over SharedAtRequest, opened; whether it came unencrypted."""
+        is_plain = signature.kind == "ecSignature"
+        try:
+            if is_plain:
+                return SignedMessage.of(signature.value), True
+            return SignedMessage.parse(self._own.open(signature.value).decrypt()), False
+        except (DecryptionFailed, NotRecipient) as error:
+            raise RefusedValidation(ValidationReason.CANNOT_DECRYPT, f"ecSignature: {error}") from error
+        except UnknownCipher as error:
+            raise RefusedValidation(ValidationReason.UNKNOWN_CIPHER) from error
+        except UnexpectedContent as error:
+            raise RefusedValidation(ValidationReason.WRONG_CONTENT, f"ecSignature: {error}") from error
+        except DecodeError as error:
+            raise RefusedValidation(ValidationReason.CANNOT_PARSE, f"ecSignature: {error}") from error
+
+    def _asking_station(self, proof: SignedMessage, shared_hash: bytes) -> tuple[KnownStation, Certificate]:
+        """The station whose EC signed exactly this SharedAtRequest, now."""
+        payload = proof.signed.tbs_data.payload
+        hashed = payload.ext_data_hash
+        if (
+            payload.data is not None
+            or hashed is None
+            or hashed.kind != "sha256HashedData"
+            or hashed.value != shared_hash
+        ):
+            raise RefusedValidation(ValidationReason.BAD_SIGNATURE, "ecSignature is over something else")
+        if proof.signer_digest is None or not is_plain_header(proof.header):
+            raise RefusedValidation(ValidationReason.BAD_SIGNATURE, "signer or header of ecSignature")
+        with self._database.read() as tx:
+            found = find_by_credential(tx, proof.signer_digest)
+        if found is None:
+            raise RefusedValidation(ValidationReason.UNKNOWN_STATION)
+        station, credential = found[0], _certificate(found[1])
+        try:
+            proof.verify(credential.verification_key, credential)
+        except CryptoError as error:
+            raise RefusedValidation(ValidationReason.BAD_SIGNATURE, str(error)) from error
+        # The only time there is where the station sends no proof of possession.
+        if not in_time(proof.header, self._clock.time64(), self._window):
+            raise RefusedValidation(ValidationReason.OUT_OF_TIME, "ecSignature")
+        if station.is_barred or not credential.start <= self._clock.time32() < credential.end:
+            raise RefusedValidation(ValidationReason.BARRED)
+        if not may_request(credential, AUTHORIZATION_BIT):
+            raise RefusedValidation(ValidationReason.DENIED_PERMISSIONS, "the EC may not ask for tickets")
+        return station, credential
+
+    def _profile_of_asking(self, station: KnownStation) -> StationProfile:
+        try:
+            return self._profiles.station(station.profile)
+        except ConfigError as error:
+            raise RefusedValidation(ValidationReason.DENIED_PERMISSIONS, str(error)) from error
+
+    def _confirm_once(
+        self,
+        station: KnownStation,
+        limits: tickets.Limits,
+        wanted: etsi.CertificateSubjectAttributes,
+        shared_hash: bytes,
+    ) -> etsi.CertificateSubjectAttributes:
+        """Confirm, and count the ticket: once for each SharedAtRequest of an EC (checklist E13)."""
+        now = self._clock.time32()
+        confirmed, chosen = tickets.confirm(limits, wanted, now)
+        assert confirmed.validity_period is not None
+        start, end = tickets.hours_of(confirmed.validity_period)
+        known = self._database.blind("validation", limits.ec.hashed_id8 + shared_hash)[:16]
+        # The AA signs what is confirmed here, so the count must be on the disk first.
+        with self._database.write(durable=True) as tx:
+            if not tx.insert_if_new(
+                Validation, id=known, start=chosen, expires=self._memory.forgotten_at(now)
+            ):
+                row = tx.row(_KNOWN_VALIDATION, id=known)
+                earlier = row[0] if row is not None else None
+                if earlier is None and wanted.validity_period is not None:
+                    earlier = wanted.validity_period.start
+                return tickets.confirm(limits, wanted, now, earlier)[0]
+            most = self._policy.validations_per_day
+            if tx.run(_COUNT_VALIDATION, station=station.id, today=now // DAY, most=most) != 1:
+                row = tx.row(_IS_ACTIVE, station=station.id)
+                if row is None or row[0] != ACTIVE:
+                    raise RefusedValidation(ValidationReason.BARRED)
+                raise RefusedValidation(ValidationReason.TOO_MANY, "the day's limit")
+            windows = tx.rows(_WINDOWS, station=station.id, from_hour=start, to_hour=end)
+            clipped = [(max(s, start), min(e, end), n) for s, e, n in windows]
+            if tickets.most_at_once(clipped) >= limits.station.parallel_limit:
+                raise RefusedValidation(ValidationReason.TOO_MANY, "the limit of tickets at once")
+            if not tx.run(_ADD_TICKET, of_station=station.id, from_hour=start, to_hour=end):
+                tx.insert(TicketWindow, station=station.id, start=start, end=end, tickets=1)
+        return confirmed
+
+    # --- upkeep ------------------------------------------------------------------------------
+
+    def purge(self) -> int:
+        """Forget requests past the retry window, and tickets past their end; the count of rows.
+
+        To be called every few minutes by each service process.
+        """
+        now = self._clock.time32()
+        count = self._memory.purge(now)
+        with self._database.write(durable=False) as tx:
+            for statement in _PURGES:
+                count += tx.run(statement, before=now)
+        return count
+
+
+_PURGES = (
+    Statement(sa.delete(_VALIDATION).where(_VALIDATION.c.expires <= sa.bindparam("before"))),
+    Statement(sa.delete(_WINDOW).where(_WINDOW.c.end <= sa.bindparam("before"))),
+)
+
+
+def may_request(certificate: Certificate, bit: int) -> bool:
+    """Whether a certificate's SSP for certificate requests (psid 623) has a bit (checklist E14)."""
+    ssp = certificate.app_permissions.get(SCR_PSID)
+    if ssp is None or not isinstance(ssp.value, bytes):
+        return False
+    return len(ssp.value) >= 2 and ssp.value[0] == 1 and bool(ssp.value[1] & bit)

@@ -1,0 +1,109 @@
+"""An EA or AA put together from its domain's configuration, in the process that serves it.
+
+    own, label = open_own_keys(keystore, domain)
+    ea = open_enrolment_authority(instance, keystore, database, clock, observer)
+
+The keystore, the database and the clock are the caller's: it has their health to watch, and their end.
+"""
+
+from v2xpki.authorities.etsi.authorization import AuthorizationAuthority, EaLink
+from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
+from v2xpki.authorities.etsi.envelope import Generation, OwnKeys
+from v2xpki.authorities.etsi.observer import Observer
+from v2xpki.authorities.etsi.peers import TrustFolder
+from v2xpki.config import DomainConfig, Instance
+from v2xpki.crypto import Certificate
+from v2xpki.errors import ConfigError, KeyNotFound
+from v2xpki.issuance import Issuer, recover
+from v2xpki.keystore import KeyLabel, Keystore
+from v2xpki.store import Database
+from v2xpki.time import Clock
+from v2xpki.trust.profiles import Profiles
+
+
+def open_own_keys(keystore: Keystore, domain: DomainConfig) -> tuple[OwnKeys, KeyLabel]:
+    """The certificates of an EA or AA with their keys' handles, and the label of its signing key now.
+
+    Earlier generations count as long as their certificate and their encryption key are still there. Raises
+    ConfigError without a certificate, KeystoreError without its keys, KeyRefused where they do not fit.
+    """
+    label = KeyLabel(domain.name, "sign", domain.generation)
+    current = _generation(keystore, domain, domain.generation)
+    if current is None:
+        raise ConfigError(f"no certificate {domain.certificate_path}", hint="`v2xpki init` makes it")
+    retired = []
+    for number in range(1, domain.generation):
+        try:
+            older = _generation(keystore, domain, number)
+        except KeyNotFound:
+            continue
+        if older is not None:
+            retired.append(older)
+    return OwnKeys(current, keystore.responder(label, current.certificate), retired), label
+
+
+def _generation(keystore: Keystore, domain: DomainConfig, number: int) -> Generation | None:
+    path = domain.certificates_dir / f"{domain.name}-{number}.oer"
+    try:
+        octets = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    certificate, agreer = (
+        Certificate.parse(octets),
+        keystore.agreer(KeyLabel(domain.name, "encrypt", number)),
+    )
+    if certificate.encryption_key != agreer.public_key:
+        raise ConfigError(f"{path} is not of the encryption key {domain.name}-encrypt-{number}")
+    return Generation(certificate, agreer)
+
+
+def open_enrolment_authority(
+    instance: Instance,
+    keystore: Keystore,
+    database: Database,
+    clock: Clock,
+    *,
+    observer: Observer | None = None,
+    profiles: Profiles | None = None,
+) -> EnrolmentAuthority:
+    """The instance's EA. What dead processes left open is voided first. Errors as open_own_keys."""
+    domain = instance.domain("ea")
+    own, label = open_own_keys(keystore, domain)
+    recover(database)
+    return EnrolmentAuthority(
+        own=own,
+        issuer=Issuer.open(keystore, label, own.certificate, database, clock),
+        database=database,
+        peers=TrustFolder(domain.trust_dir, clock),
+        clock=clock,
+        policy=instance.settings.ea,
+        profiles=profiles,
+        observer=observer,
+    )
+
+
+def open_authorization_authority(
+    instance: Instance,
+    keystore: Keystore,
+    database: Database,
+    link: EaLink,
+    clock: Clock,
+    *,
+    observer: Observer | None = None,
+    profiles: Profiles | None = None,
+) -> AuthorizationAuthority:
+    """The instance's AA, which asks EAs over `link`; otherwise as open_enrolment_authority."""
+    domain = instance.domain("aa")
+    own, label = open_own_keys(keystore, domain)
+    recover(database)
+    return AuthorizationAuthority(
+        own=own,
+        issuer=Issuer.open(keystore, label, own.certificate, database, clock),
+        database=database,
+        peers=TrustFolder(domain.trust_dir, clock),
+        link=link,
+        clock=clock,
+        policy=instance.settings.aa,
+        profiles=profiles,
+        observer=observer,
+    )

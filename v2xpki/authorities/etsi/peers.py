@@ -1,0 +1,133 @@
+"""Whom an EA or AA believes: what the lists in its trust folder say, read again when they change.
+
+trust/root.oer  the root certificate, put there by the ceremony: the anchor
+trust/ctl.oer   the root's CTL: EAs, AAs and their access points
+trust/crl.oer   the root's CRL
+"""
+
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from v2xpki.crypto import Certificate
+from v2xpki.errors import InvalidChain, InvalidList, V2xPkiError
+from v2xpki.time import Clock
+from v2xpki.trust.chain import verify_chain
+from v2xpki.trust.lists import AaEntry, EaEntry, SignedList
+
+_FILES = ("root.oer", "ctl.oer", "crl.oer")
+_Stamps = tuple[tuple[int, int, int] | None, ...]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another authority in force. `url` is an EA's access point for AAs; an AA's for stations."""
+
+    certificate: Certificate
+    url: str
+    revoked: bool = False
+
+
+class Peers(Protocol):
+    """The authorities that the root's lists name."""
+
+    def aa(self, hashed_id8: bytes) -> Peer | None:
+        """The AA of this digest, whether in force or not; None where no list names it."""
+        ...
+
+    def ea(self, hashed_id8: bytes) -> Peer | None:
+        """The EA of this digest, likewise."""
+        ...
+
+
+@dataclass(frozen=True)
+class FixedPeers:
+    """Peers given outright: for tests and benches."""
+
+    aas: Mapping[bytes, Peer] = field(default_factory=dict)
+    eas: Mapping[bytes, Peer] = field(default_factory=dict)
+
+    def aa(self, hashed_id8: bytes) -> Peer | None:
+        return self.aas.get(hashed_id8)
+
+    def ea(self, hashed_id8: bytes) -> Peer | None:
+        return self.eas.get(hashed_id8)
+
+
+class TrustFolder:
+    """Peers from the files of a trust folder.
+
+    The files are looked at again on every question (three stat calls, 4 us) and read when one changed. Lists
+    that do not verify are not taken over: the ones before stay in force, and `problem` says why. At the
+    start there is nothing before, so that nobody is trusted then.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._paths = [folder / name for name in _FILES]
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._stamps: _Stamps = ()
+        self._found = FixedPeers()
+        self.problem: str | None = "not read yet"
+
+    def aa(self, hashed_id8: bytes) -> Peer | None:
+        return self._fresh().aa(hashed_id8)
+
+    def ea(self, hashed_id8: bytes) -> Peer | None:
+        return self._fresh().ea(hashed_id8)
+
+    def _fresh(self) -> FixedPeers:
+        stamps = tuple(map(_stamp, self._paths))
+        if stamps != self._stamps:
+            with self._lock:
+                if stamps != self._stamps:
+                    try:
+                        self._found, self.problem = self._read(), None
+                    except (V2xPkiError, OSError) as error:
+                        self.problem = str(error)
+                    self._stamps = stamps
+        return self._found
+
+    def _read(self) -> FixedPeers:
+        now = self._clock.time32()
+        root_path, ctl_path, crl_path = self._paths
+        root = Certificate.parse(root_path.read_bytes())
+        ctl = SignedList.parse(ctl_path.read_bytes())
+        if ctl.kind != "ctl":
+            raise InvalidList(f"ctl.oer is a {ctl.kind}", rule="kind")
+        # A list past its nextUpdate is an alarm for the operator, not a reason to stop all stations.
+        ctl.verify(root, now, expired=True)
+        revoked: frozenset[bytes] = frozenset()
+        if crl_path.exists():
+            crl = SignedList.parse(crl_path.read_bytes())
+            if crl.kind != "crl":
+                raise InvalidList(f"crl.oer is a {crl.kind}", rule="kind")
+            crl.verify(root, now, expired=True)
+            revoked = crl.revoked
+        aas, eas = {}, {}
+        for entry in ctl.entries:
+            if not isinstance(entry, AaEntry | EaEntry):
+                continue
+            certificate = entry.certificate
+            try:
+                # at its own start: whether it is in force now is asked when it is used
+                verify_chain([certificate], root, max(certificate.start, root.start))
+            except InvalidChain:
+                continue
+            barred = certificate.hashed_id8 in revoked or root.hashed_id8 in revoked
+            if isinstance(entry, AaEntry):
+                aas[certificate.hashed_id8] = Peer(certificate, entry.access_point, barred)
+            else:
+                eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, barred)
+        return FixedPeers(aas, eas)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # a third of Path.stat's cost
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -1,0 +1,89 @@
+"""The EA's database: stations, their enrolment credentials, requests answered, tickets counted.
+
+What it must not hold is anything that an AA's database has too, beside CA digests: no ticket or its keys,
+no keyTag, no requestHash, no time of a ticket finer than an hour (TS 102 941 6.2.3.3.1). Requests are found
+again by a keyed digest (`Database.blind`), and forgotten once they cannot be repeated.
+"""
+
+from sqlalchemy import ForeignKey, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from v2xpki.store.base import WITHOUT_ROWID, EaBase, Key16
+
+Base = EaBase
+
+ACTIVE, BARRED = "active", "barred"
+
+
+class Station(EaBase):
+    """A station that may enrol. Times and days of the counts as TAI since 2004."""
+
+    __tablename__ = "station"
+
+    id: Mapped[Key16]
+    canonical_id: Mapped[bytes] = mapped_column(unique=True)
+    curve: Mapped[str]  # of the canonical key: Curve.text
+    point: Mapped[bytes]  # SEC1, compressed
+    profile: Mapped[str]
+    status: Mapped[str]
+    region: Mapped[bytes | None]  # COER GeographicRegion
+    registered: Mapped[int]  # seconds, a whole hour
+    day: Mapped[int]  # the day that the two counts are of
+    enrolments: Mapped[int]
+    validations: Mapped[int]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class EnrolmentCredential(EaBase):
+    """An EC and whose it is."""
+
+    __tablename__ = "enrolment_credential"
+
+    hashed_id8: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
+    station: Mapped[bytes] = mapped_column(ForeignKey("station.id"), index=True)
+    certificate: Mapped[bytes]  # COER
+    expires: Mapped[int] = mapped_column(index=True)  # the certificate's end
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class EnrolmentRequest(EaBase):
+    """A request for an EC or its renewal, and the octets of its final answer.
+
+    `record` is the issuance record made for it; without an answer, that record is still open.
+    """
+
+    __tablename__ = "enrolment_request"
+
+    id: Mapped[Key16]  # blinded SHA-256 of the octets
+    record: Mapped[bytes | None]
+    answer: Mapped[bytes | None]
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class Validation(EaBase):
+    """A confirmed authorization: only that it was, so that an AA's retry is not counted again."""
+
+    __tablename__ = "validation"
+
+    id: Mapped[Key16]  # blinded EC and SHA-256(SharedAtRequest)
+    start: Mapped[int | None]  # the ticket's start where the EA chose it: a whole hour
+    expires: Mapped[int] = mapped_column(index=True)
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class TicketWindow(EaBase):
+    """How many tickets were confirmed to a station for the whole hours from `start` to `end`."""
+
+    __tablename__ = "ticket_window"
+
+    station: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    end: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tickets: Mapped[int]
+
+    __table_args__ = (WITHOUT_ROWID,)
