@@ -18,6 +18,8 @@ from v2xpki.wire._runtime import (
     Breach,
     long_length,
     new,
+    object_identifier,
+    object_identifier_octets,
     prefixed,
     s32,
     signed,
@@ -55,9 +57,10 @@ def decode_ieee1609_dot2_data(o: bytes, i: int, depth: int = 0) -> tuple[dot2.Ie
     depth += 1
     if depth > MAX_NESTING:
         raise Breach(f"Ieee1609Dot2Data nested more than {MAX_NESTING} deep", i)
-    protocol_version = o[i]
-    if protocol_version != 3:
-        raise Breach(f"{protocol_version} is not 3", i)
+    protocol_version_ = o[i]
+    if protocol_version_ != 3:
+        raise Breach(f"{protocol_version_} is not 3", i)
+    protocol_version = protocol_version_
     content, i = decode_ieee1609_dot2_content(o, i + 1, depth)
     return new(dot2.Ieee1609Dot2Data, (protocol_version, content)), i
 
@@ -117,7 +120,7 @@ def decode_ieee1609_dot2_content(o: bytes, i: int, depth: int = 0) -> tuple[dot2
         value_ = o[i : i + n_]
         i += n_
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.Ieee1609Dot2Content, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -247,7 +250,7 @@ def decode_hashed_data(o: bytes, i: int) -> tuple[dot2.HashedData, int]:
         value_ = o[i : i + 48]
         i += 48
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.HashedData, (kind_, value_)), i
     if tag_ == 0x82:
         kind_ = "sm3HashedData"
@@ -259,7 +262,7 @@ def decode_hashed_data(o: bytes, i: int) -> tuple[dot2.HashedData, int]:
         value_ = o[i : i + 32]
         i += 32
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.HashedData, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -330,9 +333,10 @@ def decode_header_info(o: bytes, i: int) -> tuple[dot2.HeaderInfo, int]:
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            inline_p2pcd_request, i = decode_sequence_of_hashed_id3(o, i)
+            inline_p2pcd_request_, i = decode_sequence_of_hashed_id3(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            inline_p2pcd_request = inline_p2pcd_request_
         else:
             inline_p2pcd_request = None
         if e_ & 0x40:
@@ -341,9 +345,10 @@ def decode_header_info(o: bytes, i: int) -> tuple[dot2.HeaderInfo, int]:
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            requested_certificate, i = decode_certificate_base(o, i)
+            requested_certificate_, i = decode_certificate_base(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            requested_certificate = requested_certificate_
         else:
             requested_certificate = None
         if e_ & 0x20:
@@ -352,10 +357,11 @@ def decode_header_info(o: bytes, i: int) -> tuple[dot2.HeaderInfo, int]:
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            pdu_functional_type = o[i]
+            pdu_functional_type_ = o[i]
             i += 1
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            pdu_functional_type = pdu_functional_type_
         else:
             pdu_functional_type = None
         if e_ & 0x10:
@@ -364,9 +370,10 @@ def decode_header_info(o: bytes, i: int) -> tuple[dot2.HeaderInfo, int]:
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            contributed_extensions, i = decode_contributed_extension_blocks(o, i)
+            contributed_extensions_, i = decode_contributed_extension_blocks(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            contributed_extensions = contributed_extensions_
         else:
             contributed_extensions = None
     else:
@@ -473,6 +480,15 @@ def encode_missing_crl_identifier(r: dot2.MissingCrlIdentifier) -> bytes:
     return b"".join((b"\x00", c_craca_id, c_crl_series))
 
 
+def decode_pdu_functional_type(o: bytes, i: int) -> tuple[dot2.PduFunctionalType, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_pdu_functional_type(r: dot2.PduFunctionalType) -> bytes:
+    return r.to_bytes(1, "big")
+
+
 def decode_contributed_extension_blocks(o: bytes, i: int) -> tuple[dot2.ContributedExtensionBlocks, int]:
     if o[i] == 1:
         count_ = o[i + 1]
@@ -541,6 +557,15 @@ def encode_contributed_extension_block(r: dot2.ContributedExtensionBlock) -> byt
     c_contributor_id = contributor_id.to_bytes(1, "big")
     c_extns = encode_contributed_extension_block_extns(extns)
     return b"".join((c_contributor_id, c_extns))
+
+
+def decode_header_info_contributor_id(o: bytes, i: int) -> tuple[dot2.HeaderInfoContributorId, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_header_info_contributor_id(r: dot2.HeaderInfoContributorId) -> bytes:
+    return r.to_bytes(1, "big")
 
 
 def decode_signer_identifier(o: bytes, i: int) -> tuple[dot2.SignerIdentifier, int]:
@@ -704,7 +729,7 @@ def decode_encrypted_data_encryption_key(o: bytes, i: int) -> tuple[dot2.Encrypt
         end_ = i + n_
         value_, i = decode_ecenc_p256_encrypted_key(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.EncryptedDataEncryptionKey, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -737,7 +762,7 @@ def decode_symmetric_ciphertext(o: bytes, i: int) -> tuple[dot2.SymmetricCiphert
         end_ = i + n_
         value_, i = decode_one28_bit_ccm_ciphertext(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.SymmetricCiphertext, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -798,9 +823,10 @@ def decode_certificate_base(o: bytes, i: int) -> tuple[dot2.CertificateBase, int
     p_ = o[i]
     if p_ & 0x7f:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 3:
-        raise Breach(f"{version} is not 3", i + 1)
+    version_ = o[i + 1]
+    if version_ != 3:
+        raise Breach(f"{version_} is not 3", i + 1)
+    version = version_
     code_ = o[i + 2]
     if code_ >= 2:
         raise Breach(f"{code_} is not in the enumeration of CertificateType", i + 2)
@@ -831,6 +857,18 @@ def encode_certificate_base(r: dot2.CertificateBase) -> bytes:
     return b"".join((OCTET[p_], c_version, c_type, c_issuer, c_to_be_signed, c_signature))
 
 
+def decode_certificate_type(o: bytes, i: int) -> tuple[dot2.CertificateType, int]:
+    code_ = o[i]
+    if code_ >= 2:
+        raise Breach(f"{code_} is not in the enumeration of CertificateType", i)
+    value_ = _CERTIFICATE_TYPE[code_]
+    return value_, i + 1
+
+
+def encode_certificate_type(r: dot2.CertificateType) -> bytes:
+    return _CERTIFICATE_TYPE_CODE[r]
+
+
 def decode_issuer_identifier(o: bytes, i: int) -> tuple[dot2.IssuerIdentifier, int]:
     value_: Any
     tag_ = o[i]
@@ -855,7 +893,7 @@ def decode_issuer_identifier(o: bytes, i: int) -> tuple[dot2.IssuerIdentifier, i
         value_ = o[i : i + 8]
         i += 8
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.IssuerIdentifier, (kind_, value_)), i
     if tag_ == 0x83:
         kind_ = "sm3AndDigest"
@@ -867,7 +905,7 @@ def decode_issuer_identifier(o: bytes, i: int) -> tuple[dot2.IssuerIdentifier, i
         value_ = o[i : i + 8]
         i += 8
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.IssuerIdentifier, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -936,10 +974,11 @@ def decode_to_be_signed_certificate(o: bytes, i: int) -> tuple[dot2.ToBeSignedCe
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            flags = o[i]
+            flags_ = o[i]
             i += 1
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            flags = flags_
         else:
             flags = None
         if e_ & 0x40:
@@ -948,9 +987,10 @@ def decode_to_be_signed_certificate(o: bytes, i: int) -> tuple[dot2.ToBeSignedCe
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            app_extensions, i = decode_sequence_of_app_extensions(o, i)
+            app_extensions_, i = decode_sequence_of_app_extensions(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            app_extensions = app_extensions_
         else:
             app_extensions = None
         if e_ & 0x20:
@@ -959,9 +999,10 @@ def decode_to_be_signed_certificate(o: bytes, i: int) -> tuple[dot2.ToBeSignedCe
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            cert_issue_extensions, i = decode_sequence_of_cert_issue_extensions(o, i)
+            cert_issue_extensions_, i = decode_sequence_of_cert_issue_extensions(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            cert_issue_extensions = cert_issue_extensions_
         else:
             cert_issue_extensions = None
         if e_ & 0x10:
@@ -970,9 +1011,10 @@ def decode_to_be_signed_certificate(o: bytes, i: int) -> tuple[dot2.ToBeSignedCe
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            cert_request_extension, i = decode_sequence_of_cert_request_extensions(o, i)
+            cert_request_extension_, i = decode_sequence_of_cert_request_extensions(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            cert_request_extension = cert_request_extension_
         else:
             cert_request_extension = None
     else:
@@ -1089,9 +1131,10 @@ def decode_certificate_id(o: bytes, i: int) -> tuple[dot2.CertificateId, int]:
         i += 2
         if n_ > 127:
             n_, i = long_length(o, i, n_)
-        value_ = o[i : i + n_].decode("utf-8")
-        if len(value_) > 255:
-            raise Breach(f"{len(value_)} characters: must have 0..255 characters", i)
+        text_ = o[i : i + n_].decode("utf-8")
+        if len(text_) > 255:
+            raise Breach(f"{len(text_)} characters: must have 0..255 characters", i)
+        value_ = text_
         i += n_
         return new(dot2.CertificateId, (kind_, value_)), i
     if tag_ == 0x82:
@@ -1159,6 +1202,15 @@ def encode_linkage_data(r: dot2.LinkageData) -> bytes:
     return b"".join((OCTET[p_], c_i_cert, c_linkage_value, c_group_linkage_value))
 
 
+def decode_end_entity_type(o: bytes, i: int) -> tuple[dot2.EndEntityType, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_end_entity_type(r: dot2.EndEntityType) -> bytes:
+    return r.to_bytes(1, "big")
+
+
 def decode_psid_group_permissions(o: bytes, i: int) -> tuple[dot2.PsidGroupPermissions, int]:
     p_ = o[i]
     if p_ & 0x1f:
@@ -1166,28 +1218,31 @@ def decode_psid_group_permissions(o: bytes, i: int) -> tuple[dot2.PsidGroupPermi
     subject_permissions, i = decode_subject_permissions(o, i + 1)
     if p_ & 0x80:
         if o[i] == 1 and o[i + 1] < 128:
-            min_chain_length = o[i + 1]
+            min_chain_length_ = o[i + 1]
             i += 2
         else:
-            min_chain_length, i = signed(o, i)
-        if min_chain_length == 1:
+            min_chain_length_, i = signed(o, i)
+        if min_chain_length_ == 1:
             raise Breach("a default value that is written out", i)
+        min_chain_length = min_chain_length_
     else:
         min_chain_length = 1
     if p_ & 0x40:
         if o[i] == 1 and o[i + 1] < 128:
-            chain_length_range = o[i + 1]
+            chain_length_range_ = o[i + 1]
             i += 2
         else:
-            chain_length_range, i = signed(o, i)
-        if chain_length_range == 0:
+            chain_length_range_, i = signed(o, i)
+        if chain_length_range_ == 0:
             raise Breach("a default value that is written out", i)
+        chain_length_range = chain_length_range_
     else:
         chain_length_range = 0
     if p_ & 0x20:
-        ee_type = o[i]
-        if ee_type == 128:
+        ee_type_ = o[i]
+        if ee_type_ == 128:
             raise Breach("a default value that is written out", i)
+        ee_type = ee_type_
         i += 1
     else:
         ee_type = 128
@@ -1468,6 +1523,64 @@ def encode_cert_request_extension(r: dot2.CertRequestExtension) -> bytes:
     return b"".join((c_id, c_permissions))
 
 
+def decode_operating_organization_id(o: bytes, i: int) -> tuple[dot2.OperatingOrganizationId, int]:
+    value_, i = object_identifier(o, i)
+    return value_, i
+
+
+def encode_operating_organization_id(r: dot2.OperatingOrganizationId) -> bytes:
+    return object_identifier_octets(r)
+
+
+def decode_uint3(o: bytes, i: int) -> tuple[dot2.Uint3, int]:
+    value_ = o[i]
+    if value_ > 7:
+        raise Breach(f"{value_} is not in 0..7", i)
+    return value_, i + 1
+
+
+def encode_uint3(r: dot2.Uint3) -> bytes:
+    if not 0 <= r <= 7:
+        raise Breach("must be in 0..7")
+    return r.to_bytes(1, "big")
+
+
+def decode_uint8(o: bytes, i: int) -> tuple[dot2.Uint8, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_uint8(r: dot2.Uint8) -> bytes:
+    return r.to_bytes(1, "big")
+
+
+def decode_uint16(o: bytes, i: int) -> tuple[dot2.Uint16, int]:
+    value_ = o[i] << 8 | o[i + 1]
+    return value_, i + 2
+
+
+def encode_uint16(r: dot2.Uint16) -> bytes:
+    return r.to_bytes(2, "big")
+
+
+def decode_uint32(o: bytes, i: int) -> tuple[dot2.Uint32, int]:
+    value_ = u32(o, i)[0]
+    return value_, i + 4
+
+
+def encode_uint32(r: dot2.Uint32) -> bytes:
+    return r.to_bytes(4, "big")
+
+
+def decode_uint64(o: bytes, i: int) -> tuple[dot2.Uint64, int]:
+    value_ = u64(o, i)[0]
+    return value_, i + 8
+
+
+def encode_uint64(r: dot2.Uint64) -> bytes:
+    return r.to_bytes(8, "big")
+
+
 def decode_sequence_of_uint8(o: bytes, i: int) -> tuple[dot2.SequenceOfUint8, int]:
     if o[i] == 1:
         count_ = o[i + 1]
@@ -1514,6 +1627,31 @@ def encode_sequence_of_uint16(r: dot2.SequenceOfUint16) -> bytes:
     return unsigned_octets(len(items_)) + b"".join(items_)
 
 
+def decode_opaque(o: bytes, i: int) -> tuple[dot2.Opaque, int]:
+    n_ = o[i]
+    i += 1
+    if n_ > 127:
+        n_, i = long_length(o, i, n_)
+    value_ = o[i : i + n_]
+    i += n_
+    return value_, i
+
+
+def encode_opaque(r: dot2.Opaque) -> bytes:
+    return prefixed(r)
+
+
+def decode_hashed_id3(o: bytes, i: int) -> tuple[dot2.HashedId3, int]:
+    value_ = o[i : i + 3]
+    return value_, i + 3
+
+
+def encode_hashed_id3(r: dot2.HashedId3) -> bytes:
+    if len(r) != 3:
+        raise Breach("must have 3 octets")
+    return r
+
+
 def decode_sequence_of_hashed_id3(o: bytes, i: int) -> tuple[dot2.SequenceOfHashedId3, int]:
     if o[i] == 1:
         count_ = o[i + 1]
@@ -1537,6 +1675,50 @@ def encode_sequence_of_hashed_id3(r: dot2.SequenceOfHashedId3) -> bytes:
             raise Breach("must have 3 octets")
         items_.append(item_)
     return unsigned_octets(len(items_)) + b"".join(items_)
+
+
+def decode_hashed_id8(o: bytes, i: int) -> tuple[dot2.HashedId8, int]:
+    value_ = o[i : i + 8]
+    return value_, i + 8
+
+
+def encode_hashed_id8(r: dot2.HashedId8) -> bytes:
+    if len(r) != 8:
+        raise Breach("must have 8 octets")
+    return r
+
+
+def decode_hashed_id10(o: bytes, i: int) -> tuple[dot2.HashedId10, int]:
+    value_ = o[i : i + 10]
+    return value_, i + 10
+
+
+def encode_hashed_id10(r: dot2.HashedId10) -> bytes:
+    if len(r) != 10:
+        raise Breach("must have 10 octets")
+    return r
+
+
+def decode_hashed_id32(o: bytes, i: int) -> tuple[dot2.HashedId32, int]:
+    value_ = o[i : i + 32]
+    return value_, i + 32
+
+
+def encode_hashed_id32(r: dot2.HashedId32) -> bytes:
+    if len(r) != 32:
+        raise Breach("must have 32 octets")
+    return r
+
+
+def decode_hashed_id48(o: bytes, i: int) -> tuple[dot2.HashedId48, int]:
+    value_ = o[i : i + 48]
+    return value_, i + 48
+
+
+def encode_hashed_id48(r: dot2.HashedId48) -> bytes:
+    if len(r) != 48:
+        raise Breach("must have 48 octets")
+    return r
 
 
 def decode_validity_period(o: bytes, i: int) -> tuple[dot2.ValidityPeriod, int]:
@@ -1717,12 +1899,14 @@ def encode_polygonal_region(r: dot2.PolygonalRegion) -> bytes:
 
 
 def decode_two_d_location(o: bytes, i: int) -> tuple[dot2.TwoDLocation, int]:
-    latitude = s32(o, i)[0]
-    if not -900000000 <= latitude <= 900000001:
-        raise Breach(f"{latitude} is not in -900000000..900000001", i)
-    longitude = s32(o, i + 4)[0]
-    if not -1799999999 <= longitude <= 1800000001:
-        raise Breach(f"{longitude} is not in -1799999999..1800000001", i + 4)
+    latitude_ = s32(o, i)[0]
+    if not -900000000 <= latitude_ <= 900000001:
+        raise Breach(f"{latitude_} is not in -900000000..900000001", i)
+    latitude = latitude_
+    longitude_ = s32(o, i + 4)[0]
+    if not -1799999999 <= longitude_ <= 1800000001:
+        raise Breach(f"{longitude_} is not in -1799999999..1800000001", i + 4)
+    longitude = longitude_
     return new(dot2.TwoDLocation, (latitude, longitude)), i + 8
 
 
@@ -1851,12 +2035,14 @@ def encode_sequence_of_region_and_subregions(r: dot2.SequenceOfRegionAndSubregio
 
 
 def decode_three_d_location(o: bytes, i: int) -> tuple[dot2.ThreeDLocation, int]:
-    latitude = s32(o, i)[0]
-    if not -900000000 <= latitude <= 900000001:
-        raise Breach(f"{latitude} is not in -900000000..900000001", i)
-    longitude = s32(o, i + 4)[0]
-    if not -1799999999 <= longitude <= 1800000001:
-        raise Breach(f"{longitude} is not in -1799999999..1800000001", i + 4)
+    latitude_ = s32(o, i)[0]
+    if not -900000000 <= latitude_ <= 900000001:
+        raise Breach(f"{latitude_} is not in -900000000..900000001", i)
+    latitude = latitude_
+    longitude_ = s32(o, i + 4)[0]
+    if not -1799999999 <= longitude_ <= 1800000001:
+        raise Breach(f"{longitude_} is not in -1799999999..1800000001", i + 4)
+    longitude = longitude_
     elevation = o[i + 8] << 8 | o[i + 9]
     return new(dot2.ThreeDLocation, (latitude, longitude, elevation)), i + 10
 
@@ -1871,6 +2057,84 @@ def encode_three_d_location(r: dot2.ThreeDLocation) -> bytes:
     c_longitude = longitude.to_bytes(4, "big", signed=True)
     c_elevation = elevation.to_bytes(2, "big")
     return b"".join((c_latitude, c_longitude, c_elevation))
+
+
+def decode_ninety_degree_int(o: bytes, i: int) -> tuple[dot2.NinetyDegreeInt, int]:
+    value_ = s32(o, i)[0]
+    if not -900000000 <= value_ <= 900000001:
+        raise Breach(f"{value_} is not in -900000000..900000001", i)
+    return value_, i + 4
+
+
+def encode_ninety_degree_int(r: dot2.NinetyDegreeInt) -> bytes:
+    if not -900000000 <= r <= 900000001:
+        raise Breach("must be in -900000000..900000001")
+    return r.to_bytes(4, "big", signed=True)
+
+
+def decode_known_latitude(o: bytes, i: int) -> tuple[dot2.KnownLatitude, int]:
+    value_ = s32(o, i)[0]
+    if not -900000000 <= value_ <= 900000000:
+        raise Breach(f"{value_} is not in -900000000..900000000", i)
+    return value_, i + 4
+
+
+def encode_known_latitude(r: dot2.KnownLatitude) -> bytes:
+    if not -900000000 <= r <= 900000000:
+        raise Breach("must be in -900000000..900000000")
+    return r.to_bytes(4, "big", signed=True)
+
+
+def decode_unknown_latitude(o: bytes, i: int) -> tuple[dot2.UnknownLatitude, int]:
+    value_ = u32(o, i)[0]
+    if value_ != 900000001:
+        raise Breach(f"{value_} is not 900000001", i)
+    return value_, i + 4
+
+
+def encode_unknown_latitude(r: dot2.UnknownLatitude) -> bytes:
+    if r != 900000001:
+        raise Breach("must be 900000001")
+    return b"5\xa4\xe9\x01"
+
+
+def decode_one_eighty_degree_int(o: bytes, i: int) -> tuple[dot2.OneEightyDegreeInt, int]:
+    value_ = s32(o, i)[0]
+    if not -1799999999 <= value_ <= 1800000001:
+        raise Breach(f"{value_} is not in -1799999999..1800000001", i)
+    return value_, i + 4
+
+
+def encode_one_eighty_degree_int(r: dot2.OneEightyDegreeInt) -> bytes:
+    if not -1799999999 <= r <= 1800000001:
+        raise Breach("must be in -1799999999..1800000001")
+    return r.to_bytes(4, "big", signed=True)
+
+
+def decode_known_longitude(o: bytes, i: int) -> tuple[dot2.KnownLongitude, int]:
+    value_ = s32(o, i)[0]
+    if not -1799999999 <= value_ <= 1800000000:
+        raise Breach(f"{value_} is not in -1799999999..1800000000", i)
+    return value_, i + 4
+
+
+def encode_known_longitude(r: dot2.KnownLongitude) -> bytes:
+    if not -1799999999 <= r <= 1800000000:
+        raise Breach("must be in -1799999999..1800000000")
+    return r.to_bytes(4, "big", signed=True)
+
+
+def decode_unknown_longitude(o: bytes, i: int) -> tuple[dot2.UnknownLongitude, int]:
+    value_ = u32(o, i)[0]
+    if value_ != 1800000001:
+        raise Breach(f"{value_} is not 1800000001", i)
+    return value_, i + 4
+
+
+def encode_unknown_longitude(r: dot2.UnknownLongitude) -> bytes:
+    if r != 1800000001:
+        raise Breach("must be 1800000001")
+    return b"kI\xd2\x01"
 
 
 def decode_signature(o: bytes, i: int) -> tuple[dot2.Signature, int]:
@@ -1893,7 +2157,7 @@ def decode_signature(o: bytes, i: int) -> tuple[dot2.Signature, int]:
         end_ = i + n_
         value_, i = decode_ecdsa_p384_signature(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.Signature, (kind_, value_)), i
     if tag_ == 0x83:
         kind_ = "ecdsaNistP384Signature"
@@ -1904,7 +2168,7 @@ def decode_signature(o: bytes, i: int) -> tuple[dot2.Signature, int]:
         end_ = i + n_
         value_, i = decode_ecdsa_p384_signature(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.Signature, (kind_, value_)), i
     if tag_ == 0x84:
         kind_ = "sm2Signature"
@@ -1915,7 +2179,7 @@ def decode_signature(o: bytes, i: int) -> tuple[dot2.Signature, int]:
         end_ = i + n_
         value_, i = decode_ecsig_p256_signature(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.Signature, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2113,6 +2377,30 @@ def encode_ecc_p384_curve_point(r: dot2.EccP384CurvePoint) -> bytes:
     raise Breach("kind must be one of the choice")
 
 
+def decode_symm_algorithm(o: bytes, i: int) -> tuple[dot2.SymmAlgorithm, int]:
+    code_ = o[i]
+    if code_ >= 2:
+        raise Breach(f"{code_} is not in the enumeration of SymmAlgorithm", i)
+    value_ = _SYMM_ALGORITHM[code_]
+    return value_, i + 1
+
+
+def encode_symm_algorithm(r: dot2.SymmAlgorithm) -> bytes:
+    return _SYMM_ALGORITHM_CODE[r]
+
+
+def decode_hash_algorithm(o: bytes, i: int) -> tuple[dot2.HashAlgorithm, int]:
+    code_ = o[i]
+    if code_ >= 3:
+        raise Breach(f"{code_} is not in the enumeration of HashAlgorithm", i)
+    value_ = _HASH_ALGORITHM[code_]
+    return value_, i + 1
+
+
+def encode_hash_algorithm(r: dot2.HashAlgorithm) -> bytes:
+    return _HASH_ALGORITHM_CODE[r]
+
+
 def decode_ecies_p256_encrypted_key(o: bytes, i: int) -> tuple[dot2.EciesP256EncryptedKey, int]:
     v, i = decode_ecc_p256_curve_point(o, i)
     c = o[i : i + 16]
@@ -2211,7 +2499,7 @@ def decode_base_public_encryption_key(o: bytes, i: int) -> tuple[dot2.BasePublic
         end_ = i + n_
         value_, i = decode_ecc_p256_curve_point(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.BasePublicEncryptionKey, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2248,7 +2536,7 @@ def decode_public_verification_key(o: bytes, i: int) -> tuple[dot2.PublicVerific
         end_ = i + n_
         value_, i = decode_ecc_p384_curve_point(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.PublicVerificationKey, (kind_, value_)), i
     if tag_ == 0x83:
         kind_ = "ecdsaNistP384"
@@ -2259,7 +2547,7 @@ def decode_public_verification_key(o: bytes, i: int) -> tuple[dot2.PublicVerific
         end_ = i + n_
         value_, i = decode_ecc_p384_curve_point(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.PublicVerificationKey, (kind_, value_)), i
     if tag_ == 0x84:
         kind_ = "ecsigSm2"
@@ -2270,7 +2558,7 @@ def decode_public_verification_key(o: bytes, i: int) -> tuple[dot2.PublicVerific
         end_ = i + n_
         value_, i = decode_ecc_p256_curve_point(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.PublicVerificationKey, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2308,7 +2596,7 @@ def decode_symmetric_encryption_key(o: bytes, i: int) -> tuple[dot2.SymmetricEnc
         value_ = o[i : i + 16]
         i += 16
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.SymmetricEncryptionKey, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2378,6 +2666,19 @@ def encode_sequence_of_psid_ssp(r: dot2.SequenceOfPsidSsp) -> bytes:
     return unsigned_octets(len(items_)) + b"".join(items_)
 
 
+def decode_psid(o: bytes, i: int) -> tuple[dot2.Psid, int]:
+    if o[i] == 1:
+        value_ = o[i + 1]
+        i += 2
+    else:
+        value_, i = unsigned(o, i)
+    return value_, i
+
+
+def encode_psid(r: dot2.Psid) -> bytes:
+    return unsigned_octets(r)
+
+
 def decode_sequence_of_psid(o: bytes, i: int) -> tuple[dot2.SequenceOfPsid, int]:
     if o[i] == 1:
         count_ = o[i + 1]
@@ -2432,7 +2733,7 @@ def decode_service_specific_permissions(o: bytes, i: int) -> tuple[dot2.ServiceS
         value_ = o[i : i + n_]
         i += n_
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.ServiceSpecificPermissions, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2447,6 +2748,24 @@ def encode_service_specific_permissions(r: dot2.ServiceSpecificPermissions) -> b
             raise Breach("must have 0..31 octets")
         return b"\x81" + prefixed(prefixed(value_))
     raise Breach("kind must be one of the choice")
+
+
+def decode_bitmap_ssp(o: bytes, i: int) -> tuple[dot2.BitmapSsp, int]:
+    n_ = o[i]
+    i += 1
+    if n_ > 127:
+        n_, i = long_length(o, i, n_)
+    if n_ > 31:
+        raise Breach(f"{n_} octets: must have 0..31 octets", i)
+    value_ = o[i : i + n_]
+    i += n_
+    return value_, i
+
+
+def encode_bitmap_ssp(r: dot2.BitmapSsp) -> bytes:
+    if len(r) > 31:
+        raise Breach("must have 0..31 octets")
+    return prefixed(r)
 
 
 def decode_psid_ssp_range(o: bytes, i: int) -> tuple[dot2.PsidSspRange, int]:
@@ -2518,7 +2837,7 @@ def decode_ssp_range(o: bytes, i: int) -> tuple[dot2.SspRange, int]:
         end_ = i + n_
         value_, i = decode_bitmap_ssp_range(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.SspRange, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2595,6 +2914,47 @@ def encode_sequence_of_octet_string(r: dot2.SequenceOfOctetString) -> bytes:
     return unsigned_octets(len(items_)) + b"".join(items_)
 
 
+def decode_subject_assurance(o: bytes, i: int) -> tuple[dot2.SubjectAssurance, int]:
+    value_ = o[i : i + 1]
+    return value_, i + 1
+
+
+def encode_subject_assurance(r: dot2.SubjectAssurance) -> bytes:
+    if len(r) != 1:
+        raise Breach("must have 1 octet")
+    return r
+
+
+def decode_hostname(o: bytes, i: int) -> tuple[dot2.Hostname, int]:
+    n_ = o[i]
+    i += 1
+    if n_ > 127:
+        n_, i = long_length(o, i, n_)
+    text_ = o[i : i + n_].decode("utf-8")
+    if len(text_) > 255:
+        raise Breach(f"{len(text_)} characters: must have 0..255 characters", i)
+    value_ = text_
+    i += n_
+    return value_, i
+
+
+def encode_hostname(r: dot2.Hostname) -> bytes:
+    if len(r) > 255:
+        raise Breach("must have 0..255 characters")
+    return prefixed(r.encode("utf-8"))
+
+
+def decode_linkage_value(o: bytes, i: int) -> tuple[dot2.LinkageValue, int]:
+    value_ = o[i : i + 9]
+    return value_, i + 9
+
+
+def encode_linkage_value(r: dot2.LinkageValue) -> bytes:
+    if len(r) != 9:
+        raise Breach("must have 9 octets")
+    return r
+
+
 def decode_group_linkage_value(o: bytes, i: int) -> tuple[dot2.GroupLinkageValue, int]:
     j_value = o[i : i + 4]
     value = o[i + 4 : i + 13]
@@ -2610,6 +2970,17 @@ def encode_group_linkage_value(r: dot2.GroupLinkageValue) -> bytes:
         raise Breach("must have 9 octets")
     c_value = value
     return b"".join((c_j_value, c_value))
+
+
+def decode_la_id(o: bytes, i: int) -> tuple[dot2.LaId, int]:
+    value_ = o[i : i + 2]
+    return value_, i + 2
+
+
+def encode_la_id(r: dot2.LaId) -> bytes:
+    if len(r) != 2:
+        raise Breach("must have 2 octets")
+    return r
 
 
 def decode_sequence_of_linkage_seed(o: bytes, i: int) -> tuple[dot2.SequenceOfLinkageSeed, int]:
@@ -2637,6 +3008,17 @@ def encode_sequence_of_linkage_seed(r: dot2.SequenceOfLinkageSeed) -> bytes:
     return unsigned_octets(len(items_)) + b"".join(items_)
 
 
+def decode_linkage_seed(o: bytes, i: int) -> tuple[dot2.LinkageSeed, int]:
+    value_ = o[i : i + 16]
+    return value_, i + 16
+
+
+def encode_linkage_seed(r: dot2.LinkageSeed) -> bytes:
+    if len(r) != 16:
+        raise Breach("must have 16 octets")
+    return r
+
+
 def decode_extension(o: bytes, i: int) -> tuple[dot2.Extension, int]:
     id = o[i]
     n_ = o[i + 1]
@@ -2655,10 +3037,33 @@ def encode_extension(r: dot2.Extension) -> bytes:
     return b"".join((c_id, c_content))
 
 
+def decode_ext_id(o: bytes, i: int) -> tuple[dot2.ExtId, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_ext_id(r: dot2.ExtId) -> bytes:
+    return r.to_bytes(1, "big")
+
+
+def decode_crl_psid(o: bytes, i: int) -> tuple[dot2.CrlPsid, int]:
+    value_ = o[i] << 8 | o[i + 1]
+    if value_ != 256:
+        raise Breach(f"{value_} is not 256", i)
+    return value_, i + 2
+
+
+def encode_crl_psid(r: dot2.CrlPsid) -> bytes:
+    if r != 256:
+        raise Breach("must be 256")
+    return b"\x01\x00"
+
+
 def decode_crl_contents(o: bytes, i: int) -> tuple[dot2.CrlContents, int]:
-    version = o[i]
-    if version != 1:
-        raise Breach(f"{version} is not 1", i)
+    version_ = o[i]
+    if version_ != 1:
+        raise Breach(f"{version_} is not 1", i)
+    version = version_
     crl_series = o[i + 1] << 8 | o[i + 2]
     crl_craca = o[i + 3 : i + 11]
     issue_date = u32(o, i + 11)[0]
@@ -2740,7 +3145,7 @@ def decode_type_specific_crl_contents(o: bytes, i: int) -> tuple[dot2.TypeSpecif
         end_ = i + n_
         value_, i = decode_to_be_signed_linkage_value_crl_with_alg_identifier(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.TypeSpecificCrlContents, (kind_, value_)), i
     if tag_ == 0x85:
         kind_ = "deltaLinkedCrlWithAlg"
@@ -2751,7 +3156,7 @@ def decode_type_specific_crl_contents(o: bytes, i: int) -> tuple[dot2.TypeSpecif
         end_ = i + n_
         value_, i = decode_to_be_signed_linkage_value_crl_with_alg_identifier(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(dot2.TypeSpecificCrlContents, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -2854,9 +3259,10 @@ def decode_to_be_signed_linkage_value_crl(o: bytes, i: int) -> tuple[dot2.ToBeSi
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            groups_single_seed, i = decode_sequence_of_group_single_seed_crl_entry(o, i)
+            groups_single_seed_, i = decode_sequence_of_group_single_seed_crl_entry(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            groups_single_seed = groups_single_seed_
         else:
             groups_single_seed = None
         if e_ & 0x40:
@@ -2865,9 +3271,10 @@ def decode_to_be_signed_linkage_value_crl(o: bytes, i: int) -> tuple[dot2.ToBeSi
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            i_period_info, i = decode_sequence_of_i_period_info(o, i)
+            i_period_info_, i = decode_sequence_of_i_period_info(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            i_period_info = i_period_info_
         else:
             i_period_info = None
     else:
@@ -3031,9 +3438,10 @@ def decode_i_max_group(o: bytes, i: int) -> tuple[dot2.IMaxGroup, int]:
             if n_ > 127:
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
-            single_seed, i = decode_sequence_of_linkage_seed(o, i)
+            single_seed_, i = decode_sequence_of_linkage_seed(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            single_seed = single_seed_
         else:
             single_seed = None
     else:
@@ -3251,6 +3659,40 @@ def encode_group_single_seed_crl_entry(r: dot2.GroupSingleSeedCrlEntry) -> bytes
     return b"".join((c_i_max, c_la_id, c_linkage_seed))
 
 
+def decode_expansion_algorithm_identifier(o: bytes, i: int) -> tuple[dot2.ExpansionAlgorithmIdentifier, int]:
+    code_ = o[i]
+    if code_ >= 2:
+        raise Breach(f"{code_} is not in the enumeration of ExpansionAlgorithmIdentifier", i)
+    value_ = _EXPANSION_ALGORITHM_IDENTIFIER[code_]
+    return value_, i + 1
+
+
+def encode_expansion_algorithm_identifier(r: dot2.ExpansionAlgorithmIdentifier) -> bytes:
+    return _EXPANSION_ALGORITHM_IDENTIFIER_CODE[r]
+
+
+def decode_seed_evolution_function_identifier(o: bytes, i: int) -> tuple[dot2.SeedEvolutionFunctionIdentifier, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_seed_evolution_function_identifier(r: dot2.SeedEvolutionFunctionIdentifier) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
+
+
+def decode_lv_generation_function_identifier(o: bytes, i: int) -> tuple[dot2.LvGenerationFunctionIdentifier, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_lv_generation_function_identifier(r: dot2.LvGenerationFunctionIdentifier) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
+
+
 def decode_i_period_info(o: bytes, i: int) -> tuple[dot2.IPeriodInfo, int]:
     start_of_next_i_period = u32(o, i)[0]
     i_period_length, i = decode_duration(o, i + 4)
@@ -3288,6 +3730,7 @@ def encode_sequence_of_i_period_info(r: dot2.SequenceOfIPeriodInfo) -> bytes:
     return unsigned_octets(len(items_)) + b"".join(items_)
 
 
+# by record class
 DECODE = {
     dot2.Ieee1609Dot2Data: decode_ieee1609_dot2_data,
     dot2.Ieee1609Dot2Content: decode_ieee1609_dot2_content,
@@ -3445,4 +3888,162 @@ ENCODE = {
     dot2.ToBeSignedLinkageValueCrlWithAlgIdentifier: encode_to_be_signed_linkage_value_crl_with_alg_identifier,
     dot2.GroupSingleSeedCrlEntry: encode_group_single_seed_crl_entry,
     dot2.IPeriodInfo: encode_i_period_info,
+}
+# by ASN.1 name, every named type
+NAMED = {
+    "Ieee1609Dot2Data": (decode_ieee1609_dot2_data, encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Content": (decode_ieee1609_dot2_content, encode_ieee1609_dot2_content),
+    "SignedData": (decode_signed_data, encode_signed_data),
+    "ToBeSignedData": (decode_to_be_signed_data, encode_to_be_signed_data),
+    "SignedDataPayload": (decode_signed_data_payload, encode_signed_data_payload),
+    "HashedData": (decode_hashed_data, encode_hashed_data),
+    "HeaderInfo": (decode_header_info, encode_header_info),
+    "MissingCrlIdentifier": (decode_missing_crl_identifier, encode_missing_crl_identifier),
+    "PduFunctionalType": (decode_pdu_functional_type, encode_pdu_functional_type),
+    "ContributedExtensionBlocks": (decode_contributed_extension_blocks, encode_contributed_extension_blocks),
+    "ContributedExtensionBlock": (decode_contributed_extension_block, encode_contributed_extension_block),
+    "HeaderInfoContributorId": (decode_header_info_contributor_id, encode_header_info_contributor_id),
+    "SignerIdentifier": (decode_signer_identifier, encode_signer_identifier),
+    "Countersignature": (decode_ieee1609_dot2_data, encode_ieee1609_dot2_data),
+    "EncryptedData": (decode_encrypted_data, encode_encrypted_data),
+    "RecipientInfo": (decode_recipient_info, encode_recipient_info),
+    "SequenceOfRecipientInfo": (decode_sequence_of_recipient_info, encode_sequence_of_recipient_info),
+    "PreSharedKeyRecipientInfo": (decode_hashed_id8, encode_hashed_id8),
+    "SymmRecipientInfo": (decode_symm_recipient_info, encode_symm_recipient_info),
+    "PKRecipientInfo": (decode_pk_recipient_info, encode_pk_recipient_info),
+    "EncryptedDataEncryptionKey": (decode_encrypted_data_encryption_key, encode_encrypted_data_encryption_key),
+    "SymmetricCiphertext": (decode_symmetric_ciphertext, encode_symmetric_ciphertext),
+    "One28BitCcmCiphertext": (decode_one28_bit_ccm_ciphertext, encode_one28_bit_ccm_ciphertext),
+    "Aes128CcmCiphertext": (decode_one28_bit_ccm_ciphertext, encode_one28_bit_ccm_ciphertext),
+    "Certificate": (decode_certificate_base, encode_certificate_base),
+    "TestCertificate": (decode_certificate_base, encode_certificate_base),
+    "SequenceOfCertificate": (decode_sequence_of_certificate, encode_sequence_of_certificate),
+    "CertificateBase": (decode_certificate_base, encode_certificate_base),
+    "CertificateType": (decode_certificate_type, encode_certificate_type),
+    "ImplicitCertificate": (decode_certificate_base, encode_certificate_base),
+    "ExplicitCertificate": (decode_certificate_base, encode_certificate_base),
+    "IssuerIdentifier": (decode_issuer_identifier, encode_issuer_identifier),
+    "ToBeSignedCertificate": (decode_to_be_signed_certificate, encode_to_be_signed_certificate),
+    "CertificateId": (decode_certificate_id, encode_certificate_id),
+    "LinkageData": (decode_linkage_data, encode_linkage_data),
+    "EndEntityType": (decode_end_entity_type, encode_end_entity_type),
+    "PsidGroupPermissions": (decode_psid_group_permissions, encode_psid_group_permissions),
+    "SequenceOfPsidGroupPermissions": (decode_sequence_of_psid_group_permissions, encode_sequence_of_psid_group_permissions),
+    "SubjectPermissions": (decode_subject_permissions, encode_subject_permissions),
+    "VerificationKeyIndicator": (decode_verification_key_indicator, encode_verification_key_indicator),
+    "Ieee1609ContributedHeaderInfoExtension": (decode_extension, encode_extension),
+    "Ieee1609HeaderInfoExtensionId": (decode_ext_id, encode_ext_id),
+    "SequenceOfAppExtensions": (decode_sequence_of_app_extensions, encode_sequence_of_app_extensions),
+    "AppExtension": (decode_app_extension, encode_app_extension),
+    "SequenceOfCertIssueExtensions": (decode_sequence_of_cert_issue_extensions, encode_sequence_of_cert_issue_extensions),
+    "CertIssueExtension": (decode_cert_issue_extension, encode_cert_issue_extension),
+    "SequenceOfCertRequestExtensions": (decode_sequence_of_cert_request_extensions, encode_sequence_of_cert_request_extensions),
+    "CertRequestExtension": (decode_cert_request_extension, encode_cert_request_extension),
+    "OperatingOrganizationId": (decode_operating_organization_id, encode_operating_organization_id),
+    "Uint3": (decode_uint3, encode_uint3),
+    "Uint8": (decode_uint8, encode_uint8),
+    "Uint16": (decode_uint16, encode_uint16),
+    "Uint32": (decode_uint32, encode_uint32),
+    "Uint64": (decode_uint64, encode_uint64),
+    "SequenceOfUint8": (decode_sequence_of_uint8, encode_sequence_of_uint8),
+    "SequenceOfUint16": (decode_sequence_of_uint16, encode_sequence_of_uint16),
+    "Opaque": (decode_opaque, encode_opaque),
+    "HashedId3": (decode_hashed_id3, encode_hashed_id3),
+    "SequenceOfHashedId3": (decode_sequence_of_hashed_id3, encode_sequence_of_hashed_id3),
+    "HashedId8": (decode_hashed_id8, encode_hashed_id8),
+    "HashedId10": (decode_hashed_id10, encode_hashed_id10),
+    "HashedId32": (decode_hashed_id32, encode_hashed_id32),
+    "HashedId48": (decode_hashed_id48, encode_hashed_id48),
+    "Time32": (decode_uint32, encode_uint32),
+    "Time64": (decode_uint64, encode_uint64),
+    "ValidityPeriod": (decode_validity_period, encode_validity_period),
+    "Duration": (decode_duration, encode_duration),
+    "GeographicRegion": (decode_geographic_region, encode_geographic_region),
+    "CircularRegion": (decode_circular_region, encode_circular_region),
+    "RectangularRegion": (decode_rectangular_region, encode_rectangular_region),
+    "SequenceOfRectangularRegion": (decode_sequence_of_rectangular_region, encode_sequence_of_rectangular_region),
+    "PolygonalRegion": (decode_polygonal_region, encode_polygonal_region),
+    "TwoDLocation": (decode_two_d_location, encode_two_d_location),
+    "IdentifiedRegion": (decode_identified_region, encode_identified_region),
+    "SequenceOfIdentifiedRegion": (decode_sequence_of_identified_region, encode_sequence_of_identified_region),
+    "UnCountryId": (decode_uint16, encode_uint16),
+    "CountryOnly": (decode_uint16, encode_uint16),
+    "CountryAndRegions": (decode_country_and_regions, encode_country_and_regions),
+    "CountryAndSubregions": (decode_country_and_subregions, encode_country_and_subregions),
+    "RegionAndSubregions": (decode_region_and_subregions, encode_region_and_subregions),
+    "SequenceOfRegionAndSubregions": (decode_sequence_of_region_and_subregions, encode_sequence_of_region_and_subregions),
+    "ThreeDLocation": (decode_three_d_location, encode_three_d_location),
+    "Latitude": (decode_ninety_degree_int, encode_ninety_degree_int),
+    "Longitude": (decode_one_eighty_degree_int, encode_one_eighty_degree_int),
+    "Elevation": (decode_uint16, encode_uint16),
+    "NinetyDegreeInt": (decode_ninety_degree_int, encode_ninety_degree_int),
+    "KnownLatitude": (decode_known_latitude, encode_known_latitude),
+    "UnknownLatitude": (decode_unknown_latitude, encode_unknown_latitude),
+    "OneEightyDegreeInt": (decode_one_eighty_degree_int, encode_one_eighty_degree_int),
+    "KnownLongitude": (decode_known_longitude, encode_known_longitude),
+    "UnknownLongitude": (decode_unknown_longitude, encode_unknown_longitude),
+    "Signature": (decode_signature, encode_signature),
+    "EcdsaP256Signature": (decode_ecdsa_p256_signature, encode_ecdsa_p256_signature),
+    "EcdsaP384Signature": (decode_ecdsa_p384_signature, encode_ecdsa_p384_signature),
+    "EcsigP256Signature": (decode_ecsig_p256_signature, encode_ecsig_p256_signature),
+    "EccP256CurvePoint": (decode_ecc_p256_curve_point, encode_ecc_p256_curve_point),
+    "EccP384CurvePoint": (decode_ecc_p384_curve_point, encode_ecc_p384_curve_point),
+    "SymmAlgorithm": (decode_symm_algorithm, encode_symm_algorithm),
+    "HashAlgorithm": (decode_hash_algorithm, encode_hash_algorithm),
+    "EciesP256EncryptedKey": (decode_ecies_p256_encrypted_key, encode_ecies_p256_encrypted_key),
+    "EcencP256EncryptedKey": (decode_ecenc_p256_encrypted_key, encode_ecenc_p256_encrypted_key),
+    "EncryptionKey": (decode_encryption_key, encode_encryption_key),
+    "PublicEncryptionKey": (decode_public_encryption_key, encode_public_encryption_key),
+    "BasePublicEncryptionKey": (decode_base_public_encryption_key, encode_base_public_encryption_key),
+    "PublicVerificationKey": (decode_public_verification_key, encode_public_verification_key),
+    "SymmetricEncryptionKey": (decode_symmetric_encryption_key, encode_symmetric_encryption_key),
+    "PsidSsp": (decode_psid_ssp, encode_psid_ssp),
+    "SequenceOfPsidSsp": (decode_sequence_of_psid_ssp, encode_sequence_of_psid_ssp),
+    "Psid": (decode_psid, encode_psid),
+    "SequenceOfPsid": (decode_sequence_of_psid, encode_sequence_of_psid),
+    "ServiceSpecificPermissions": (decode_service_specific_permissions, encode_service_specific_permissions),
+    "BitmapSsp": (decode_bitmap_ssp, encode_bitmap_ssp),
+    "PsidSspRange": (decode_psid_ssp_range, encode_psid_ssp_range),
+    "SequenceOfPsidSspRange": (decode_sequence_of_psid_ssp_range, encode_sequence_of_psid_ssp_range),
+    "SspRange": (decode_ssp_range, encode_ssp_range),
+    "BitmapSspRange": (decode_bitmap_ssp_range, encode_bitmap_ssp_range),
+    "SequenceOfOctetString": (decode_sequence_of_octet_string, encode_sequence_of_octet_string),
+    "SubjectAssurance": (decode_subject_assurance, encode_subject_assurance),
+    "CrlSeries": (decode_uint16, encode_uint16),
+    "IValue": (decode_uint16, encode_uint16),
+    "Hostname": (decode_hostname, encode_hostname),
+    "LinkageValue": (decode_linkage_value, encode_linkage_value),
+    "GroupLinkageValue": (decode_group_linkage_value, encode_group_linkage_value),
+    "LaId": (decode_la_id, encode_la_id),
+    "SequenceOfLinkageSeed": (decode_sequence_of_linkage_seed, encode_sequence_of_linkage_seed),
+    "LinkageSeed": (decode_linkage_seed, encode_linkage_seed),
+    "Extension": (decode_extension, encode_extension),
+    "ExtId": (decode_ext_id, encode_ext_id),
+    "CrlPsid": (decode_crl_psid, encode_crl_psid),
+    "SecuredCrl": (decode_ieee1609_dot2_data, encode_ieee1609_dot2_data),
+    "CrlContents": (decode_crl_contents, encode_crl_contents),
+    "CrlPriorityInfo": (decode_crl_priority_info, encode_crl_priority_info),
+    "TypeSpecificCrlContents": (decode_type_specific_crl_contents, encode_type_specific_crl_contents),
+    "ToBeSignedHashIdCrl": (decode_to_be_signed_hash_id_crl, encode_to_be_signed_hash_id_crl),
+    "SequenceOfHashBasedRevocationInfo": (decode_sequence_of_hash_based_revocation_info, encode_sequence_of_hash_based_revocation_info),
+    "HashBasedRevocationInfo": (decode_hash_based_revocation_info, encode_hash_based_revocation_info),
+    "ToBeSignedLinkageValueCrl": (decode_to_be_signed_linkage_value_crl, encode_to_be_signed_linkage_value_crl),
+    "SequenceOfJMaxGroup": (decode_sequence_of_j_max_group, encode_sequence_of_j_max_group),
+    "JMaxGroup": (decode_j_max_group, encode_j_max_group),
+    "SequenceOfLAGroup": (decode_sequence_of_la_group, encode_sequence_of_la_group),
+    "LAGroup": (decode_la_group, encode_la_group),
+    "SequenceOfIMaxGroup": (decode_sequence_of_i_max_group, encode_sequence_of_i_max_group),
+    "IMaxGroup": (decode_i_max_group, encode_i_max_group),
+    "SequenceOfIndividualRevocation": (decode_sequence_of_individual_revocation, encode_sequence_of_individual_revocation),
+    "IndividualRevocation": (decode_individual_revocation, encode_individual_revocation),
+    "SequenceOfGroupCrlEntry": (decode_sequence_of_group_crl_entry, encode_sequence_of_group_crl_entry),
+    "GroupCrlEntry": (decode_group_crl_entry, encode_group_crl_entry),
+    "ToBeSignedLinkageValueCrlWithAlgIdentifier": (decode_to_be_signed_linkage_value_crl_with_alg_identifier, encode_to_be_signed_linkage_value_crl_with_alg_identifier),
+    "SequenceOfGroupSingleSeedCrlEntry": (decode_sequence_of_group_single_seed_crl_entry, encode_sequence_of_group_single_seed_crl_entry),
+    "GroupSingleSeedCrlEntry": (decode_group_single_seed_crl_entry, encode_group_single_seed_crl_entry),
+    "ExpansionAlgorithmIdentifier": (decode_expansion_algorithm_identifier, encode_expansion_algorithm_identifier),
+    "SeedEvolutionFunctionIdentifier": (decode_seed_evolution_function_identifier, encode_seed_evolution_function_identifier),
+    "LvGenerationFunctionIdentifier": (decode_lv_generation_function_identifier, encode_lv_generation_function_identifier),
+    "IPeriodInfo": (decode_i_period_info, encode_i_period_info),
+    "SequenceOfIPeriodInfo": (decode_sequence_of_i_period_info, encode_sequence_of_i_period_info),
 }

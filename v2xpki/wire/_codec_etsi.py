@@ -37,6 +37,19 @@ _ENROLMENT_RESPONSE_CODE_CODE = {name: OCTET[code] for code, name in enumerate(_
 
 
 
+def decode_certificate_format(o: bytes, i: int) -> tuple[etsi.CertificateFormat, int]:
+    value_ = o[i]
+    if value_ < 1:
+        raise Breach(f"{value_} is not in 1..255", i)
+    return value_, i + 1
+
+
+def encode_certificate_format(r: etsi.CertificateFormat) -> bytes:
+    if not 1 <= r <= 255:
+        raise Breach("must be in 1..255")
+    return r.to_bytes(1, "big")
+
+
 def decode_certificate_subject_attributes(o: bytes, i: int) -> tuple[etsi.CertificateSubjectAttributes, int]:
     p_ = o[i]
     if p_ & 0x81:
@@ -161,10 +174,24 @@ def encode_public_keys(r: etsi.PublicKeys) -> bytes:
     return b"".join((OCTET[p_], c_verification_key, c_encryption_key))
 
 
+def decode_version(o: bytes, i: int) -> tuple[etsi.Version, int]:
+    if o[i] == 1 and o[i + 1] < 128:
+        value_ = o[i + 1]
+        i += 2
+    else:
+        value_, i = signed(o, i)
+    return value_, i
+
+
+def encode_version(r: etsi.Version) -> bytes:
+    return signed_octets(r)
+
+
 def decode_etsi_ts102941_data(o: bytes, i: int) -> tuple[etsi.EtsiTs102941Data, int]:
-    version = o[i]
-    if version != 1:
-        raise Breach(f"{version} is not 1", i)
+    version_ = o[i]
+    if version_ != 1:
+        raise Breach(f"{version_} is not 1", i)
+    version = version_
     content, i = decode_etsi_ts102941_data_content(o, i + 1)
     return new(etsi.EtsiTs102941Data, (version, content)), i
 
@@ -230,7 +257,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = decode_to_be_signed_link_certificate(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x8b:
         kind_ = "singleSignedLinkCertificateRca"
@@ -241,7 +268,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = decode_to_be_signed_link_certificate(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x8c:
         kind_ = "doubleSignedlinkCertificateRca"
@@ -252,7 +279,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_dot2.decode_ieee1609_dot2_data(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x8d:
         kind_ = "butterflyAuthorizationRequest"
@@ -263,7 +290,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_scms.decode_ee_ra_cert_request(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x8e:
         kind_ = "x509SignedbutterflyAuthorizationRequest"
@@ -274,7 +301,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_dot2.decode_ieee1609_dot2_data(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x8f:
         kind_ = "butterflyAuthorizationResponse"
@@ -285,7 +312,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_scms.decode_ra_ee_cert_info(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x90:
         kind_ = "butterflyCertificateRequest"
@@ -296,7 +323,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_scms.decode_ra_aca_cert_request(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x91:
         kind_ = "butterflyCertificateResponse"
@@ -307,7 +334,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_scms.decode_aca_ra_cert_response(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     if tag_ == 0x92:
         kind_ = "butterflyAtDownloadRequest"
@@ -318,7 +345,7 @@ def decode_etsi_ts102941_data_content(o: bytes, i: int) -> tuple[etsi.EtsiTs1029
         end_ = i + n_
         value_, i = _codec_scms.decode_ee_ra_download_request(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(etsi.EtsiTs102941DataContent, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -448,9 +475,9 @@ def decode_ctl_format(o: bytes, i: int) -> tuple[etsi.CtlFormat, int]:
     else:
         version, i = signed(o, i)
     next_update = u32(o, i)[0]
-    is_full_ctl = o[i + 4] == 255
-    if not is_full_ctl and o[i + 4]:
+    if o[i + 4] not in (0, 255):
         raise Breach("a BOOLEAN that is neither 00 nor ff", i + 4)
+    is_full_ctl = o[i + 4] == 255
     ctl_sequence = o[i + 5]
     ctl_commands, i = decode_ctl_format_ctl_commands(o, i + 6)
     return new(etsi.CtlFormat, (version, next_update, is_full_ctl, ctl_sequence, ctl_commands)), i
@@ -717,6 +744,32 @@ def encode_dc_entry(r: etsi.DcEntry) -> bytes:
     return b"".join((c_url, c_cert))
 
 
+def decode_url(o: bytes, i: int) -> tuple[etsi.Url, int]:
+    n_ = o[i]
+    i += 1
+    if n_ > 127:
+        n_, i = long_length(o, i, n_)
+    value_ = o[i : i + n_].decode("ascii")
+    i += n_
+    return value_, i
+
+
+def encode_url(r: etsi.Url) -> bytes:
+    return prefixed(r.encode("ascii"))
+
+
+def decode_authorization_response_code(o: bytes, i: int) -> tuple[etsi.AuthorizationResponseCode, int]:
+    code_ = o[i]
+    if code_ >= 27:
+        raise Breach(f"{code_} is not in the enumeration of AuthorizationResponseCode", i)
+    value_ = _AUTHORIZATION_RESPONSE_CODE[code_]
+    return value_, i + 1
+
+
+def encode_authorization_response_code(r: etsi.AuthorizationResponseCode) -> bytes:
+    return _AUTHORIZATION_RESPONSE_CODE_CODE[r]
+
+
 def decode_inner_at_request(o: bytes, i: int) -> tuple[etsi.InnerAtRequest, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
@@ -743,9 +796,10 @@ def decode_shared_at_request(o: bytes, i: int) -> tuple[etsi.SharedAtRequest, in
         raise Breach("a preamble with bits that have no meaning", i)
     ea_id = o[i + 1 : i + 9]
     key_tag = o[i + 9 : i + 25]
-    certificate_format = o[i + 25]
-    if certificate_format < 1:
-        raise Breach(f"{certificate_format} is not in 1..255", i + 25)
+    certificate_format_ = o[i + 25]
+    if certificate_format_ < 1:
+        raise Breach(f"{certificate_format_} is not in 1..255", i + 25)
+    certificate_format = certificate_format_
     requested_subject_attributes, i = decode_certificate_subject_attributes(o, i + 26)
     return new(etsi.SharedAtRequest, (ea_id, key_tag, certificate_format, requested_subject_attributes)), i
 
@@ -795,6 +849,18 @@ def encode_inner_at_response(r: etsi.InnerAtResponse) -> bytes:
         p_ |= 0x40
         c_certificate = _codec_dot2.encode_certificate_base(certificate)
     return b"".join((OCTET[p_], c_request_hash, c_response_code, c_certificate))
+
+
+def decode_authorization_validation_response_code(o: bytes, i: int) -> tuple[etsi.AuthorizationValidationResponseCode, int]:
+    code_ = o[i]
+    if code_ >= 15:
+        raise Breach(f"{code_} is not in the enumeration of AuthorizationValidationResponseCode", i)
+    value_ = _AUTHORIZATION_VALIDATION_RESPONSE_CODE[code_]
+    return value_, i + 1
+
+
+def encode_authorization_validation_response_code(r: etsi.AuthorizationValidationResponseCode) -> bytes:
+    return _AUTHORIZATION_VALIDATION_RESPONSE_CODE_CODE[r]
 
 
 def decode_authorization_validation_request(o: bytes, i: int) -> tuple[etsi.AuthorizationValidationRequest, int]:
@@ -861,6 +927,18 @@ def encode_ca_certificate_request(r: etsi.CaCertificateRequest) -> bytes:
     return b"".join((b"\x00", c_public_keys, c_requested_subject_attributes))
 
 
+def decode_enrolment_response_code(o: bytes, i: int) -> tuple[etsi.EnrolmentResponseCode, int]:
+    code_ = o[i]
+    if code_ >= 14:
+        raise Breach(f"{code_} is not in the enumeration of EnrolmentResponseCode", i)
+    value_ = _ENROLMENT_RESPONSE_CODE[code_]
+    return value_, i + 1
+
+
+def encode_enrolment_response_code(r: etsi.EnrolmentResponseCode) -> bytes:
+    return _ENROLMENT_RESPONSE_CODE_CODE[r]
+
+
 def decode_inner_ec_request(o: bytes, i: int) -> tuple[etsi.InnerEcRequest, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
@@ -870,9 +948,10 @@ def decode_inner_ec_request(o: bytes, i: int) -> tuple[etsi.InnerEcRequest, int]
         n_, i = long_length(o, i, n_)
     its_id = o[i : i + n_]
     i += n_
-    certificate_format = o[i]
-    if certificate_format < 1:
-        raise Breach(f"{certificate_format} is not in 1..255", i)
+    certificate_format_ = o[i]
+    if certificate_format_ < 1:
+        raise Breach(f"{certificate_format_} is not in 1..255", i)
+    certificate_format = certificate_format_
     public_keys, i = decode_public_keys(o, i + 1)
     requested_subject_attributes, i = decode_certificate_subject_attributes(o, i)
     return new(etsi.InnerEcRequest, (
@@ -936,6 +1015,19 @@ def encode_to_be_signed_link_certificate(r: etsi.ToBeSignedLinkCertificate) -> b
     c_expiry_time = expiry_time.to_bytes(4, "big")
     c_certificate_hash = _codec_dot2.encode_hashed_data(certificate_hash)
     return b"".join((b"\x00", c_expiry_time, c_certificate_hash))
+
+
+def decode_extension_module_version(o: bytes, i: int) -> tuple[etsi.ExtensionModuleVersion, int]:
+    value_ = o[i]
+    if value_ != 2:
+        raise Breach(f"{value_} is not 2", i)
+    return value_, i + 1
+
+
+def encode_extension_module_version(r: etsi.ExtensionModuleVersion) -> bytes:
+    if r != 2:
+        raise Breach("must be 2")
+    return b"\x02"
 
 
 def decode_etsi_ts102941_crl_request(o: bytes, i: int) -> tuple[etsi.EtsiTs102941CrlRequest, int]:
@@ -1032,6 +1124,7 @@ def encode_etsi_ts102941_full_ctl_request(r: etsi.EtsiTs102941FullCtlRequest) ->
     return b"".join((OCTET[p_], c_issuer_id, c_last_known_ctl_sequence, c_segment_number))
 
 
+# by record class
 DECODE = {
     etsi.CertificateSubjectAttributes: decode_certificate_subject_attributes,
     etsi.EcSignature: decode_ec_signature,
@@ -1089,4 +1182,83 @@ ENCODE = {
     etsi.EtsiTs102941CrlRequest: encode_etsi_ts102941_crl_request,
     etsi.EtsiTs102941CtlRequest: encode_etsi_ts102941_ctl_request,
     etsi.EtsiTs102941FullCtlRequest: encode_etsi_ts102941_full_ctl_request,
+}
+# by ASN.1 name, every named type
+NAMED = {
+    "CertificateFormat": (decode_certificate_format, encode_certificate_format),
+    "CertificateSubjectAttributes": (decode_certificate_subject_attributes, encode_certificate_subject_attributes),
+    "EcSignature": (decode_ec_signature, encode_ec_signature),
+    "PublicKeys": (decode_public_keys, encode_public_keys),
+    "Version": (decode_version, encode_version),
+    "EnrolmentRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EnrolmentResponseMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AuthorizationRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AuthorizationRequestMessageWithPop": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AuthorizationResponseMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CertificateRevocationListMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "TlmCertificateTrustListMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RcaCertificateTrustListMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AuthorizationValidationRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AuthorizationValidationResponseMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CaCertificateRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CaCertificateRekeyingMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "TlmLinkCertificateMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RcaSingleSignedLinkCertificateMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RcaDoubleSignedLinkCertificateMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "ButterflyAuthorizationRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "X509SignedButterflyAuthorizationRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "ButterflyAuthorizationResponseMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "ButterflyAtDownloadRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "ButterflyCertRequestMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "ButterflyCertResponseMessage": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs102941Data": (decode_etsi_ts102941_data, encode_etsi_ts102941_data),
+    "EtsiTs102941DataContent": (decode_etsi_ts102941_data_content, encode_etsi_ts102941_data_content),
+    "ToBeSignedCrl": (decode_to_be_signed_crl, encode_to_be_signed_crl),
+    "CrlEntry": (_codec_dot2.decode_hashed_id8, _codec_dot2.encode_hashed_id8),
+    "ToBeSignedTlmCtl": (decode_ctl_format, encode_ctl_format),
+    "ToBeSignedRcaCtl": (decode_ctl_format, encode_ctl_format),
+    "FullCtl": (decode_ctl_format, encode_ctl_format),
+    "DeltaCtl": (decode_ctl_format, encode_ctl_format),
+    "CtlFormat": (decode_ctl_format, encode_ctl_format),
+    "CtlCommand": (decode_ctl_command, encode_ctl_command),
+    "CtlEntry": (decode_ctl_entry, encode_ctl_entry),
+    "CtlDelete": (decode_ctl_delete, encode_ctl_delete),
+    "TlmEntry": (decode_tlm_entry, encode_tlm_entry),
+    "RootCaEntry": (decode_root_ca_entry, encode_root_ca_entry),
+    "EaEntry": (decode_ea_entry, encode_ea_entry),
+    "AaEntry": (decode_aa_entry, encode_aa_entry),
+    "DcEntry": (decode_dc_entry, encode_dc_entry),
+    "DcDelete": (decode_url, encode_url),
+    "Url": (decode_url, encode_url),
+    "AuthorizationResponseCode": (decode_authorization_response_code, encode_authorization_response_code),
+    "InnerAtRequest": (decode_inner_at_request, encode_inner_at_request),
+    "SharedAtRequest": (decode_shared_at_request, encode_shared_at_request),
+    "InnerAtResponse": (decode_inner_at_response, encode_inner_at_response),
+    "EtsiTs102941ButterflyAuthorizationRequest-X509Signed": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AuthorizationValidationResponseCode": (decode_authorization_validation_response_code, encode_authorization_validation_response_code),
+    "AuthorizationValidationRequest": (decode_authorization_validation_request, encode_authorization_validation_request),
+    "AuthorizationValidationResponse": (decode_authorization_validation_response, encode_authorization_validation_response),
+    "CaCertificateRequest": (decode_ca_certificate_request, encode_ca_certificate_request),
+    "EnrolmentResponseCode": (decode_enrolment_response_code, encode_enrolment_response_code),
+    "InnerEcRequestSignedForPop": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "InnerEcRequest": (decode_inner_ec_request, encode_inner_ec_request),
+    "InnerEcResponse": (decode_inner_ec_response, encode_inner_ec_response),
+    "ToBeSignedLinkCertificate": (decode_to_be_signed_link_certificate, encode_to_be_signed_link_certificate),
+    "ToBeSignedLinkCertificateTlm": (decode_to_be_signed_link_certificate, encode_to_be_signed_link_certificate),
+    "ToBeSignedLinkCertificateRca": (decode_to_be_signed_link_certificate, encode_to_be_signed_link_certificate),
+    "ExtensionModuleVersion": (decode_extension_module_version, encode_extension_module_version),
+    "EtsiOriginatingHeaderInfoExtension": (_codec_dot2.decode_extension, _codec_dot2.encode_extension),
+    "EtsiTs102941CrlRequest": (decode_etsi_ts102941_crl_request, encode_etsi_ts102941_crl_request),
+    "EtsiTs102941CtlRequest": (decode_etsi_ts102941_ctl_request, encode_etsi_ts102941_ctl_request),
+    "EtsiTs102941FullCtlRequest": (decode_etsi_ts102941_full_ctl_request, encode_etsi_ts102941_full_ctl_request),
+    "EtsiTs102941DeltaCtlRequest": (decode_etsi_ts102941_ctl_request, encode_etsi_ts102941_ctl_request),
+    "EtsiTs103097Certificate": (_codec_dot2.decode_certificate_base, _codec_dot2.encode_certificate_base),
+    "EtsiTs103097Data": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-Unsecured": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-Signed": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-SignedExternalPayload": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-Encrypted": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-SignedAndEncrypted": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-Encrypted-Unicast": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EtsiTs103097Data-SignedAndEncrypted-Unicast": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
 }

@@ -58,9 +58,10 @@ def decode_aca_ee_cert_response(o: bytes, i: int) -> tuple[scms.AcaEeCertRespons
     p_ = o[i]
     if p_ & 0xbf:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     certificate, i = _codec_dot2.decode_certificate_base(o, i + 6)
     if p_ & 0x40:
@@ -87,6 +88,28 @@ def encode_aca_ee_cert_response(r: scms.AcaEeCertResponse) -> bytes:
             raise Breach("must have 32 octets")
         c_private_key_info = private_key_info
     return b"".join((OCTET[p_], c_version, c_generation_time, c_certificate, c_private_key_info))
+
+
+def decode_aca_la_interface_pdu(o: bytes, i: int) -> tuple[scms.AcaLaInterfacePdu, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_aca_la_interface_pdu(r: scms.AcaLaInterfacePdu) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
+
+
+def decode_aca_ma_interface_pdu(o: bytes, i: int) -> tuple[scms.AcaMaInterfacePdu, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_aca_ma_interface_pdu(r: scms.AcaMaInterfacePdu) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
 
 
 def decode_aca_ra_interface_pdu(o: bytes, i: int) -> tuple[scms.AcaRaInterfacePdu, int]:
@@ -117,9 +140,10 @@ def decode_ra_aca_cert_request(o: bytes, i: int) -> tuple[scms.RaAcaCertRequest,
     p_ = o[i]
     if p_ & 0x9f:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     code_ = o[i + 6]
     if code_ >= 2:
@@ -166,6 +190,15 @@ def encode_ra_aca_cert_request(r: scms.RaAcaCertRequest) -> bytes:
     ))
 
 
+def decode_ra_aca_cert_request_flags(o: bytes, i: int) -> tuple[scms.RaAcaCertRequestFlags, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_ra_aca_cert_request_flags(r: scms.RaAcaCertRequestFlags) -> bytes:
+    return r.to_bytes(1, "big")
+
+
 def decode_linkage_info(o: bytes, i: int) -> tuple[scms.LinkageInfo, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
@@ -182,9 +215,10 @@ def encode_linkage_info(r: scms.LinkageInfo) -> bytes:
 
 
 def decode_encrypted_individual_plv(o: bytes, i: int) -> tuple[scms.EncryptedIndividualPLV, int]:
-    version = o[i]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i)
+    version_ = o[i]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i)
+    version = version_
     la_id = o[i + 1 : i + 3]
     enc_plv, i = _codec_dot2.decode_ieee1609_dot2_data(o, i + 3)
     return new(scms.EncryptedIndividualPLV, (version, la_id, enc_plv)), i
@@ -202,12 +236,24 @@ def encode_encrypted_individual_plv(r: scms.EncryptedIndividualPLV) -> bytes:
     return b"".join((c_version, c_la_id, c_enc_plv))
 
 
+def decode_pre_linkage_value(o: bytes, i: int) -> tuple[scms.PreLinkageValue, int]:
+    value_ = o[i : i + 9]
+    return value_, i + 9
+
+
+def encode_pre_linkage_value(r: scms.PreLinkageValue) -> bytes:
+    if len(r) != 9:
+        raise Breach("must have 9 octets")
+    return r
+
+
 def decode_aca_ra_cert_response(o: bytes, i: int) -> tuple[scms.AcaRaCertResponse, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     request_hash = o[i + 6 : i + 14]
     aca_response, i = decode_aca_response(o, i + 14)
@@ -313,9 +359,10 @@ def encode_aprv_binary_tree_node_value_list(r: scms.AprvBinaryTreeNodeValueList)
 def decode_aprv_binary_tree(o: bytes, i: int) -> tuple[scms.AprvBinaryTree, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     current_i = o[i + 6] << 8 | o[i + 7]
     acpc_tree_id = o[i + 8 : i + 16]
@@ -349,12 +396,26 @@ def encode_aprv_binary_tree(r: scms.AprvBinaryTree) -> bytes:
     ))
 
 
+def decode_acpc_psid(o: bytes, i: int) -> tuple[scms.AcpcPsid, int]:
+    value_ = u32(o, i)[0]
+    if value_ != 2113696:
+        raise Breach(f"{value_} is not 2113696", i)
+    return value_, i + 4
+
+
+def encode_acpc_psid(r: scms.AcpcPsid) -> bytes:
+    if r != 2113696:
+        raise Breach("must be 2113696")
+    return b"\x00 @\xa0"
+
+
 def decode_individual_aprv(o: bytes, i: int) -> tuple[scms.IndividualAprv, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     current_i = o[i + 6] << 8 | o[i + 7]
     acpc_tree_id = o[i + 8 : i + 16]
@@ -384,12 +445,35 @@ def encode_individual_aprv(r: scms.IndividualAprv) -> bytes:
     ))
 
 
+def decode_acpc_tree_id(o: bytes, i: int) -> tuple[scms.AcpcTreeId, int]:
+    value_ = o[i : i + 8]
+    return value_, i + 8
+
+
+def encode_acpc_tree_id(r: scms.AcpcTreeId) -> bytes:
+    if len(r) != 8:
+        raise Breach("must have 8 octets")
+    return r
+
+
+def decode_acpc_node_value(o: bytes, i: int) -> tuple[scms.AcpcNodeValue, int]:
+    value_ = o[i : i + 16]
+    return value_, i + 16
+
+
+def encode_acpc_node_value(r: scms.AcpcNodeValue) -> bytes:
+    if len(r) != 16:
+        raise Breach("must have 16 octets")
+    return r
+
+
 def decode_aprv_hash_calculation_input(o: bytes, i: int) -> tuple[scms.AprvHashCalculationInput, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     acpc_tree_id = o[i + 2 : i + 10]
     acpc_period = o[i + 10] << 8 | o[i + 11]
     child_node_id, i = bit_string(o, i + 12)
@@ -465,9 +549,10 @@ def encode_ra_cam_batch_request_period_list(r: scms.RaCamBatchRequestPeriodList)
 def decode_ra_cam_batch_request(o: bytes, i: int) -> tuple[scms.RaCamBatchRequest, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     ee_id = o[i + 2 : i + 7]
     period_list, i = decode_ra_cam_batch_request_period_list(o, i + 7)
     return new(scms.RaCamBatchRequest, (version, ee_id, period_list)), i
@@ -510,9 +595,10 @@ def encode_cam_ra_batch_response_batch(r: scms.CamRaBatchResponseBatch) -> bytes
 def decode_cam_ra_batch_response(o: bytes, i: int) -> tuple[scms.CamRaBatchResponse, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     request_hash = o[i + 2 : i + 10]
     batch, i = decode_cam_ra_batch_response_batch(o, i + 10)
     return new(scms.CamRaBatchResponse, (version, request_hash, batch)), i
@@ -699,6 +785,15 @@ def encode_multi_signed_ctl(r: scms.MultiSignedCtl) -> bytes:
     return b"".join((c_type, c_tbs_ctl, c_unsigned, c_signatures))
 
 
+def decode_ieee1609dot2dot1_msctl_type(o: bytes, i: int) -> tuple[scms.Ieee1609dot2dot1MsctlType, int]:
+    value_ = o[i]
+    return value_, i + 1
+
+
+def encode_ieee1609dot2dot1_msctl_type(r: scms.Ieee1609dot2dot1MsctlType) -> bytes:
+    return r.to_bytes(1, "big")
+
+
 def decode_full_ieee_tbs_ctl_elector_approve(o: bytes, i: int) -> tuple[scms.FullIeeeTbsCtlElectorApprove, int]:
     if o[i] == 1:
         count_ = o[i + 1]
@@ -803,9 +898,10 @@ def decode_full_ieee_tbs_ctl(o: bytes, i: int) -> tuple[scms.FullIeeeTbsCtl, int
     p_ = o[i]
     if p_ & 0x7f:
         raise Breach("a preamble with bits that have no meaning", i)
-    type = o[i + 1]
-    if type != 1:
-        raise Breach(f"{type} is not 1", i + 1)
+    type_ = o[i + 1]
+    if type_ != 1:
+        raise Breach(f"{type_} is not 1", i + 1)
+    type = type_
     ctl_series_id = o[i + 2 : i + 10]
     sequence_number = o[i + 10] << 8 | o[i + 11]
     effective_date = u32(o, i + 12)[0]
@@ -825,12 +921,13 @@ def decode_full_ieee_tbs_ctl(o: bytes, i: int) -> tuple[scms.FullIeeeTbsCtl, int
                 n_, i = long_length(o, i, n_)
             end_ = i + n_
             if o[i] == 1 and o[i + 1] < 128:
-                quorum = o[i + 1]
+                quorum_ = o[i + 1]
                 i += 2
             else:
-                quorum, i = signed(o, i)
+                quorum_, i = signed(o, i)
             if i != end_:
-                raise Breach(f"an extension of {n_} octets whose value has another size", i)
+                raise Breach("an extension that is shorter or longer than its value", i)
+            quorum = quorum_
         else:
             quorum = None
     else:
@@ -874,6 +971,26 @@ def encode_full_ieee_tbs_ctl(r: scms.FullIeeeTbsCtl) -> bytes:
         OCTET[p_], c_type, c_ctl_series_id, c_sequence_number, c_effective_date, c_elector_approve,
         c_elector_remove, c_root_ca_approve, c_root_ca_remove, c_additions_,
     ))
+
+
+def decode_ctl_series_id(o: bytes, i: int) -> tuple[scms.CtlSeriesId, int]:
+    value_ = o[i : i + 8]
+    return value_, i + 8
+
+
+def encode_ctl_series_id(r: scms.CtlSeriesId) -> bytes:
+    if len(r) != 8:
+        raise Breach("must have 8 octets")
+    return r
+
+
+def decode_ctl_sequence_number(o: bytes, i: int) -> tuple[scms.CtlSequenceNumber, int]:
+    value_ = o[i] << 8 | o[i + 1]
+    return value_, i + 2
+
+
+def encode_ctl_sequence_number(r: scms.CtlSequenceNumber) -> bytes:
+    return r.to_bytes(2, "big")
 
 
 def decode_to_be_signed_ctl_signature(o: bytes, i: int) -> tuple[scms.ToBeSignedCtlSignature, int]:
@@ -1075,9 +1192,10 @@ def decode_ee_eca_cert_request(o: bytes, i: int) -> tuple[scms.EeEcaCertRequest,
     p_ = o[i]
     if p_ & 0xbf:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     code_ = o[i + 6]
     if code_ >= 2:
@@ -1117,9 +1235,10 @@ def decode_eca_ee_cert_response(o: bytes, i: int) -> tuple[scms.EcaEeCertRespons
     p_ = o[i]
     if p_ & 0xbf:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     request_hash = o[i + 6 : i + 14]
     eca_cert_chain, i = _codec_dot2.decode_sequence_of_certificate(o, i + 14)
@@ -1157,6 +1276,17 @@ def encode_eca_ee_cert_response(r: scms.EcaEeCertResponse) -> bytes:
         OCTET[p_], c_version, c_generation_time, c_request_hash, c_eca_cert_chain, c_certificate,
         c_private_key_info,
     ))
+
+
+def decode_ee_ma_interface_pdu(o: bytes, i: int) -> tuple[scms.EeMaInterfacePdu, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_ee_ma_interface_pdu(r: scms.EeMaInterfacePdu) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
 
 
 def decode_ee_ra_interface_pdu(o: bytes, i: int) -> tuple[scms.EeRaInterfacePdu, int]:
@@ -1205,9 +1335,10 @@ def decode_ee_ra_cert_request(o: bytes, i: int) -> tuple[scms.EeRaCertRequest, i
     p_ = o[i]
     if p_ & 0xbf:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     code_ = o[i + 6]
     if code_ >= 2:
@@ -1313,9 +1444,10 @@ def decode_ra_ee_cert_ack(o: bytes, i: int) -> tuple[scms.RaEeCertAck, int]:
     p_ = o[i]
     if p_ & 0xbf:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     request_hash = o[i + 6 : i + 14]
     i += 14
@@ -1351,9 +1483,10 @@ def decode_ra_ee_cert_info(o: bytes, i: int) -> tuple[scms.RaEeCertInfo, int]:
     p_ = o[i]
     if p_ & 0xbf:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     generation_time = u32(o, i + 2)[0]
     current_i = o[i + 6] << 8 | o[i + 7]
     request_hash = o[i + 8 : i + 16]
@@ -1401,9 +1534,10 @@ def decode_ee_ra_download_request(o: bytes, i: int) -> tuple[scms.EeRaDownloadRe
     i += 6
     if n_ > 127:
         n_, i = long_length(o, i, n_)
-    filename = o[i : i + n_].decode("utf-8")
-    if len(filename) > 255:
-        raise Breach(f"{len(filename)} characters: must have 0..255 characters", i)
+    text_ = o[i : i + n_].decode("utf-8")
+    if len(text_) > 255:
+        raise Breach(f"{len(text_)} characters: must have 0..255 characters", i)
+    filename = text_
     i += n_
     return new(scms.EeRaDownloadRequest, (generation_time, filename)), i
 
@@ -1415,6 +1549,52 @@ def encode_ee_ra_download_request(r: scms.EeRaDownloadRequest) -> bytes:
         raise Breach("must have 0..255 characters")
     c_filename = prefixed(filename.encode("utf-8"))
     return b"".join((b"\x00", c_generation_time, c_filename))
+
+
+def decode_la_ma_interface_pdu(o: bytes, i: int) -> tuple[scms.LaMaInterfacePdu, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_la_ma_interface_pdu(r: scms.LaMaInterfacePdu) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
+
+
+def decode_la_ra_interface_pdu(o: bytes, i: int) -> tuple[scms.LaRaInterfacePdu, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_la_ra_interface_pdu(r: scms.LaRaInterfacePdu) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
+
+
+def decode_ma_ra_interface_pdu(o: bytes, i: int) -> tuple[scms.MaRaInterfacePdu, int]:
+    value_ = None
+    return value_, i
+
+
+def encode_ma_ra_interface_pdu(r: scms.MaRaInterfacePdu) -> bytes:
+    if r is not None:
+        raise Breach("must be None")
+    return b""
+
+
+def decode_security_mgmt_psid(o: bytes, i: int) -> tuple[scms.SecurityMgmtPsid, int]:
+    value_ = o[i]
+    if value_ != 35:
+        raise Breach(f"{value_} is not 35", i)
+    return value_, i + 1
+
+
+def encode_security_mgmt_psid(r: scms.SecurityMgmtPsid) -> bytes:
+    if r != 35:
+        raise Breach("must be 35")
+    return b"#"
 
 
 def decode_scms_pdu_content(o: bytes, i: int) -> tuple[scms.ScmsPduContent, int]:
@@ -1496,9 +1676,10 @@ def encode_scms_pdu_content(r: scms.ScmsPduContent) -> bytes:
 
 
 def decode_scms_pdu(o: bytes, i: int) -> tuple[scms.ScmsPdu, int]:
-    version = o[i]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i)
+    version_ = o[i]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i)
+    version = version_
     content, i = decode_scms_pdu_content(o, i + 1)
     return new(scms.ScmsPdu, (version, content)), i
 
@@ -1510,6 +1691,20 @@ def encode_scms_pdu(r: scms.ScmsPdu) -> bytes:
     c_version = b"\x02"
     c_content = encode_scms_pdu_content(content)
     return b"".join((c_version, c_content))
+
+
+def decode_x509_certificate(o: bytes, i: int) -> tuple[scms.X509Certificate, int]:
+    n_ = o[i]
+    i += 1
+    if n_ > 127:
+        n_, i = long_length(o, i, n_)
+    value_ = o[i : i + n_]
+    i += n_
+    return value_, i
+
+
+def encode_x509_certificate(r: scms.X509Certificate) -> bytes:
+    return prefixed(r)
 
 
 def decode_sequence_of_x509_certificate(o: bytes, i: int) -> tuple[scms.SequenceOfX509Certificate, int]:
@@ -1665,7 +1860,7 @@ def decode_security_mgmt_ssp(o: bytes, i: int) -> tuple[scms.SecurityMgmtSsp, in
         end_ = i + n_
         value_, i = decode_dc_ssp(o, i)
         if i != end_:
-            raise Breach(f"an extension of {n_} octets whose value has another size", i)
+            raise Breach("an extension that is shorter or longer than its value", i)
         return new(scms.SecurityMgmtSsp, (kind_, value_)), i
     raise Breach(f"tag {tag_:#04x} is not in the choice", i)
 
@@ -1707,9 +1902,10 @@ def encode_security_mgmt_ssp(r: scms.SecurityMgmtSsp) -> bytes:
 def decode_elector_ssp(o: bytes, i: int) -> tuple[scms.ElectorSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.ElectorSsp, (version,)), i + 2
 
 
@@ -1724,9 +1920,10 @@ def encode_elector_ssp(r: scms.ElectorSsp) -> bytes:
 def decode_root_ca_ssp(o: bytes, i: int) -> tuple[scms.RootCaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.RootCaSsp, (version,)), i + 2
 
 
@@ -1741,9 +1938,10 @@ def encode_root_ca_ssp(r: scms.RootCaSsp) -> bytes:
 def decode_pg_ssp(o: bytes, i: int) -> tuple[scms.PgSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.PgSsp, (version,)), i + 2
 
 
@@ -1758,9 +1956,10 @@ def encode_pg_ssp(r: scms.PgSsp) -> bytes:
 def decode_ica_ssp(o: bytes, i: int) -> tuple[scms.IcaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.IcaSsp, (version,)), i + 2
 
 
@@ -1775,9 +1974,10 @@ def encode_ica_ssp(r: scms.IcaSsp) -> bytes:
 def decode_eca_ssp(o: bytes, i: int) -> tuple[scms.EcaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.EcaSsp, (version,)), i + 2
 
 
@@ -1792,9 +1992,10 @@ def encode_eca_ssp(r: scms.EcaSsp) -> bytes:
 def decode_aca_ssp(o: bytes, i: int) -> tuple[scms.AcaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.AcaSsp, (version,)), i + 2
 
 
@@ -1809,9 +2010,10 @@ def encode_aca_ssp(r: scms.AcaSsp) -> bytes:
 def decode_crl_signer_ssp(o: bytes, i: int) -> tuple[scms.CrlSignerSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.CrlSignerSsp, (version,)), i + 2
 
 
@@ -1826,9 +2028,10 @@ def encode_crl_signer_ssp(r: scms.CrlSignerSsp) -> bytes:
 def decode_dcm_ssp(o: bytes, i: int) -> tuple[scms.DcmSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.DcmSsp, (version,)), i + 2
 
 
@@ -1843,9 +2046,10 @@ def encode_dcm_ssp(r: scms.DcmSsp) -> bytes:
 def decode_la_ssp(o: bytes, i: int) -> tuple[scms.LaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     la_id = o[i + 2] << 8 | o[i + 3]
     return new(scms.LaSsp, (version, la_id)), i + 4
 
@@ -1862,9 +2066,10 @@ def encode_la_ssp(r: scms.LaSsp) -> bytes:
 def decode_lop_ssp(o: bytes, i: int) -> tuple[scms.LopSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.LopSsp, (version,)), i + 2
 
 
@@ -1879,9 +2084,10 @@ def encode_lop_ssp(r: scms.LopSsp) -> bytes:
 def decode_ma_ssp(o: bytes, i: int) -> tuple[scms.MaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     relevant_psids, i = _codec_dot2.decode_sequence_of_psid(o, i + 2)
     return new(scms.MaSsp, (version, relevant_psids)), i
 
@@ -1898,9 +2104,10 @@ def encode_ma_ssp(r: scms.MaSsp) -> bytes:
 def decode_ra_ssp(o: bytes, i: int) -> tuple[scms.RaSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.RaSsp, (version,)), i + 2
 
 
@@ -1915,9 +2122,10 @@ def encode_ra_ssp(r: scms.RaSsp) -> bytes:
 def decode_ee_ssp(o: bytes, i: int) -> tuple[scms.EeSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.EeSsp, (version,)), i + 2
 
 
@@ -1979,9 +2187,10 @@ def encode_cam_ssp(r: scms.CamSsp) -> bytes:
 def decode_dc_ssp(o: bytes, i: int) -> tuple[scms.DcSsp, int]:
     if o[i]:
         raise Breach("a preamble with bits that have no meaning", i)
-    version = o[i + 1]
-    if version != 2:
-        raise Breach(f"{version} is not 2", i + 1)
+    version_ = o[i + 1]
+    if version_ != 2:
+        raise Breach(f"{version_} is not 2", i + 1)
+    version = version_
     return new(scms.DcSsp, (version,)), i + 2
 
 
@@ -1993,6 +2202,7 @@ def encode_dc_ssp(r: scms.DcSsp) -> bytes:
     return b"".join((b"\x00", c_version))
 
 
+# by record class
 DECODE = {
     scms.AcaEeInterfacePdu: decode_aca_ee_interface_pdu,
     scms.AcaEeCertResponse: decode_aca_ee_cert_response,
@@ -2110,4 +2320,127 @@ ENCODE = {
     scms.EeSsp: encode_ee_ssp,
     scms.AcpcSsp: encode_acpc_ssp,
     scms.DcSsp: encode_dc_ssp,
+}
+# by ASN.1 name, every named type
+NAMED = {
+    "AcaEeInterfacePdu": (decode_aca_ee_interface_pdu, encode_aca_ee_interface_pdu),
+    "AcaEeCertResponse": (decode_aca_ee_cert_response, encode_aca_ee_cert_response),
+    "AcaLaInterfacePdu": (decode_aca_la_interface_pdu, encode_aca_la_interface_pdu),
+    "AcaMaInterfacePdu": (decode_aca_ma_interface_pdu, encode_aca_ma_interface_pdu),
+    "AcaRaInterfacePdu": (decode_aca_ra_interface_pdu, encode_aca_ra_interface_pdu),
+    "RaAcaCertRequest": (decode_ra_aca_cert_request, encode_ra_aca_cert_request),
+    "RaAcaCertRequestFlags": (decode_ra_aca_cert_request_flags, encode_ra_aca_cert_request_flags),
+    "LinkageInfo": (decode_linkage_info, encode_linkage_info),
+    "EncryptedIndividualPLV": (decode_encrypted_individual_plv, encode_encrypted_individual_plv),
+    "PreLinkageValue": (decode_pre_linkage_value, encode_pre_linkage_value),
+    "AcaRaCertResponse": (decode_aca_ra_cert_response, encode_aca_ra_cert_response),
+    "AcaResponse": (decode_aca_response, encode_aca_response),
+    "AcpcPdu": (decode_acpc_pdu, encode_acpc_pdu),
+    "AprvBinaryTree": (decode_aprv_binary_tree, encode_aprv_binary_tree),
+    "AcpcPsid": (decode_acpc_psid, encode_acpc_psid),
+    "UnsecuredAprvBinaryTree": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "SignedAprvBinaryTree": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "IndividualAprv": (decode_individual_aprv, encode_individual_aprv),
+    "SignedIndividualAprv": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AcpcTreeId": (decode_acpc_tree_id, encode_acpc_tree_id),
+    "AcpcNodeValue": (decode_acpc_node_value, encode_acpc_node_value),
+    "AprvHashCalculationInput": (decode_aprv_hash_calculation_input, encode_aprv_hash_calculation_input),
+    "CamRaInterfacePdu": (decode_cam_ra_interface_pdu, encode_cam_ra_interface_pdu),
+    "RaCamBatchRequest": (decode_ra_cam_batch_request, encode_ra_cam_batch_request),
+    "CamRaBatchResponse": (decode_cam_ra_batch_response, encode_cam_ra_batch_response),
+    "BlindedKey": (_codec_dot2.decode_ecc_p256_curve_point, _codec_dot2.encode_ecc_p256_curve_point),
+    "CertManagementPdu": (decode_cert_management_pdu, encode_cert_management_pdu),
+    "CompositeCrl": (decode_composite_crl, encode_composite_crl),
+    "CertificateChain": (decode_certificate_chain, encode_certificate_chain),
+    "MultiSignedCtl": (decode_multi_signed_ctl, encode_multi_signed_ctl),
+    "Ieee1609dot2dot1MsctlType": (decode_ieee1609dot2dot1_msctl_type, encode_ieee1609dot2dot1_msctl_type),
+    "FullIeeeTbsCtl": (decode_full_ieee_tbs_ctl, encode_full_ieee_tbs_ctl),
+    "CtlSeriesId": (decode_ctl_series_id, encode_ctl_series_id),
+    "CtlSequenceNumber": (decode_ctl_sequence_number, encode_ctl_sequence_number),
+    "CtlElectorEntry": (_codec_dot2.decode_hashed_id48, _codec_dot2.encode_hashed_id48),
+    "CtlRootCaEntry": (_codec_dot2.decode_hashed_id32, _codec_dot2.encode_hashed_id32),
+    "ToBeSignedCtlSignature": (decode_to_be_signed_ctl_signature, encode_to_be_signed_ctl_signature),
+    "CertificateManagementInfoStatus": (decode_certificate_management_info_status, encode_certificate_management_info_status),
+    "SequenceOfCtlInfoStatus": (decode_sequence_of_ctl_info_status, encode_sequence_of_ctl_info_status),
+    "CtlInfoStatus": (decode_ctl_info_status, encode_ctl_info_status),
+    "SequenceOfCrlInfoStatus": (decode_sequence_of_crl_info_status, encode_sequence_of_crl_info_status),
+    "CrlInfoStatus": (decode_crl_info_status, encode_crl_info_status),
+    "SequenceOfMaInfoStatus": (decode_sequence_of_ma_info_status, encode_sequence_of_ma_info_status),
+    "MaInfoStatus": (decode_ma_info_status, encode_ma_info_status),
+    "EcaEeInterfacePdu": (decode_eca_ee_interface_pdu, encode_eca_ee_interface_pdu),
+    "EeEcaCertRequest": (decode_ee_eca_cert_request, encode_ee_eca_cert_request),
+    "EcaEeCertResponse": (decode_eca_ee_cert_response, encode_eca_ee_cert_response),
+    "EeMaInterfacePdu": (decode_ee_ma_interface_pdu, encode_ee_ma_interface_pdu),
+    "EeRaInterfacePdu": (decode_ee_ra_interface_pdu, encode_ee_ra_interface_pdu),
+    "EeRaCertRequest": (decode_ee_ra_cert_request, encode_ee_ra_cert_request),
+    "AdditionalParams": (decode_additional_params, encode_additional_params),
+    "ButterflyParamsOriginal": (decode_butterfly_params_original, encode_butterfly_params_original),
+    "ButterflyExpansion": (decode_butterfly_expansion, encode_butterfly_expansion),
+    "RaEeCertAck": (decode_ra_ee_cert_ack, encode_ra_ee_cert_ack),
+    "RaEeCertInfo": (decode_ra_ee_cert_info, encode_ra_ee_cert_info),
+    "EeRaDownloadRequest": (decode_ee_ra_download_request, encode_ee_ra_download_request),
+    "LaMaInterfacePdu": (decode_la_ma_interface_pdu, encode_la_ma_interface_pdu),
+    "LaRaInterfacePdu": (decode_la_ra_interface_pdu, encode_la_ra_interface_pdu),
+    "MaRaInterfacePdu": (decode_ma_ra_interface_pdu, encode_ma_ra_interface_pdu),
+    "SecurityMgmtPsid": (decode_security_mgmt_psid, encode_security_mgmt_psid),
+    "ScmsPdu": (decode_scms_pdu, encode_scms_pdu),
+    "ScmsPdu-Scoped": (decode_scms_pdu, encode_scms_pdu),
+    "Ieee1609Dot2Data-Unsecured": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-Signed": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-Encrypted": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-SignedCertRequest": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "X509Certificate": (decode_x509_certificate, encode_x509_certificate),
+    "SequenceOfX509Certificate": (decode_sequence_of_x509_certificate, encode_sequence_of_x509_certificate),
+    "X509SignerIdentifier": (decode_x509_signer_identifier, encode_x509_signer_identifier),
+    "Ieee1609Dot2Data-SignedX509AuthenticatedCertRequest": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-SignedEncrypted": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-EncryptedSigned": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-SignedEncryptedCertRequest": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "Ieee1609Dot2Data-SymmEncryptedSingleRecipient": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "SignerSingleCert": (_codec_dot2.decode_signer_identifier, _codec_dot2.encode_signer_identifier),
+    "SignerSingleX509Cert": (decode_x509_signer_identifier, encode_x509_signer_identifier),
+    "SignerSelf": (_codec_dot2.decode_signer_identifier, _codec_dot2.encode_signer_identifier),
+    "ScopedCertificateRequest": (decode_scms_pdu, encode_scms_pdu),
+    "SignedCertificateRequest": (decode_signed_certificate_request, encode_signed_certificate_request),
+    "SignedX509CertificateRequest": (decode_signed_x509_certificate_request, encode_signed_x509_certificate_request),
+    "AcaEeCertResponsePlainSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AcaEeCertResponsePrivateSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AcaEeCertResponseCubkSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RaAcaCertRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "AcaRaCertResponseSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CompositeCrlSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CertificateChainSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "MultiSignedCtlSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CtlSignatureSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "CertificateManagementInformationStatusSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeEcaCertRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EcaEeCertResponseSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeRaCertRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeRa1609Dot2AuthenticatedCertRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeRaX509AuthenticatedCertRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RaEeCertAckSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RaEeCertInfoSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RaEeCertAndAcpcInfoSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeRaDownloadRequestPlainSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeRaDownloadRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "EeRaSuccessorEnrollmentCertRequestSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "RaEeEnrollmentCertAckSpdu": (_codec_dot2.decode_ieee1609_dot2_data, _codec_dot2.encode_ieee1609_dot2_data),
+    "SecurityMgmtSsp": (decode_security_mgmt_ssp, encode_security_mgmt_ssp),
+    "TestSecurityMgmtSsp": (decode_security_mgmt_ssp, encode_security_mgmt_ssp),
+    "ElectorSsp": (decode_elector_ssp, encode_elector_ssp),
+    "RootCaSsp": (decode_root_ca_ssp, encode_root_ca_ssp),
+    "PgSsp": (decode_pg_ssp, encode_pg_ssp),
+    "IcaSsp": (decode_ica_ssp, encode_ica_ssp),
+    "EcaSsp": (decode_eca_ssp, encode_eca_ssp),
+    "AcaSsp": (decode_aca_ssp, encode_aca_ssp),
+    "CrlSignerSsp": (decode_crl_signer_ssp, encode_crl_signer_ssp),
+    "DcmSsp": (decode_dcm_ssp, encode_dcm_ssp),
+    "LaSsp": (decode_la_ssp, encode_la_ssp),
+    "LopSsp": (decode_lop_ssp, encode_lop_ssp),
+    "MaSsp": (decode_ma_ssp, encode_ma_ssp),
+    "RaSsp": (decode_ra_ssp, encode_ra_ssp),
+    "EeSsp": (decode_ee_ssp, encode_ee_ssp),
+    "AcpcSsp": (decode_acpc_ssp, encode_acpc_ssp),
+    "CamSsp": (decode_cam_ssp, encode_cam_ssp),
+    "DcSsp": (decode_dc_ssp, encode_dc_ssp),
 }

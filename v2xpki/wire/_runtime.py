@@ -207,11 +207,11 @@ def _path(traceback: TracebackType | None, codecs: frozenset[str]) -> list[str]:
             continue
         known, names = frame.f_locals, frame.f_code.co_varnames
         if "items_" in names:
-            path.append(str(len(known.get("items_", ()))))
+            path += [str(len(known["items_"]))] if "items_" in known else []
         elif "kind_" in names:
             if "kind_" in known:
                 path.append(known["kind_"])
-        else:
+        elif "r" not in names or isinstance(known["r"], tuple):
             # fields are assigned in wire order; in an encoder it is the encoded ones, named c_...
             encoder = "r" in names
             prefix, others = ("c_", ()) if encoder else ("", _ARGUMENTS)

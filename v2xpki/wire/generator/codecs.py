@@ -151,10 +151,10 @@ class Writer:
         return f"{home}.{name}"
 
     def call(self, verb: str, name: str) -> str:
-        """Name of the function of a composite type, through its aliases."""
+        """Name of the function of a type, through its aliases."""
         one = self.model.types[name]
-        while isinstance(one.shape, Ref):
-            one = self.model.types[one.shape.name]
+        while one.alias_of is not None:
+            one = self.model.types[one.alias_of]
         prefix = ""
         if one.home != self.home:
             self.foreign.add("_codec_" + one.home)
@@ -174,9 +174,9 @@ class Writer:
             case Octets() | Text():
                 self.read_octets(target, shape)
             case Boolean():
-                self.emit(f"{target} = o[{self.at()}] == 255")
-                self.emit(f"if not {target} and o[{self.at()}]:")
+                self.emit(f"if o[{self.at()}] not in (0, 255):")
                 self.breach('"a BOOLEAN that is neither 00 nor ff"', self.at())
+                self.emit(f"{target} = o[{self.at()}] == 255")
                 self.offset += 1
             case Null():
                 self.emit(f"{target} = None")
@@ -215,6 +215,9 @@ class Writer:
 
     def read_integer(self, target: str, shape: Integer) -> None:
         at, width = self.at(), shape.width
+        final = target
+        if range_test(target, shape, width):
+            target = f"{target.rstrip('_')}_"
         if width is None:
             helper = self.use("signed" if shape.signed else "unsigned")
             limit = 128 if shape.signed else 256
@@ -225,7 +228,7 @@ class Writer:
             self.emit("    i += 2")
             self.emit("else:")
             self.emit(f"    {target}, i = {helper}(o, i)")
-            self.range(target, shape, "i", None)
+            self.range(target, shape, "i", None, final)
             return
         if (width, shape.signed) == (1, False):
             self.emit(f"{target} = o[{at}]")
@@ -233,14 +236,17 @@ class Writer:
             self.emit(f"{target} = o[{at}] << 8 | o[{self.at(1)}]")
         else:
             self.emit(f"{target} = {self.use(_STRUCT[width, shape.signed])}(o, {at})[0]")
-        self.range(target, shape, at, width)
+        self.range(target, shape, at, width, final)
         self.offset += width
 
-    def range(self, target: str, shape: Integer, at: str, width: int | None) -> None:
+    def range(self, target: str, shape: Integer, at: str, width: int | None, final: str) -> None:
+        """Checks before the field is assigned: a field without a value is the one at fault."""
         test = range_test(target, shape, width)
         if test:
             self.emit(f"if {test}:")
             self.breach(f'f"{{{target}}} is not {range_text(shape)}"', at)
+            if final != target:
+                self.emit(f"{final} = {target}")
 
     def read_length(self) -> None:
         """Assigns n_ and moves i behind the length."""
@@ -263,22 +269,27 @@ class Writer:
                 self.breach(f'f"{{n_}} octets: must have {size_text(shape.low, shape.high)}"', "i")
             self.emit(f"{target} = o[i : i + n_]")
         else:
-            self.emit(f'{target} = o[i : i + n_].decode("{shape.charset}")')
-            test = size_test(f"len({target})", shape.low, shape.high)
+            text = f'o[i : i + n_].decode("{shape.charset}")'
+            test = size_test("len(text_)", shape.low, shape.high)
+            self.emit(f"{'text_' if test else target} = {text}")
             if test:
                 self.emit(f"if {test}:")
                 rule = size_text(shape.low, shape.high, "character")
-                self.breach(f'f"{{len({target})}} characters: must have {rule}"', "i")
+                self.breach(f'f"{{len(text_)}} characters: must have {rule}"', "i")
+                self.emit(f"{target} = text_")
         self.emit("i += n_")
 
     def open_type(self, target: str, member: Member, owner: str) -> None:
         """An extension: a length, and the value exactly within it."""
         self.read_length()
         self.emit("end_ = i + n_")
-        self.read(target, member.shape, owner)
+        temporary = f"{target.rstrip('_')}_"
+        self.read(temporary, member.shape, owner)
         self.move()
         self.emit("if i != end_:")
-        self.breach('f"an extension of {n_} octets whose value has another size"', "i")
+        self.breach('"an extension that is shorter or longer than its value"', "i")
+        if temporary != target:
+            self.emit(f"{target} = {temporary}")
 
     # -- writing
 
@@ -347,11 +358,6 @@ class Writer:
 
     def type(self, one: Type) -> None:
         self.owner = one.python
-        if isinstance(one.shape, Enumerated):
-            self.enumerated(one)
-            return
-        if not isinstance(one.shape, Sequence | Choice | SequenceOf):
-            return
         depth = one.python in self.recursion.names
         takes = "depth" if one.python == RECURSIVE else ""
         annotation = self.record(one.python)
@@ -372,6 +378,9 @@ class Writer:
                 self.decode_choice(one, one.shape)
             case SequenceOf():
                 self.decode_list(one.shape)
+            case simple:
+                self.read("value_", simple, one.python)
+                self.emit(f"return value_, {self.at()}")
         self.indent, self.offset = 0, 0
         self.emit()
         self.emit()
@@ -388,6 +397,8 @@ class Writer:
                 self.encode_choice(one, one.shape)
             case SequenceOf():
                 self.encode_list(one.shape)
+            case simple:
+                self.emit(f"return {self.write('r', simple, one.python)}")
         self.indent = 0
 
     def enumerated(self, one: Type) -> None:
@@ -436,10 +447,13 @@ class Writer:
                 continue
             self.emit(f"if p_ & {mask:#04x}:")
             self.indent += 1
-            self.read(member.python, member.shape, self.owner_of(member))
-            if member.default is not None:
-                self.emit(f"if {member.python} == {member.default}:")
+            if member.default is None:
+                self.read(member.python, member.shape, self.owner_of(member))
+            else:
+                self.read(f"{member.python}_", member.shape, self.owner_of(member))
+                self.emit(f"if {member.python}_ == {member.default}:")
                 self.breach('"a default value that is written out"', "i")
+                self.emit(f"{member.python} = {member.python}_")
             self.move()
             self.indent -= 1
             self.emit("else:")
@@ -695,29 +709,32 @@ def write(model: Model, home: str) -> str:
     """The text of one codec module."""
     writer = Writer(model, home, Recursion(model))
     types = list(model.of_home(home))
-    for one in types:
-        if isinstance(one.shape, Enumerated) and one.alias_of is None:
-            writer.type(one)
+    own = [one for one in types if one.alias_of is None]
+    for one in own:
+        if isinstance(one.shape, Enumerated):
+            writer.enumerated(one)
     enumerations, writer.lines = writer.lines, []
     constants: list[str] = []
-    for one in types:
+    for one in own:
         if isinstance(one.shape, Choice):
             constants += [
                 f'{writer.constant(one, m)} = {writer.record(one.python)}(kind="{m.name}", value=None)'
                 for m in one.shape.members
                 if isinstance(m.shape, Null) and not m.extension
             ]
-        if not isinstance(one.shape, Enumerated):
-            writer.type(one)
-    registry = [one for one in types if isinstance(one.shape, Sequence | Choice)]
-    tail = ["", "", "DECODE = {"]
+        writer.type(one)
+    registry = [one for one in own if isinstance(one.shape, Sequence | Choice)]
+    tail = ["", "", "# by record class", "DECODE = {"]
     tail += [f"    {home}.{one.python}: decode_{function(one.python)}," for one in registry]
     tail += ["}", "ENCODE = {"]
     tail += [f"    {home}.{one.python}: encode_{function(one.python)}," for one in registry]
+    tail += ["}", "# by ASN.1 name, every named type", "NAMED = {"]
+    for one in types:
+        if "." not in one.asn1:
+            pair = ", ".join(writer.call(verb, one.python) for verb in ("decode", "encode"))
+            tail.append(f'    "{one.asn1}": ({pair}),')
     tail += ["}"]
     order = [name for h in HOMES for name in (f"_codec_{h}", h) if name in writer.foreign]
     runtime = "".join(f"    {name},\n" for name in sorted(writer.runtime, key=_import_order)).rstrip()
-    text = _HEADER.format(
-        origin=origin_of(home), modules=", ".join(sorted(order)), runtime=runtime
-    )
+    text = _HEADER.format(origin=origin_of(home), modules=", ".join(sorted(order)), runtime=runtime)
     return text + "\n".join([*enumerations, "", *constants, *writer.lines, *tail]) + "\n"
