@@ -159,7 +159,8 @@ class Issuer:
 
 def is_error(finding: Any) -> bool:
     """Whether a finding forbids to sign."""
-    return getattr(finding, "severity", "error") == "error"
+    rule = getattr(finding, "rule", finding)  # a finding of trust/ has its severity from its rule
+    return getattr(rule, "severity", "error") == "error"
 
 
 def default_linter() -> Linter:
