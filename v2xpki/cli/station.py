@@ -1,0 +1,242 @@
+"""`v2xpki station`: the EA's register of stations."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from v2xpki.cli.output import json_option, note, print_json
+from v2xpki.config import Instance
+from v2xpki.errors import ConfigError
+
+if TYPE_CHECKING:
+    from v2xpki.authorities.etsi.stations import KnownStation, StationRegister
+    from v2xpki.store import Database
+
+_DIR = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+
+
+def _id_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option("--hex-id", default=None, metavar="HEX", help="Canonical id in hex.")(function)
+    return click.option("--id", "text_id", default=None, metavar="TEXT", help="Canonical id as text.")(
+        function
+    )
+
+
+@click.group("station")
+def command() -> None:
+    """Register, list, bar and import stations."""
+
+
+@command.command("register")
+@_DIR
+@_id_options
+@click.option("--key", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--profile", default=None, metavar="NAME", help="vehicle, rsu, or one of your own.")
+@click.option("--region", default=None, metavar="TEXT", help="countries:276,40 or circle:48.1,11.5,500")
+@json_option
+def register(
+    directory: Path,
+    text_id: str | None,
+    hex_id: str | None,
+    key: Path,
+    profile: str | None,
+    region: str | None,
+    as_json: bool,
+) -> None:
+    """Let a station enrol with its canonical public key (PEM)."""
+    from v2xpki.authorities.etsi import station_files
+    from v2xpki.cli.ceremony import operator_name
+    from v2xpki.trust.profiles import Profiles
+
+    instance = Instance.load(directory)
+    try:
+        station = station_files.make_station(
+            Profiles.load(instance.profiles_path),
+            station_files.canonical_id(text_id, hex_id),
+            station_files.read_key(key),
+            profile or instance.settings.ea.default_profile,
+            region,
+        )
+    except station_files.RuleBroken as error:
+        raise ConfigError(f"{error.rule}: {error}") from None
+    with _database(instance) as database:
+        known = _register_of(database).register(station, operator=operator_name())
+    if as_json:
+        print_json(_document(known))
+    else:
+        click.echo(f"registered {known.name} ({known.profile}, {known.curve})")
+
+
+@command.command("list")
+@_DIR
+@json_option
+def list_stations(directory: Path, as_json: bool) -> None:
+    """All stations, by canonical id."""
+    with _database(Instance.load(directory)) as database:
+        stations = list(_register_of(database).all())
+    if as_json:
+        print_json([_document(station) for station in stations])
+        return
+    for station in stations:
+        click.echo(f"{station.name:32} {station.profile:12} {station.curve:16} {station.status}")
+    note(f"{len(stations)} stations")
+
+
+@command.command("show")
+@_DIR
+@_id_options
+@json_option
+def show(directory: Path, text_id: str | None, hex_id: str | None, as_json: bool) -> None:
+    """One station and its enrolment credentials."""
+    from v2xpki.crypto import Certificate
+    from v2xpki.time import iso_from_time32
+
+    with _database(Instance.load(directory)) as database:
+        stations = _register_of(database)
+        known = _find(stations, text_id, hex_id)
+        credentials = [Certificate.parse(octets) for octets in stations.credentials(known.id)]
+    if as_json:
+        document = _document(known)
+        document["credentials"] = [
+            {
+                "hashedId8": credential.hex8,
+                "start": iso_from_time32(credential.start),
+                "end": iso_from_time32(credential.end),
+            }
+            for credential in credentials
+        ]
+        print_json(document)
+        return
+    for name, value in _document(known).items():
+        click.echo(f"{name:12} {value if not isinstance(value, bytes) else value.hex()}")
+    for credential in credentials:
+        click.echo(f"{'credential':12} {credential.hex8} until {iso_from_time32(credential.end)}")
+
+
+@command.command("bar")
+@_DIR
+@_id_options
+@click.option("--reason", default="", help="Kept in the audit record.")
+@click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
+def bar(directory: Path, text_id: str | None, hex_id: str | None, reason: str, yes: bool) -> None:
+    """No further credential or ticket for a station."""
+    _set_barred(directory, text_id, hex_id, reason, yes=yes, barred=True)
+
+
+@command.command("unbar")
+@_DIR
+@_id_options
+@click.option("--reason", default="", help="Kept in the audit record.")
+@click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
+def unbar(directory: Path, text_id: str | None, hex_id: str | None, reason: str, yes: bool) -> None:
+    """Undo `bar`."""
+    _set_barred(directory, text_id, hex_id, reason, yes=yes, barred=False)
+
+
+@command.command("import")
+@_DIR
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--yes", is_flag=True, help="Do it; without this the file is only checked.")
+@json_option
+def import_file(directory: Path, file: Path, yes: bool, as_json: bool) -> None:
+    """Register all stations of a CSV file, or none.
+
+    Columns: id or hex_id, key (a PEM file, or a point in hex with its curve), curve, profile, region.
+    """
+    from v2xpki.authorities.etsi import station_files
+    from v2xpki.cli.ceremony import operator_name
+    from v2xpki.trust.profiles import Profiles
+
+    instance = Instance.load(directory)
+    with _database(instance) as database:
+        stations = _register_of(database)
+        found = station_files.read_station_file(
+            file,
+            Profiles.load(instance.profiles_path),
+            instance.settings.ea.default_profile,
+            (known.canonical_id for known in stations.all()),
+        )
+        count = 0
+        if yes and not found.bad:
+            count = stations.register_all(found.stations, digest=found.digest, operator=operator_name())
+    if as_json:
+        print_json(
+            {
+                "good": len(found.stations),
+                "registered": count,
+                "bad": [{"line": bad.line, "rule": bad.rule, "message": bad.message} for bad in found.bad],
+            }
+        )
+    for bad in found.bad:
+        note(f"{file} line {bad.line}: {bad.rule}: {bad.message}")
+    if found.bad:
+        note(f"{len(found.bad)} bad lines; nothing was registered")
+        raise click.exceptions.Exit(1)
+    if count:
+        note(f"{count} stations registered")
+    else:
+        note(f"{len(found.stations)} stations could be registered; --yes does it")
+
+
+def _set_barred(
+    directory: Path, text_id: str | None, hex_id: str | None, reason: str, *, yes: bool, barred: bool
+) -> None:
+    from v2xpki.cli.ceremony import operator_name
+
+    with _database(Instance.load(directory)) as database:
+        stations = _register_of(database)
+        known = _find(stations, text_id, hex_id)
+        verb = "bar" if barred else "unbar"
+        if known.is_barred == barred:
+            note(f"{known.name} is {known.status} already")
+        elif not yes:
+            note(f"would {verb} {known.name} ({known.profile}); --yes does it")
+        else:
+            (stations.bar if barred else stations.unbar)(known.id, reason=reason, operator=operator_name())
+            click.echo(f"{known.name} is {'barred' if barred else 'active'}")
+
+
+def _database(instance: Instance) -> "Database":
+    from v2xpki.store import Database, require_current
+
+    database = Database.open(instance.domain("ea").database_url, must_exist=True)
+    try:
+        require_current(database, "ea")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _register_of(database: "Database") -> "StationRegister":
+    from v2xpki.authorities.etsi.stations import StationRegister
+
+    return StationRegister(database)
+
+
+def _find(stations: "StationRegister", text_id: str | None, hex_id: str | None) -> "KnownStation":
+    from v2xpki.authorities.etsi import station_files
+
+    try:
+        octets = station_files.canonical_id(text_id, hex_id)
+    except station_files.RuleBroken as error:
+        raise click.UsageError(str(error)) from None
+    known = stations.find(octets)
+    if known is None:
+        note(f"no station {text_id or hex_id}")
+        raise click.exceptions.Exit(1)
+    return known
+
+
+def _document(station: "KnownStation") -> dict[str, Any]:
+    return {
+        "name": station.name,
+        "canonicalId": station.canonical_id,
+        "profile": station.profile,
+        "status": station.status,
+        "curve": station.curve,
+        "key": station.point,
+        "region": station.region_octets,
+    }
