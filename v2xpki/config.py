@@ -38,6 +38,7 @@ DOMAINS = (*ETSI_DOMAINS, "eca", "ra", "aca", "la1", "la2", "ma", "ota")
 OFFLINE_DOMAINS = ("root", "tlm")
 #: Domains that hold no key.
 KEYLESS_DOMAINS = ("dc",)
+EMBEDDED_KEYSTORE = "softhsm2"
 
 Seconds = NewType("Seconds", int)
 T = TypeVar("T")
@@ -195,7 +196,7 @@ class DomainSection:
     """`[domains.NAME]`: where a trust domain has its token and database, if not in DIR/NAME."""
 
     #: A vendor profile: a name in hsm/profiles, or a path.
-    keystore: str = "softhsm2"
+    keystore: str = EMBEDDED_KEYSTORE
     token_label: str = ""
     pin_file: Path | None = None
     pin_env: str | None = None
@@ -223,7 +224,8 @@ class DomainConfig:
     token_label: str
     pin_file: Path | None
     pin_env: str | None
-    softhsm2_conf: Path
+    #: None for another vendor's token, which has its configuration elsewhere.
+    softhsm2_conf: Path | None
     token_dir: Path
     curve: str
     generation: int
@@ -248,7 +250,9 @@ class DomainConfig:
 
     def environment(self) -> dict[str, str]:
         """What a process of this domain needs in its environment; of no other domain anything."""
-        return {"SOFTHSM2_CONF": str(self.softhsm2_conf)} if self.has_keys else {}
+        if not self.has_keys or self.softhsm2_conf is None:
+            return {}
+        return {"SOFTHSM2_CONF": str(self.softhsm2_conf)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,6 +392,8 @@ class Instance:
         directory = self.directory / name
         pin_file = None if section.pin_env else self.path(section.pin_file or directory / "pin")
         conf = section.softhsm2_conf
+        if conf is None and section.keystore == EMBEDDED_KEYSTORE:
+            conf = directory / "softhsm2.conf"
         return DomainConfig(
             name=name,
             directory=directory,
@@ -396,7 +402,7 @@ class Instance:
             token_label=section.token_label or f"v2xpki-{name}",
             pin_file=pin_file,
             pin_env=section.pin_env,
-            softhsm2_conf=self.path(conf) if conf else directory / "softhsm2.conf",
+            softhsm2_conf=self.path(conf) if conf else None,
             token_dir=directory / "tokens",
             curve=section.curve,
             generation=section.generation,

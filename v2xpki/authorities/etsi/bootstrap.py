@@ -1,0 +1,347 @@
+"""Makes an instance: settings, tokens, databases, every ceremony, trust material, a laboratory's TLS.
+
+`init` does nothing that an operator could not do by hand: it fills in the files of hsm/ceremonies, runs
+each in a process of its own, so that no process ever has two domains' tokens (SOFTHSM2_CONF is read
+once a process), and copies certificates and lists to where the services look for them.
+
+Until all of it is there the settings lie in v2xpki.toml.unfinished, and the folder is no instance. What
+fails is removed; what was killed is removed by the next `init` of the folder.
+"""
+
+import fcntl
+import json
+import multiprocessing
+import os
+import shutil
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from v2xpki._resources import data_dir
+from v2xpki.authorities.etsi import ceremony
+from v2xpki.authorities.etsi.distribution import import_publications, published_list, published_tlm
+from v2xpki.authorities.lab_tls import make_lab_tls
+from v2xpki.config import ETSI_DOMAINS, FILE_NAME, FORMAT, UNFINISHED, Instance, Settings
+from v2xpki.crypto import Certificate, Curve
+from v2xpki.errors import ConfigError, V2xPkiError
+from v2xpki.store import Database, upgrade
+from v2xpki.time import Clock, SystemClock
+
+DEFAULT_CURVES: Mapping[str, str] = {
+    "tlm": "brainpoolP384r1",
+    "root": "brainpoolP384r1",
+    "ea": "nistP256",
+    "aa": "nistP256",
+}
+_MADE = (*ETSI_DOMAINS, "tls", "run", "log", "ceremonies")
+_ALIASES = {"rca": "root"}
+
+# ceremony -> those that must be done before it; one domain's run one after the other
+_CEREMONIES: Mapping[str, tuple[str, ...]] = {
+    "tlm": (),
+    "root": (),
+    "ea-request": (),
+    "aa-request": (),
+    "ea": ("root", "ea-request"),
+    "aa": ("aa-request", "ea"),
+    "ectl": ("tlm", "root"),
+    "ctl": ("aa",),
+    "crl": ("ctl",),
+}
+_TIMEOUT = 120.0  # seconds for one ceremony; one takes below one
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `init` is asked for."""
+
+    directory: Path
+    base_url: str = "http://127.0.0.1:8080"
+    profile: str = "etsi"
+    lab: bool = False
+    curves: Mapping[str, str] = field(default_factory=dict)
+    operator: str = "operator"
+
+    def __post_init__(self) -> None:
+        if self.profile != "etsi":
+            raise ConfigError(f"profile {self.profile!r} is not in this version", hint="--profile etsi")
+        for role, name in self.curves.items():
+            if role not in DEFAULT_CURVES:
+                raise ConfigError(f"no role {role!r} has a curve", hint=f"one of {', '.join(DEFAULT_CURVES)}")
+            try:
+                Curve.from_text(name)
+            except (ValueError, KeyError, ConfigError):
+                known = ", ".join(curve.text for curve in Curve)
+                raise ConfigError(f"unknown curve {name!r} for {role}", hint=known) from None
+        self.settings()  # refuses a bad URL before anything is made
+
+    @property
+    def all_curves(self) -> dict[str, str]:
+        return {**DEFAULT_CURVES, **self.curves}
+
+    def settings_text(self) -> str:
+        """The v2xpki.toml."""
+        lines = [
+            "# docs/operators-guide.md names every key; one that is not here has its default.",
+            f"format = {FORMAT}",
+            f"profile = {json.dumps(self.profile)}",
+            "# What the signed lists tell stations; changing it here alone changes no list.",
+            f"base_url = {json.dumps(self.base_url)}",
+            "# true: the root's and the TLM's tokens stay within reach. For laboratories only.",
+            f"lab = {json.dumps(self.lab)}",
+        ]
+        for role, curve in self.all_curves.items():
+            lines += ["", f"[domains.{role}]", f"curve = {json.dumps(curve)}"]
+        return "\n".join(lines) + "\n"
+
+    def settings(self) -> Settings:
+        return Settings.parse(self.settings_text())
+
+
+def parse_curves(pairs: Sequence[str]) -> dict[str, str]:
+    """ROLE=NAME of the command line. Raises ConfigError."""
+    curves: dict[str, str] = {}
+    for pair in pairs:
+        role, equals, name = pair.partition("=")
+        role = _ALIASES.get(role.lower(), role.lower())
+        if not equals or role in curves:
+            raise ConfigError(f"{pair!r} is no ROLE=NAME, or names a role twice")
+        curves[role] = name
+    return curves
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One authority of a new instance."""
+
+    role: str
+    certificate: Certificate
+    key_label: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What `init` made."""
+
+    instance: Instance
+    authorities: tuple[Made, ...]
+
+
+def initialise(
+    plan: Plan, *, clock: Clock | None = None, progress: Callable[[str], None] = lambda _: None
+) -> Report:
+    """Make an instance in an empty or new folder.
+
+    Raises ConfigError (the folder is in use), CeremonyRefused and whatever a ceremony raises in its
+    process, as V2xPkiError with that process's message. Nothing is left behind then.
+    """
+    clock = clock or SystemClock()
+    with _unfinished(plan) as instance:
+        _render_ceremonies(plan, instance)
+        _run_ceremonies(plan, instance, progress)
+        _install(instance)
+        _publish(instance, clock)
+        progress("TLS for the laboratory")
+        _write_tls(plan, instance, clock)
+    return Report(Instance.load(plan.directory), authorities(instance))
+
+
+def authorities(instance: Instance) -> tuple[Made, ...]:
+    """The certificates of the present generations."""
+    made = []
+    for role in DEFAULT_CURVES:
+        domain = instance.domain(role)
+        certificate = Certificate.parse(domain.certificate_path.read_bytes())
+        made.append(Made(role, certificate, f"{role}-sign-{domain.generation}", domain.certificate_path))
+    return tuple(made)
+
+
+# --- the folder ----------------------------------------------------------------------------------
+
+
+@contextmanager
+def _unfinished(plan: Plan) -> Iterator[Instance]:
+    """The folder as an unfinished instance; an instance afterwards, or as it was before."""
+    directory = plan.directory.absolute()
+    existed = directory.is_dir()
+    _refuse_used(directory)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    marker = directory / UNFINISHED
+    with marker.open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"another init of {directory} is at work") from None
+        _remove(directory)
+        try:
+            lock.truncate(0)
+            lock.write(plan.settings_text())
+            lock.flush()
+            for name in _MADE:
+                (directory / name).mkdir(mode=0o700)
+            yield Instance.load(directory, unfinished=True)
+            os.fsync(lock.fileno())
+            marker.rename(directory / FILE_NAME)
+        except BaseException:
+            _remove(directory)
+            marker.unlink(missing_ok=True)
+            if not existed:
+                shutil.rmtree(directory, ignore_errors=True)
+            raise
+
+
+def _refuse_used(directory: Path) -> None:
+    if (directory / FILE_NAME).exists():
+        raise ConfigError(f"{directory} is an instance already", hint="`v2xpki status` shows what it has")
+    if directory.exists() and not directory.is_dir():
+        raise ConfigError(f"{directory} is no folder")
+    # What a killed init left may go: it is marked, and nobody was ever told its keys.
+    if directory.is_dir() and not (directory / UNFINISHED).exists():
+        others = [path.name for path in directory.iterdir() if path.name != "lost+found"]
+        if others:
+            raise ConfigError(f"{directory} is not empty: {', '.join(sorted(others)[:5])}")
+
+
+def _remove(directory: Path) -> None:
+    for name in _MADE:
+        shutil.rmtree(directory / name, ignore_errors=True)
+
+
+# --- ceremonies ------------------------------------------------------------------------------------
+
+
+def _render_ceremonies(plan: Plan, instance: Instance) -> None:
+    curves, lists = plan.all_curves, instance.settings.lists
+    host = urlsplit(plan.base_url).hostname
+    own = {
+        "tlm": {"curve": curves["tlm"], "name": f"TLM {host}"},
+        "root": {"curve": curves["root"], "name": f"RCA {host}"},
+        "ea": {"curve": curves["ea"], "name": f"EA {host}"},
+        "aa": {"curve": curves["aa"], "name": f"AA {host}"},
+        "ectl": {"validity": str(lists.ectl_validity)},
+        "ctl": {"validity": str(lists.ctl_validity)},
+        "crl": {"validity": str(lists.crl_validity)},
+    }
+    for number, name in enumerate(_CEREMONIES, 1):
+        template = string.Template((data_dir("hsm") / "ceremonies" / f"{name}.yaml").read_text("utf-8"))
+        values = {"instance": "..", "base_url": instance.base_url, **own[name.removesuffix("-request")]}
+        text = template.safe_substitute(values)
+        # The comments speak of ${...} themselves; what a key lacks the ceremony's own reader refuses.
+        _ceremony_path(instance, number, name).write_text(text, encoding="utf-8")
+
+
+def _ceremony_path(instance: Instance, number: int, name: str) -> Path:
+    return instance.ceremonies_dir / f"{number:02}-{name}.yaml"
+
+
+def _run_ceremonies(plan: Plan, instance: Instance, progress: Callable[[str], None]) -> None:
+    """All of them, each in a process of its own, as parallel as their order and the machine allow.
+
+    The processes are forked from one that has the modules and nothing else: loading them anew would cost
+    more than all the ceremonies do (measured: 9 starts of an interpreter 6 s of processor time, this 1 s).
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["v2xpki.authorities.etsi.ceremony"])
+    files = {name: _ceremony_path(instance, n, name) for n, name in enumerate(_CEREMONIES, 1)}
+    waiting, finished = list(files), set[str]()
+    running: dict[Any, tuple[str, BaseProcess]] = {}  # by the connection that it answers on
+    try:
+        while waiting or running:
+            for name in [name for name in waiting if finished.issuperset(_CEREMONIES[name])]:
+                if len(running) < max(2, os.cpu_count() or 1):
+                    ours, theirs = context.Pipe(duplex=False)
+                    process: BaseProcess = context.Process(
+                        target=_ceremony_process, args=(theirs, files[name], plan.operator)
+                    )
+                    process.start()
+                    theirs.close()
+                    running[ours] = name, process
+                    waiting.remove(name)
+            for ready in wait(list(running), _TIMEOUT) or _out_of_time(running):
+                name, process = running.pop(ready)
+                progress(_outcome(ready, files[name]))
+                process.join()
+                finished.add(name)
+    finally:
+        for connection, (_, process) in running.items():
+            # One that is at work gets its end; its token and database are removed afterwards.
+            process.join(_TIMEOUT)
+            process.kill()
+            connection.close()
+
+
+def _ceremony_process(connection: Any, file: Path, operator: str) -> None:
+    """The process of one ceremony: tells its parent (True, title) or (False, what went wrong)."""
+    os.environ.pop("SOFTHSM2_CONF", None)  # the domain's own is found through the settings
+    try:
+        outcome = ceremony.run(file, operator=operator, confirm=lambda _: True, unfinished=True)
+    except (V2xPkiError, OSError) as error:
+        connection.send((False, f"{type(error).__name__}: {error}"))
+    else:
+        connection.send((True, outcome.title))
+
+
+def _outcome(connection: Any, file: Path) -> str:
+    try:
+        done, text = connection.recv()
+    except EOFError:
+        done, text = False, "its process ended without a word"
+    if not done:
+        raise V2xPkiError(f"ceremony {file.name} failed: {text}")
+    return str(text)
+
+
+def _out_of_time(running: Mapping[Any, tuple[str, BaseProcess]]) -> list[Any]:
+    names = ", ".join(name for name, _ in running.values())
+    raise V2xPkiError(f"no ceremony finished within {_TIMEOUT:.0f} s; at work: {names}")
+
+
+# --- what the services need -------------------------------------------------------------------------
+
+
+def trust_material(instance: Instance) -> dict[str, Path]:
+    """Names in a domain's trust folder -> where the ceremonies left them."""
+    return {
+        "tlm.oer": instance.path("tlm/certificates/tlm-1.oer"),
+        "root.oer": instance.path("root/certificates/root-1.oer"),
+        "ectl.oer": instance.path("tlm/lists/ectl-0.oer"),
+        "ctl.oer": instance.path("root/lists/ctl-0.oer"),
+        "crl.oer": instance.path("root/lists/crl-0.oer"),
+    }
+
+
+def _install(instance: Instance) -> None:
+    for role in ("ea", "aa"):
+        issued = instance.path(f"root/issued/{role}-1.oer")
+        shutil.copyfile(issued, instance.domain(role).certificate_path)
+    for name in ("ea", "aa", "dc"):
+        folder = instance.domain(name).trust_dir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for file, source in trust_material(instance).items():
+            shutil.copyfile(source, folder / file)
+
+
+def _publish(instance: Instance, clock: Clock) -> None:
+    """Give the distribution centre what it serves."""
+    found = {name: path.read_bytes() for name, path in trust_material(instance).items()}
+    lists = [published_list(found[name]) for name in ("ectl.oer", "ctl.oer", "crl.oer")]
+    with Database.open(instance.domain("dc").database_url, clock=clock) as database:
+        upgrade(database, "dc")
+        import_publications(database, clock, [published_tlm(found["tlm.oer"]), *lists])
+
+
+def _write_tls(plan: Plan, instance: Instance, clock: Clock) -> None:
+    host = urlsplit(plan.base_url).hostname
+    files = make_lab_tls([host] if host else [], clock, operator=plan.operator)
+    for name, octets in files.by_name().items():
+        mode = 0o600 if name.endswith(".key") else 0o644
+        descriptor = os.open(instance.path("tls") / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(octets)

@@ -1,0 +1,430 @@
+"""Runs a ceremony file: shows the plan, asks, works, leaves a transcript.
+
+    outcome = run(Path("root.yaml"), operator="alice", confirm=ask)
+
+Nothing is ever replaced: a key label or an output that exists is a refusal, before anything is signed.
+Each certificate and list is linted twice, as it is prepared and as it came back, and recorded in the
+domain's database before its signature. The transcript in DIR/ceremonies names who, when and the digests
+of what went in and came out, and the head of the audit chain, so that it is also a checkpoint outside
+the database.
+"""
+
+import hashlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+from v2xpki import __version__
+from v2xpki.audit import Event
+from v2xpki.authorities.domain import OpenDomain, open_domain
+from v2xpki.authorities.etsi.ca_request import CaRequest, build_request
+from v2xpki.authorities.etsi.ceremony_file import (
+    CeremonyFile,
+    CertificateSpec,
+    EntrySpec,
+    KeySpec,
+    Request,
+    RevocationList,
+    SelfSigned,
+    SubCa,
+    TrustList,
+)
+from v2xpki.authorities.etsi.root import RootAuthority
+from v2xpki.authorities.etsi.tlm import TrustListManager
+from v2xpki.config import Instance
+from v2xpki.crypto import Certificate, Curve, PublicKey
+from v2xpki.errors import CeremonyRefused, ConfigError, V2xPkiError
+from v2xpki.issuance import sign_ca_request
+from v2xpki.keystore import KeyLabel
+from v2xpki.time import Clock, SystemClock, iso_from_time32, time32_from_iso
+from v2xpki.trust import (
+    AaEntry,
+    CrlSchedule,
+    CtlSchedule,
+    DcEntry,
+    EaEntry,
+    EctlSchedule,
+    RcaEntry,
+    SignedList,
+    TlmEntry,
+    lint_certificate,
+    validity,
+)
+from v2xpki.trust.profiles import Kind
+from v2xpki.wire import dot2
+
+Confirm = Callable[[Sequence[str]], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A file that a ceremony wrote. `hashed_id8` is the certificate's, or a list's signer's."""
+
+    path: Path
+    kind: str
+    sha256: bytes
+    hashed_id8: bytes | None = None
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a finished ceremony left."""
+
+    title: str
+    kind: str
+    domain: str
+    outputs: list[Output] = field(default_factory=list)
+    keys: list[tuple[KeyLabel, PublicKey]] = field(default_factory=list)
+    checks: list[str] = field(default_factory=list)
+    transcript: Path = Path()
+
+
+def run(
+    path: Path,
+    *,
+    operator: str,
+    confirm: Confirm,
+    clock: Clock | None = None,
+    unfinished: bool = False,
+) -> Outcome:
+    """Run one ceremony. `confirm` is shown the plan; its False is CeremonyRefused.
+
+    `unfinished`: the instance is one that `init` has not completed. Raises CeremonyRefused, ConfigError, and
+    what keystore, store and issuance raise. A process holds one domain's token: one ceremony a process.
+    """
+    clock = clock or SystemClock()
+    file = CeremonyFile.read(path)
+    instance = Instance.load(file.instance_dir, unfinished=unfinished)
+    return _Run(file, instance, operator, clock).run(confirm)
+
+
+class _Run:
+    """One ceremony from plan to transcript."""
+
+    def __init__(self, file: CeremonyFile, instance: Instance, operator: str, clock: Clock) -> None:
+        self.file, self.spec, self.instance = file, file.spec, instance
+        self.operator, self.clock = operator, clock
+        self.started = clock.time32()
+        self.outcome = Outcome(self.spec.title, self.spec.kind, self.spec.domain)
+
+    def run(self, confirm: Confirm) -> Outcome:
+        self._refuse_output()
+        plan = self._plan()
+        if not confirm(plan):
+            raise CeremonyRefused("not confirmed; nothing was done", hint="--yes confirms without a question")
+        creates = isinstance(self.spec, SelfSigned | Request)
+        with open_domain(self.instance, self.spec.domain, clock=self.clock, create=creates) as domain:
+            try:
+                self._refuse_labels(domain)
+                self._audit(domain, Event.CEREMONY_STARTED)
+                self._work(domain)
+            except V2xPkiError as error:
+                self._audit(domain, Event.CEREMONY_REFUSED, reason=type(error).__name__)
+                raise
+            self._audit(domain, Event.CEREMONY_FINISHED)
+            self._write_transcript(domain, plan)
+        return self.outcome
+
+    # --- before -----------------------------------------------------------------------------------
+
+    def _refuse_output(self) -> None:
+        path = self.instance.path(self.spec.output)
+        if path.exists():
+            raise CeremonyRefused(f"{path} exists; a ceremony replaces nothing")
+
+    def _new_keys(self) -> list[tuple[KeyLabel, Curve]]:
+        specs: list[KeySpec] = []
+        if isinstance(self.spec, SelfSigned):
+            specs = [self.spec.key]
+        elif isinstance(self.spec, Request):
+            specs = [self.spec.sign, self.spec.encrypt]
+        return [(KeyLabel.parse(spec.label), _curve(spec.curve)) for spec in specs]
+
+    def _refuse_labels(self, domain: OpenDomain) -> None:
+        there = {info.label for info in domain.keystore.keys()}
+        for label, _ in self._new_keys():
+            if label in there:
+                raise CeremonyRefused(f"key {label} exists in the token; a ceremony replaces nothing")
+
+    def _plan(self) -> list[str]:
+        """What will happen, for people."""
+        spec, domain = self.spec, self.instance.domain(self.spec.domain)
+        lines = [
+            f"ceremony   {spec.title} ({spec.kind})",
+            f"file       {self.file.path.name}, SHA-256 {self.file.digest.hex()}",
+            f"operator   {self.operator} on {socket.gethostname()}",
+            f"token      {domain.token_label} ({domain.keystore_profile})",
+        ]
+        lines += [f"new key    {label}, {curve.text}" for label, curve in self._new_keys()]
+        if isinstance(spec, SubCa | TrustList | RevocationList):
+            lines.append(f"signs with {spec.key}")
+        if isinstance(spec, SelfSigned | Request | SubCa):
+            lines += self._plan_certificate(spec.certificate)
+        if isinstance(spec, SubCa):
+            request = self._read_request(spec.request)
+            lines.append(f"request    {spec.request}, SHA-256 {hashlib.sha256(request.octets).hexdigest()}")
+        if isinstance(spec, TrustList):
+            lines.append(f"sequence   {spec.sequence}")
+            lines += [f"entry      {self._plan_entry(entry)}" for entry in spec.entries]
+        if isinstance(spec, RevocationList):
+            revoked = [self._certificate(path).hex8 for path in spec.revoked]
+            lines.append(f"revokes    {', '.join(revoked) or 'nothing'}")
+        if isinstance(spec, TrustList | RevocationList):
+            start = self._this_update(spec.this_update)
+            lines.append(
+                f"holds      {iso_from_time32(start)} to {iso_from_time32(start + spec.next_update)}"
+            )
+        lines.append(f"output     {spec.output}")
+        return lines
+
+    def _plan_certificate(self, spec: CertificateSpec) -> list[str]:
+        lines = [
+            f"profile    {spec.profile}",
+            f"name       {spec.name if spec.name is not None else '(none)'}",
+        ]
+        if spec.start or spec.validity:
+            lines.append(f"validity   from {spec.start or 'now'}, {spec.validity or 'as in the profile'} s")
+        return lines
+
+    def _plan_entry(self, entry: EntrySpec) -> str:
+        paths = [*([entry.certificate] if entry.certificate else []), *entry.certificates]
+        ids = [self._certificate(path).hex8 for path in paths]
+        urls = [
+            url
+            for url in (entry.url, entry.access_point, entry.its_access_point, entry.aa_access_point)
+            if url
+        ]
+        return " ".join([entry.entry, *ids, *urls])
+
+    # --- the work -----------------------------------------------------------------------------------
+
+    def _work(self, domain: OpenDomain) -> None:
+        for label, curve in self._new_keys():
+            key = domain.keystore.generate(label, curve)
+            self.outcome.keys.append((label, key))
+            with domain.database.write(durable=True) as tx:
+                tx.audit(Event.KEY_GENERATED, label=label.text, curve=curve.text, point=key.point)
+        spec = self.spec
+        if isinstance(spec, SelfSigned):
+            self._self_sign(domain, spec)
+        elif isinstance(spec, Request):
+            self._request(domain, spec)
+        elif isinstance(spec, SubCa):
+            self._certify(domain, spec)
+        elif isinstance(spec, TrustList):
+            self._sign_trust_list(domain, spec)
+        else:
+            self._sign_crl(domain, spec)
+
+    def _self_sign(self, domain: OpenDomain, spec: SelfSigned) -> None:
+        label = KeyLabel.parse(spec.key.label)
+        kinds = {"root": RootAuthority, "tlm": TrustListManager}
+        authority = kinds[spec.domain](domain, label, None)
+        if spec.certificate.profile != authority.kind:
+            raise CeremonyRefused(
+                f"domain {spec.domain} signs a {authority.kind} certificate, not {spec.certificate.profile}"
+            )
+        certificate = authority.certify_self(spec.certificate.name, self._period(spec.certificate, domain))
+        certificate.verify_signature(None)
+        self._keep_certificate(certificate, spec.certificate.profile)
+
+    def _request(self, domain: OpenDomain, spec: Request) -> None:
+        if spec.certificate.profile != spec.domain.upper():
+            raise CeremonyRefused(f"domain {spec.domain} asks for no {spec.certificate.profile} certificate")
+        (sign, verification_key), (_, encryption_key) = self.outcome.keys
+        profile = domain.profiles.profile(spec.certificate.profile)
+        data = build_request(profile, verification_key, encryption_key, spec.certificate.name)
+        octets = sign_ca_request(domain.keystore, sign, data, domain.database, domain.clock)
+        CaRequest.parse(octets)
+        self.outcome.checks.append("request verifies with the key that it names")
+        self._keep(octets, "request")
+
+    def _certify(self, domain: OpenDomain, spec: SubCa) -> None:
+        issuer = self._certificate(spec.issuer)
+        root = RootAuthority(domain, KeyLabel.parse(spec.key), issuer)
+        kind = spec.certificate.profile
+        if kind not in ("EA", "AA"):
+            raise CeremonyRefused(f"a root certifies an EA or an AA, not {kind}")
+        request = self._read_request(spec.request)
+        certificate = root.certify(
+            request, kind, spec.certificate.name, self._period(spec.certificate, domain)
+        )
+        certificate.verify_signature(issuer)
+        self._keep_certificate(certificate, kind)
+
+    def _sign_trust_list(self, domain: OpenDomain, spec: TrustList) -> None:
+        signer, label = self._certificate(spec.signer), KeyLabel.parse(spec.key)
+        start = self._this_update(spec.this_update)
+        end = start + spec.next_update
+        if spec.kind == "ectl":
+            manager = TrustListManager(domain, label, signer)
+            octets = manager.sign_ectl(
+                EctlSchedule(this_update=start, next_update=end, sequence=spec.sequence),
+                [
+                    entry
+                    for spec_ in spec.entries
+                    if not isinstance(entry := self._entry(spec_), EaEntry | AaEntry)
+                ],
+            )
+        else:
+            root = RootAuthority(domain, label, signer)
+            octets = root.sign_ctl(
+                CtlSchedule(this_update=start, next_update=end, sequence=spec.sequence),
+                [
+                    entry
+                    for spec_ in spec.entries
+                    if not isinstance(entry := self._entry(spec_), RcaEntry | TlmEntry)
+                ],
+            )
+        self._keep_list(octets, signer, start)
+
+    def _sign_crl(self, domain: OpenDomain, spec: RevocationList) -> None:
+        signer = self._certificate(spec.signer)
+        start = self._this_update(spec.this_update)
+        root = RootAuthority(domain, KeyLabel.parse(spec.key), signer)
+        schedule = CrlSchedule(this_update=start, next_update=start + spec.next_update)
+        octets = root.sign_crl(schedule, [self._certificate(path) for path in spec.revoked])
+        self._keep_list(octets, signer, start)
+
+    # --- inputs ---------------------------------------------------------------------------------------
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            return self.instance.path(path).read_bytes()
+        except FileNotFoundError:
+            raise CeremonyRefused(f"{path} is not there", hint="which ceremony was to make it?") from None
+
+    def _certificate(self, path: Path) -> Certificate:
+        return Certificate.parse(self._read(path))
+
+    def _read_request(self, path: Path) -> CaRequest:
+        return CaRequest.parse(self._read(path))
+
+    def _this_update(self, text: str) -> int:
+        return _moment(text) if text else self.started
+
+    def _period(self, spec: CertificateSpec, domain: OpenDomain) -> dot2.ValidityPeriod | None:
+        """None where the profile decides."""
+        if not spec.start and spec.validity is None:
+            return None
+        profile = domain.profiles.profile(spec.profile)
+        start = _moment(spec.start) if spec.start else validity.floor_hour(self.started - profile.backdate)
+        length = validity.duration(spec.validity) if spec.validity is not None else profile.validity
+        return dot2.ValidityPeriod(start=start, duration=length)
+
+    def _entry(self, spec: EntrySpec) -> RcaEntry | TlmEntry | EaEntry | AaEntry | DcEntry:
+        if spec.entry == "dc":
+            return DcEntry(
+                spec.url or "", tuple(self._certificate(path).hashed_id8 for path in spec.certificates)
+            )
+        assert spec.certificate is not None
+        certificate = self._certificate(spec.certificate)
+        if spec.entry == "rca":
+            return RcaEntry(certificate)
+        if spec.entry == "tlm":
+            return TlmEntry(certificate, spec.access_point or "")
+        if spec.entry == "ea":
+            return EaEntry(certificate, spec.aa_access_point or "", spec.its_access_point)
+        return AaEntry(certificate, spec.access_point or "")
+
+    # --- outputs ---------------------------------------------------------------------------------------
+
+    def _keep_certificate(self, certificate: Certificate, kind: str) -> None:
+        findings = lint_certificate(certificate, cast(Kind, kind))
+        errors = [str(finding) for finding in findings if finding.rule.severity == "error"]
+        if errors:
+            raise CeremonyRefused(f"the signed certificate breaks rules: {'; '.join(errors)}")
+        remarks = "; ".join(str(finding) for finding in findings)
+        start, end = iso_from_time32(certificate.start), iso_from_time32(certificate.end)
+        self.outcome.checks += [
+            f"linted before and after signing: {remarks or 'no findings'}",
+            f"signature verifies; valid {start} to {end}",
+        ]
+        self._keep(certificate.octets, kind, certificate.hashed_id8)
+
+    def _keep_list(self, octets: bytes, signer: Certificate, at: int) -> None:
+        SignedList.parse(octets).verify(signer, at)
+        self.outcome.checks.append(f"list verifies under {signer.hex8}")
+        self._keep(octets, self.spec.kind, signer.hashed_id8)
+
+    def _keep(self, octets: bytes, kind: str, hashed_id8: bytes | None = None) -> None:
+        path = self.instance.path(self.spec.output)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write_new(path, octets)
+        self.outcome.outputs.append(Output(path, kind, hashlib.sha256(octets).digest(), hashed_id8))
+
+    def _audit(self, domain: OpenDomain, event: Event, **more: str) -> None:
+        with domain.database.write(durable=True) as tx:
+            tx.audit(event, name=self.spec.title, digest=self.file.digest, operator=self.operator, **more)
+
+    def _write_transcript(self, domain: OpenDomain, plan: Sequence[str]) -> None:
+        stamp = iso_from_time32(self.started).replace(":", "").replace("-", "")
+        folder = self.instance.ceremonies_dir
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = folder / f"{self.file.path.stem}.{stamp}.transcript"
+        text = yaml.safe_dump(
+            {
+                "ceremony": self.spec.title,
+                "kind": self.spec.kind,
+                "file": self.file.path.name,
+                "file_sha256": self.file.digest.hex(),
+                "operator": self.operator,
+                "host": socket.gethostname(),
+                "software": f"v2xpki {__version__}",
+                "started": iso_from_time32(self.started),
+                "finished": iso_from_time32(self.clock.time32()),
+                "domain": self.spec.domain,
+                "keystore": domain.keystore.kind,
+                "plan": list(plan),
+                "keys": [
+                    {"label": label.text, "curve": key.curve.text, "public_key": key.point.hex()}
+                    for label, key in self.outcome.keys
+                ],
+                "checks": self.outcome.checks,
+                "outputs": [
+                    {
+                        "file": str(output.path.relative_to(self.instance.directory)),
+                        "kind": output.kind,
+                        "sha256": output.sha256.hex(),
+                        **({"hashedId8": output.hashed_id8.hex().upper()} if output.hashed_id8 else {}),
+                    }
+                    for output in self.outcome.outputs
+                ],
+            },
+            sort_keys=False,
+            allow_unicode=True,
+            width=110,
+        )
+        _write_new(path, text.encode())
+        self.outcome.transcript = path
+
+
+def _write_new(path: Path, octets: bytes) -> None:
+    """A new file that is on the disk when this returns. Raises CeremonyRefused where one is there."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+    except FileExistsError:
+        raise CeremonyRefused(f"{path} exists; a ceremony replaces nothing") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _curve(text: str) -> Curve:
+    try:
+        return Curve.from_text(text)
+    except (ValueError, KeyError):
+        raise ConfigError(f"unknown curve {text!r}", hint=", ".join(curve.text for curve in Curve)) from None
+
+
+def _moment(text: str) -> int:
+    try:
+        return time32_from_iso(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no ISO 8601 time") from None

@@ -1,0 +1,248 @@
+"""What a ceremony file may say. One YAML file is the whole input of a ceremony.
+
+    kind: self-signed   a root's or trust list manager's key and certificate
+    kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request
+    kind: sub-ca        the root certifies what a request asks for
+    kind: ectl          the trust list manager's list
+    kind: ctl | crl     the root's lists
+
+Strict like v2xpki.toml: unknown, missing and doubled keys are refused by name, and so is a ${...} that
+nobody filled in. `instance` is relative to the file, all other paths to the instance; none may leave it.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from v2xpki.config import Seconds, check_url, strict_table
+from v2xpki.errors import CeremonyRefused, ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """A key to generate."""
+
+    label: str
+    curve: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSpec:
+    """What the profile leaves open. Without `start` and `validity` the profile's own hold."""
+
+    profile: str
+    name: str | None = None
+    #: ISO 8601; without an offset it is UTC.
+    start: str = ""
+    validity: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySpec:
+    """One entry of a trust list. Which fields it needs depends on `entry`."""
+
+    entry: str
+    certificate: Path | None = None
+    certificates: tuple[Path, ...] = ()
+    url: str | None = None
+    access_point: str | None = None
+    its_access_point: str | None = None
+    aa_access_point: str | None = None
+
+    #: entry -> fields it must have, fields it may have
+    FIELDS: ClassVar[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
+        "rca": (frozenset({"certificate"}), frozenset()),
+        "tlm": (frozenset({"certificate", "access_point"}), frozenset()),
+        "ea": (frozenset({"certificate", "aa_access_point"}), frozenset({"its_access_point"})),
+        "aa": (frozenset({"certificate", "access_point"}), frozenset()),
+        "dc": (frozenset({"url", "certificates"}), frozenset()),
+    }
+
+    def __post_init__(self) -> None:
+        if self.entry not in self.FIELDS:
+            raise ConfigError(f"entry {self.entry!r} is not one of {', '.join(self.FIELDS)}")
+        must, may = self.FIELDS[self.entry]
+        given = {field.name for field in fields(self) if getattr(self, field.name)} - {"entry"}
+        for name in sorted(must - given):
+            raise ConfigError(f"{name} is missing in entry {self.entry}")
+        for name in sorted(given - must - may):
+            raise ConfigError(f"{name} has no place in entry {self.entry}")
+        for name in ("url", "access_point", "its_access_point", "aa_access_point"):
+            if getattr(self, name):
+                check_url(getattr(self, name), name)
+
+
+@dataclass(frozen=True, slots=True)
+class SelfSigned:
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    key: KeySpec
+    certificate: CertificateSpec
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    sign: KeySpec
+    encrypt: KeySpec
+    certificate: CertificateSpec
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SubCa:
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    key: str
+    issuer: Path
+    request: Path
+    certificate: CertificateSpec
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TrustList:
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    key: str
+    signer: Path
+    sequence: int
+    #: After the list's own time.
+    next_update: Seconds
+    entries: tuple[EntrySpec, ...]
+    output: Path
+    #: ISO 8601: the list's time, for one that is signed ahead; else now.
+    this_update: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RevocationList:
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    key: str
+    signer: Path
+    next_update: Seconds
+    #: Certificates of this root's EAs and AAs, or its own.
+    revoked: tuple[Path, ...]
+    output: Path
+    this_update: str = ""
+
+
+Spec = SelfSigned | Request | SubCa | TrustList | RevocationList
+
+# kind -> its dataclass, the domains that may hold it
+_KINDS: Mapping[str, tuple[type[Spec], frozenset[str]]] = {
+    "self-signed": (SelfSigned, frozenset({"root", "tlm"})),
+    "request": (Request, frozenset({"ea", "aa"})),
+    "sub-ca": (SubCa, frozenset({"root"})),
+    "ectl": (TrustList, frozenset({"tlm"})),
+    "ctl": (TrustList, frozenset({"root"})),
+    "crl": (RevocationList, frozenset({"root"})),
+}
+_ENTRIES = {"ectl": frozenset({"rca", "tlm", "dc"}), "ctl": frozenset({"ea", "aa", "dc"})}
+
+
+@dataclass(frozen=True, slots=True)
+class CeremonyFile:
+    """A parsed file. `digest` is SHA-256 of its octets: what was reviewed is what runs."""
+
+    path: Path
+    digest: bytes
+    spec: Spec
+
+    @classmethod
+    def read(cls, path: Path) -> "CeremonyFile":
+        """Raises ConfigError for what is no ceremony, CeremonyRefused for one that must not be."""
+        octets = path.read_bytes()
+        try:
+            text = octets.decode()
+        except UnicodeDecodeError:
+            raise ConfigError(f"{path} is not UTF-8") from None
+        try:
+            return cls(path.absolute(), hashlib.sha256(octets).digest(), parse(text))
+        except (ConfigError, CeremonyRefused) as error:
+            raise type(error)(f"{path}: {error}", hint=error.hint) from None
+
+    @property
+    def instance_dir(self) -> Path:
+        return (self.path.parent / self.spec.instance).resolve()
+
+
+def parse(text: str) -> Spec:
+    """The ceremony of a YAML text. Raises ConfigError, CeremonyRefused."""
+    try:
+        table = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that also refuses doubled keys
+    except yaml.YAMLError as error:
+        raise ConfigError(f"no YAML: {error}") from None
+    if not isinstance(table, dict) or not all(isinstance(key, str) for key in table):
+        raise ConfigError("a ceremony file is one table")
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ConfigError(f"kind is {kind!r}", hint=f"one of {', '.join(_KINDS)}")
+    _refuse_placeholders(table)
+    cls, domains = _KINDS[kind]
+    spec = strict_table(cls, table)
+    if spec.domain not in domains:
+        # TS 102 941 6.3: only the RCA signs CTL and CRL, only the TLM the ECTL.
+        wanted = " or ".join(sorted(domains))
+        raise CeremonyRefused(f"a {kind} ceremony is of domain {wanted}, not {spec.domain}")
+    if isinstance(spec, TrustList):
+        for entry in spec.entries:
+            if entry.entry not in _ENTRIES[kind]:
+                raise CeremonyRefused(f"an {entry.entry} entry has no place in a {kind.upper()}")
+    for path in _paths(spec):
+        if path.is_absolute() or ".." in path.parts:
+            raise CeremonyRefused(f"{path} is outside the instance")
+    return spec
+
+
+def _paths(spec: Spec) -> list[Path]:
+    paths = [spec.output]
+    if isinstance(spec, SubCa):
+        paths += [spec.issuer, spec.request]
+    elif isinstance(spec, TrustList | RevocationList):
+        paths.append(spec.signer)
+    if isinstance(spec, TrustList):
+        for entry in spec.entries:
+            paths += [*([entry.certificate] if entry.certificate else []), *entry.certificates]
+    elif isinstance(spec, RevocationList):
+        paths += spec.revoked
+    return paths
+
+
+def _refuse_placeholders(value: object) -> None:
+    if isinstance(value, str) and "${" in value:
+        raise ConfigError(f"{value!r} is not filled in", hint="`v2xpki init` does it for its own files")
+    if isinstance(value, dict):
+        for entry in value.values():
+            _refuse_placeholders(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            _refuse_placeholders(entry)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML lets a later key replace an earlier one: a reviewer may read the first, the second would run."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ConfigError(f"{key} stands twice, line {node.start_mark.line + 1} and after")
+        return super().construct_mapping(node, deep)

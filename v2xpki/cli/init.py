@@ -1,0 +1,81 @@
+"""`v2xpki init`: an instance from nothing."""
+
+import time
+from pathlib import Path
+
+import click
+
+from v2xpki.cli.output import confirm, json_option, note, print_json
+from v2xpki.config import PROFILES
+
+
+@click.command("init")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--profile", type=click.Choice(PROFILES), default="etsi", show_default=True)
+@click.option(
+    "--base-url",
+    default="http://127.0.0.1:8080",
+    show_default=True,
+    help="What CTL and ECTL tell stations; your public address.",
+)
+@click.option("--curve", "curves", multiple=True, metavar="ROLE=NAME", help="e.g. aa=brainpoolP256r1")
+@click.option("--lab", is_flag=True, help="Leave the root's and TLM's tokens within reach.")
+@click.option("--yes", is_flag=True, help="Do it without asking.")
+@json_option
+def command(
+    directory: Path,
+    profile: str,
+    base_url: str,
+    curves: tuple[str, ...],
+    lab: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Create an instance in DIR: tokens, databases, root ceremony, all authorities."""
+    from v2xpki.authorities.etsi import bootstrap
+    from v2xpki.cli.ceremony import operator_name
+
+    plan = bootstrap.Plan(
+        directory=directory,
+        base_url=base_url,
+        profile=profile,
+        lab=lab,
+        curves=bootstrap.parse_curves(curves),
+        operator=operator_name(),
+    )
+    note(f"new instance in {directory}, lists will say {base_url}")
+    for role, curve in plan.all_curves.items():
+        note(f"  {role:5} {curve}")
+    if not confirm("Make the keys and sign?", yes=yes):
+        note("nothing was done; --yes confirms without a question")
+        raise click.exceptions.Exit(1)
+    start = time.monotonic()
+    report = bootstrap.initialise(plan, progress=lambda text: note(f"  done: {text}"))
+    if as_json:
+        print_json(
+            {
+                "directory": report.instance.directory,
+                "baseUrl": report.instance.base_url,
+                "lab": report.instance.lab,
+                "seconds": round(time.monotonic() - start, 2),
+                "authorities": [
+                    {
+                        "role": made.role,
+                        "hashedId8": made.certificate.hex8,
+                        "name": made.certificate.name,
+                        "curve": made.certificate.curve.text,
+                        "keyLabel": made.key_label,
+                        "certificate": made.path,
+                    }
+                    for made in report.authorities
+                ],
+            }
+        )
+        return
+    for made in report.authorities:
+        click.echo(
+            f"{made.role:5} {made.certificate.hex8}  {made.certificate.curve.text:16} {made.key_label}"
+        )
+    note(f"in {time.monotonic() - start:.1f} s; next: v2xpki serve {directory}")
+    if not lab:
+        note(f"move {directory}/root and {directory}/tlm to where no service reaches them")
