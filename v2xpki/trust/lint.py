@@ -500,13 +500,12 @@ def _issuer_hash(s: Subject) -> str | None:
     if s.record is None or s.record.signature is None:
         return None
     issuer, curve = s.record.issuer, s.record.signature.kind.removesuffix("Signature")
-    name = issuer.value if issuer.kind == "self" else issuer.kind.removesuffix("AndDigest")
+    name = str(issuer.value) if issuer.kind == "self" else issuer.kind.removesuffix("AndDigest")
     wanted = "sha384" if curve in _CURVES_384 else "sha256"
     return None if name == wanted else f"{name} with {curve}"
 
 
-@_rule("e_self_signature_curve", "IEEE 1609.2 5.3.1", "a self-signature is by the certificate's key", kinds=_SELF,
-       signed=True)  # fmt: skip
+@_rule("e_self_signature_curve", "IEEE 1609.2 5.3.1", "signed by its own key", kinds=_SELF, signed=True)
 def _self_curve(s: Subject) -> str | None:
     key = s.tbs.verify_key_indicator.value
     if s.record is None or s.record.signature is None or not isinstance(key, dot2.PublicVerificationKey):

@@ -18,6 +18,7 @@ from v2xpki.wire import dot2, etsi
 
 ListKind = Literal["ctl", "ectl", "crl"]
 LAST_SEQUENCE = 255
+_SKEW = 60  # seconds by which a reader's clock may be behind
 ECTL_WARNING = 200  # from this sequence on, plan the TLM's re-key
 _CONTENT: dict[ListKind, etsi.EtsiTs102941DataContentKind] = {
     "ctl": "certificateTrustListRca",
@@ -409,7 +410,7 @@ class SignedList:
                 f"generated {iso_from_time32(self.generation_time)}, outside the validity of its signer",
                 rule="generation-time",
             )
-        if at < self.this_update:
+        if at < self.this_update - _SKEW:
             raise InvalidList(
                 f"{self.kind.upper()} holds from {iso_from_time32(self.this_update)} on", rule="not-yet-valid"
             )

@@ -88,6 +88,10 @@ class CertificateProfile:
             period = dot2.ValidityPeriod(start=start, duration=self.validity)
             if issuer is not None:
                 period = validity.cut(period, issuer.start, issuer.end)
+            if validity.end(period) <= now:  # what backdating alone would leave
+                raise PermissionDenied(
+                    f"nothing of the issuer's validity is left at {now}", rule="validity-inside"
+                )
         elif issuer is not None and not validity.inside(period, issuer.start, issuer.end):
             raise PermissionDenied(
                 f"validity {period.start}..{validity.end(period)} is outside the issuer's "
