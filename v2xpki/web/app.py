@@ -20,6 +20,8 @@ ROLES = ("ea", "aa", "dc")
 #: Path prefix -> role; what the router sends where.
 PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
 
+_MODULES = {"ea": "v2xpki.web.open_ca", "aa": "v2xpki.web.open_ca", "dc": "v2xpki.web.open_dc"}
+
 Opener = Callable[[RoleSettings], Opened[Any]]
 
 
@@ -52,10 +54,10 @@ def create_app(role: str, settings: RoleSettings | None = None, opener: Opener |
 
 def opener_of(role: str) -> Opener:
     """How a role's authority is opened."""
-    found: Opener = getattr(importlib.import_module("v2xpki.web.openers"), f"open_{role}")
+    found: Opener = getattr(importlib.import_module(_MODULES[role]), f"open_{role}")
     return found
 
 
 def import_code(role: str) -> None:
     """Imports what a role's workers use; opens nothing."""
-    importlib.import_module("v2xpki.web.admin" if role == "admin" else "v2xpki.web.openers")
+    importlib.import_module(_MODULES.get(role, "v2xpki.web.admin"))

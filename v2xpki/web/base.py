@@ -18,6 +18,8 @@ from v2xpki.web.problems import HttpError, Verdict, request_id, text_response, v
 A = TypeVar("A")
 #: Seconds between two attempts to open an authority whose token or database is away.
 RETRY = 2.0
+#: Seconds between two rounds of upkeep.
+UPKEEP = 300.0
 _STARTED = "v2xpki.started"
 
 
@@ -27,6 +29,8 @@ class Opened(Generic[A]):
 
     authority: A
     checks: Mapping[str, Check]
+    #: Called every few minutes in every worker: forgets what is past its time.
+    upkeep: Callable[[], object] | None = None
 
 
 class Lazy(Generic[A]):
@@ -57,6 +61,9 @@ class Lazy(Generic[A]):
                 self._failed = self._monotonic(), error
                 logs.logger().error("cannot start", **logs.describe(error))
                 raise
+            if self._opened.upkeep is not None:
+                upkeep = self._opened.upkeep
+                threading.Thread(target=_keep_up, args=(upkeep,), name="upkeep", daemon=True).start()
             return self._opened
 
     def authority(self) -> A:
@@ -70,6 +77,16 @@ class Lazy(Generic[A]):
 
     def checks(self) -> Mapping[str, Check]:
         return self.opened().checks
+
+
+def _keep_up(upkeep: Callable[[], object]) -> None:
+    while True:
+        time.sleep(UPKEEP)
+        try:
+            upkeep()
+        except Exception as error:
+            # Tried again at the next turn; what was not purged now is purged then.
+            logs.logger().warning("upkeep failed", **logs.describe(error))
 
 
 def protocol_app(role: str, lazy: Lazy[Any], *, warm: bool = True) -> Flask:

@@ -23,6 +23,7 @@ seconds = Histogram(
     ["role", "flow"],
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
+answers = Counter("v2xpki_answers", "Answers in the protocol, by outcome", ["role", "flow", "outcome"])
 unexpected_errors = Counter("v2xpki_unexpected_errors", "Errors that nobody foresaw: each is a bug", ["role"])
 unavailable = Counter("v2xpki_unavailable", "Answers 503, by what was away", ["role", "cause"])
 router_refused = Counter("v2xpki_router_refused", "Requests that the router answered itself", ["reason"])
@@ -48,6 +49,21 @@ class Meter:
         if histogram is None:
             histogram = self._seconds[flow] = seconds.labels(self._role, flow)
         histogram.observe(elapsed)
+
+
+class Answers:
+    """Counts outcomes in the protocol ("ok", "again" or a response code); an authority's Observer."""
+
+    def __init__(self, role: str) -> None:
+        self._role = role
+        self._counters: dict[tuple[str, str], Counter] = {}
+
+    def answered(self, flow: str, outcome: str, _why: str) -> None:
+        """One answer. The reason for people is not kept: it belongs to one request."""
+        counter = self._counters.get((flow, outcome))
+        if counter is None:
+            counter = self._counters[flow, outcome] = answers.labels(self._role, flow, outcome)
+        counter.inc()
 
 
 class RoleFiles(Collector):

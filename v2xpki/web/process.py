@@ -32,7 +32,7 @@ class RoleSettings:
     bind: str
     workers: int = 1
     tls: bool = False
-    #: Beginning of an EA's URL -> "unix:PATH", for EAs of this instance.
+    #: Beginning of an EA's URL -> path of its socket, for EAs of this instance.
     ea_routes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -16,6 +16,7 @@ import asyncio
 import collections
 import contextlib
 import json
+import logging
 import os
 import signal
 import socket
@@ -28,7 +29,8 @@ from aiohttp import web
 
 from v2xpki.config import Instance
 from v2xpki.web import logs
-from v2xpki.web.metrics import router_refused
+from v2xpki.web.metrics import router_refused, unexpected_errors
+from v2xpki.web.problems import request_id
 from v2xpki.web.process import ENV_LISTENERS, ENV_ROLES, ENV_WORKERS, die_with_parent, socket_path
 
 SERVER = "v2xpki"
@@ -253,7 +255,18 @@ class Router:
         self._off = sorted(set(prefixes.values()) - set(upstreams))
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        """One request to one answer; never raises for what a client does."""
+        """One request to one answer."""
+        try:
+            return await self._handle(request)
+        except Exception as error:
+            identifier = request_id()
+            unexpected_errors.labels("router").inc()
+            logs.logger().error("unexpected error", request=identifier, **logs.describe(error))
+            response = self._refuse(request, 500, "internal error")
+            response.headers["X-Request-Id"] = identifier
+            return response
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         method, target = request.method, request.raw_path
         if method not in METHODS:
             return self._refuse(request, 405, "method not allowed", {"Allow": "GET, HEAD, POST"})
@@ -395,6 +408,8 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     server = web.Server(
         router.handle,
         access_log=None,
+        # its lines name client addresses, and anyone can cause them
+        logger=_silent(),
         keepalive_timeout=float(serve.keepalive),
         lingering_time=2.0,
         auto_decompress=False,
@@ -416,6 +431,12 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     for listening in started:
         listening.close()
     await server.shutdown(timeout=float(serve.graceful_timeout))
+
+
+def _silent() -> logging.Logger:
+    for name in ("v2xpki.router.http", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    return logging.getLogger("v2xpki.router.http")
 
 
 def main() -> None:

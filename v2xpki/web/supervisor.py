@@ -203,7 +203,7 @@ class Supervisor:
         """The EA of this instance is asked over its own socket, whatever URL the CTL gives."""
         if "ea" not in self._plan.roles:
             return {}
-        return {f"{self._instance.base_url}/ea": f"unix:{socket_path(self._instance, 'ea')}"}
+        return {f"{self._instance.base_url}/ea": socket_path(self._instance, "ea")}
 
     def _router(self) -> Child:
         listening = {name: entry.sock.fileno() for name, entry in self._listeners.items() if name != "admin"}

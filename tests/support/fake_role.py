@@ -11,9 +11,11 @@ from pathlib import Path
 
 from v2xpki import errors
 from v2xpki.links.http import HttpEaLink
-from v2xpki.web import app, openers, worker
+from v2xpki.links.unix import SocketEaLink
+from v2xpki.web import app, worker
 from v2xpki.web.base import Opened
 from v2xpki.web.health import Finding
+from v2xpki.web.open_dc import open_dc
 from v2xpki.web.process import RoleSettings
 
 
@@ -58,7 +60,7 @@ class FakeAa:
     def __init__(self, faults: Faults, settings: RoleSettings) -> None:
         self._faults = faults
         self._url = settings.instance.base_url + "/ea/validation"
-        self._link = HttpEaLink(timeout=5, routes=settings.ea_routes)
+        self._link = SocketEaLink(settings.ea_routes, HttpEaLink(timeout=5), timeout=5)
 
     def authorize(self, octets: bytes) -> bytes:
         self._faults.raise_if_asked()
@@ -67,7 +69,7 @@ class FakeAa:
 
 def open_fake(settings: RoleSettings) -> Opened[object]:
     if settings.role == "dc":
-        return openers.open_dc(settings)
+        return open_dc(settings)
     faults = Faults(settings)
     authority = FakeEa(faults) if settings.role == "ea" else FakeAa(faults, settings)
     return Opened(authority, {"token": faults.check})
@@ -76,4 +78,5 @@ def open_fake(settings: RoleSettings) -> Opened[object]:
 if __name__ == "__main__":
     assert Path(worker.__file__)
     app.opener_of = lambda role: open_fake
+    app.import_code = lambda role: None
     worker.main()

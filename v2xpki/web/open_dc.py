@@ -1,4 +1,4 @@
-"""How each role's authority is opened in its worker: its own database, token and certificates, no other's."""
+"""How the distribution centre is opened in its worker: a database, no key."""
 
 import time
 from collections.abc import Callable
@@ -17,13 +17,13 @@ from v2xpki.web.process import RoleSettings
 def open_dc(settings: RoleSettings, clock: Clock | None = None) -> Opened[Distribution]:
     """The distribution centre and CPOC: a database, no key."""
     clock = clock or SystemClock()
-    database = _database(settings.instance, "dc", clock)
+    database = open_database(settings.instance, "dc", clock)
     distribution = Distribution(DcStore(database), clock)
     warn_before = int(settings.instance.settings.lists.warn_before)
     return Opened(
         distribution,
         {
-            "database": lambda: _database_answers(distribution.check),
+            "database": lambda: answers(distribution.check),
             "lists": lambda: lists_fresh(distribution, clock, warn_before),
         },
     )
@@ -57,13 +57,15 @@ def lists_fresh(distribution: Distribution, clock: Clock, warn_before: int) -> F
     return Finding(f"in force; {first.kind} until {iso_from_time32(first.next_update)}", values=values)
 
 
-def _database(instance: Instance, name: str, clock: Clock) -> Database:
+def open_database(instance: Instance, name: str, clock: Clock) -> Database:
+    """A domain's database, at the newest revision. Raises StoreError."""
     database = Database.open(instance.domain(name).database_url, clock=clock, must_exist=True)
     require_current(database, name)
     return database
 
 
-def _database_answers(ask: Callable[[], object]) -> Finding:
+def answers(ask: Callable[[], object]) -> Finding:
+    """Whether a query is answered, and in what time."""
     started = time.perf_counter()
     ask()
     return Finding(f"answers ({(time.perf_counter() - started) * 1000:.1f} ms)")
