@@ -15,7 +15,7 @@ import pytest
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import Instance
 from v2xpki.store import Database
-from v2xpki.store.migrate import upgrade
+from v2xpki.store.schema import upgrade
 from v2xpki.time import SystemClock
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ from v2xpki.authorities.etsi.distribution import Distribution
 from v2xpki.config import Instance
 from v2xpki.store import Database
 from v2xpki.store.dc import DcStore
-from v2xpki.store.migrate import require_current
+from v2xpki.store.schema import require_current
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.web.base import Opened
 from v2xpki.web.health import Finding
