@@ -9,19 +9,16 @@ import socket
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from v2xpki.errors import LinkError
+
+if TYPE_CHECKING:
+    from v2xpki.authorities.etsi.authorization import EaLink
 
 REQUEST_TYPE = b"application/x-its-request"
 RESPONSE_TYPE = "application/x-its-response"
 _CHUNK = 65536
-
-
-class EaLink(Protocol):
-    """As authorities.etsi.authorization declares it."""
-
-    def validate(self, url: str, body: bytes) -> bytes: ...
 
 
 class _Closed(Exception):
@@ -36,7 +33,7 @@ class SocketEaLink:
     """
 
     def __init__(
-        self, sockets: Mapping[str, str], elsewhere: EaLink, *, timeout: float, max_answer: int = 65536
+        self, sockets: Mapping[str, str], elsewhere: "EaLink", *, timeout: float, max_answer: int = 65536
     ) -> None:
         self._sockets = sorted(sockets.items(), key=lambda item: -len(item[0]))
         self._elsewhere, self._timeout, self._max = elsewhere, timeout, max_answer
