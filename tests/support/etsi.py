@@ -9,8 +9,11 @@ Requests can be made wrong in one place each by keyword. The stations are writte
 alone, not on the project's own station.
 """
 
+import atexit
 import hmac
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -163,7 +166,7 @@ class Pki:
         certificates before they are signed."""
         profiles = profiles or shipped()
         keystore = keystore or (lambda _: MemoryKeystore("test"))
-        url = url or (lambda domain: folder / f"{domain}.db")
+        url = url or (lambda domain: fresh_database(folder, domain))
         now = clock.time32()
         root_key = MemoryKey(root_curve)
         root = certify(
@@ -283,9 +286,10 @@ class Answer:
     sent: Sent
     octets: bytes
     message: SignedMessage
+    why: str = ""  # what the operator was told
 
     def ok(self) -> Credential:
-        assert self.code == "ok" and self.certificate is not None, self.code
+        assert self.code == "ok" and self.certificate is not None, (self.code, self.why)
         return Credential(self.certificate, self.sent.key)
 
 
@@ -302,6 +306,22 @@ def read_answer(octets: bytes, sent: Sent, authority: Certificate, clock: FixedC
     assert (value.response_code == "ok") == (value.certificate is not None)
     certificate = None if value.certificate is None else Certificate.of(value.certificate)
     return Answer(value.response_code, certificate, sent, octets, message)
+
+
+_templates: dict[str, Path] = {}
+
+
+def fresh_database(folder: Path, domain: str) -> Path:
+    """A file with a domain's tables: made once in a process, then copied."""
+    path = folder / f"{domain}.db"
+    if domain not in _templates:
+        template = Path(tempfile.mkdtemp(prefix="v2xpki-template-")) / path.name
+        atexit.register(shutil.rmtree, template.parent, ignore_errors=True)
+        with Database.open(template, clock=FixedClock(0)) as database:
+            upgrade(database, domain)
+        _templates[domain] = template
+    shutil.copy(_templates[domain], path)
+    return path
 
 
 class Spoilt:
@@ -462,10 +482,15 @@ class TestStation:
     # --- flows -----------------------------------------------------------------------------------
 
     def send_enrolment(self, sent: Sent) -> Answer:
-        return read_answer(self.pki.ea.enrol(sent.body), sent, self.pki.ea_certificate, self.pki.clock)
+        return self._read(self.pki.ea.enrol(sent.body), sent, self.pki.ea_certificate)
 
     def send_authorization(self, sent: Sent) -> Answer:
-        return read_answer(self.pki.aa.authorize(sent.body), sent, self.pki.aa_certificate, self.pki.clock)
+        return self._read(self.pki.aa.authorize(sent.body), sent, self.pki.aa_certificate)
+
+    def _read(self, octets: bytes, sent: Sent, authority: Certificate) -> Answer:
+        answer = read_answer(octets, sent, authority, self.pki.clock)
+        answer.why = self.pki.notes.seen[-1][2]
+        return answer
 
     def enrol(self, **options: Any) -> Credential:
         return self.send_enrolment(self.enrolment(**options)).ok()

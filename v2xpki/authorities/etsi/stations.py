@@ -21,6 +21,8 @@ from v2xpki.time import HOUR
 from v2xpki.trust.regions import Region
 from v2xpki.wire import dot2
 
+LONGEST_NAME = 255  # octets of a Hostname
+
 _T = table_of(Station)
 _EC = table_of(EnrolmentCredential)
 _COLUMNS = (_T.c.id, _T.c.canonical_id, _T.c.curve, _T.c.point, _T.c.profile, _T.c.status, _T.c.region)
@@ -68,11 +70,9 @@ class KnownStation:
             text = self.canonical_id.decode()
         except UnicodeDecodeError:
             text = ""
-        return (
-            text
-            if text.isprintable() and 0 < len(self.canonical_id) <= 255
-            else self.canonical_id.hex()[:255]
-        )
+        if not text or not text.isprintable() or len(self.canonical_id) > LONGEST_NAME:
+            return self.canonical_id.hex()[:LONGEST_NAME]
+        return text
 
 
 @dataclass(frozen=True)
