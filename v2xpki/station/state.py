@@ -1,0 +1,164 @@
+"""A station's directory: settings and certificates as JSON and files, private keys in files of their own.
+
+    DIR/station.json          settings, the current EC, the tickets
+    DIR/keys/*.pem            private keys, 0600; canonical.pem among them
+    DIR/certificates/*.oer    EC and tickets, by HashedId8
+    DIR/trust/*.oer           TLM certificate and lists as last fetched
+
+Every file is replaced whole: a crash leaves the old one or the new one.
+"""
+
+import json
+import os
+import re
+import tempfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from v2xpki.crypto import Certificate
+from v2xpki.errors import CryptoError, DecodeError
+from v2xpki.keystore.memory import MemoryKey
+from v2xpki.station.errors import BadState
+
+VERSION = 1
+_HEX8 = re.compile(r"[0-9A-F]{16}")
+_NAME = re.compile(r"[A-Za-z0-9-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a station is and where its PKI is. Ids are hex; region as text (trust.regions.from_text)."""
+
+    its_id: str
+    profile: str
+    cpoc: str
+    tlm: str
+    root: str | None = None
+    ea: str | None = None
+    aa: str | None = None
+    tls_ca: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Settings and the names (HashedId8, upper-case hex) of the certificates that the station holds."""
+
+    settings: Settings
+    ec: str | None = None
+    tickets: tuple[str, ...] = field(default=())
+
+
+class StateDirectory:
+    """Reads and writes one station's directory. Not for two processes at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, settings: Settings, canonical: MemoryKey) -> Self:
+        """A new directory, 0700. Raises BadState where there is a station already."""
+        self = cls(path)
+        if self._json.exists():
+            raise BadState(f"{path} is a station's directory already")
+        for directory in (path, path / "keys", path / "certificates", path / "trust"):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.write_key("canonical", canonical)
+        self.save(State(settings))
+        return self
+
+    @property
+    def _json(self) -> Path:
+        return self.path / "station.json"
+
+    def load(self) -> State:
+        """Raises BadState, naming what is wrong."""
+        try:
+            document = json.loads(self._json.read_text())
+        except FileNotFoundError:
+            raise BadState(f"{self.path} is no station's directory", hint="v2xpki client init") from None
+        except (OSError, ValueError) as error:
+            raise BadState(f"{self._json}: {error}") from error
+        try:
+            if document["version"] != VERSION:
+                raise BadState(f"{self._json}: version {document['version']}, this is for {VERSION}")
+            state = State(Settings(**document["settings"]), document["ec"], tuple(document["tickets"]))
+            names = [name for name in (state.ec, *state.tickets) if name is not None]
+        except (KeyError, TypeError) as error:
+            raise BadState(f"{self._json}: {error}") from error
+        if not all(isinstance(name, str) and _HEX8.fullmatch(name) for name in names):
+            raise BadState(f"{self._json}: a certificate's name is not 16 hex digits")
+        return state
+
+    def save(self, state: State) -> None:
+        document: dict[str, Any] = {
+            "version": VERSION,
+            "settings": asdict(state.settings),
+            "ec": state.ec,
+            "tickets": list(state.tickets),
+        }
+        self._write(self._json, json.dumps(document, indent=2).encode() + b"\n", 0o644)
+
+    def add_credential(self, state: State, certificate: Certificate, key: MemoryKey, *, ec: bool) -> State:
+        """Keep a certificate with its key, the EC or one more ticket; the new state is saved."""
+        name = certificate.hex8
+        self.write_key(name, key)
+        self._write(self.path / "certificates" / f"{name}.oer", certificate.octets, 0o644)
+        state = replace(state, ec=name) if ec else replace(state, tickets=(*state.tickets, name))
+        self.save(state)
+        return state
+
+    def drop_tickets(self, state: State, names: set[str]) -> State:
+        """Forget tickets, their keys first."""
+        kept = replace(state, tickets=tuple(name for name in state.tickets if name not in names))
+        self.save(kept)
+        for name in names:
+            (self.path / "keys" / f"{name}.pem").unlink(missing_ok=True)
+            (self.path / "certificates" / f"{name}.oer").unlink(missing_ok=True)
+        return kept
+
+    def certificate(self, name: str) -> Certificate:
+        path = self.path / "certificates" / f"{name}.oer"
+        try:
+            return Certificate.parse(path.read_bytes())
+        except (OSError, DecodeError, CryptoError) as error:
+            raise BadState(f"{path}: {error}") from error
+
+    def write_key(self, name: str, key: MemoryKey) -> None:
+        self._write(self.path / "keys" / f"{name}.pem", key.to_pem(), 0o600)
+
+    def key(self, name: str) -> MemoryKey:
+        """ "canonical", or the HashedId8 of the key's certificate."""
+        path = self.path / "keys" / f"{name}.pem"
+        try:
+            if path.stat().st_mode & 0o077:
+                raise BadState(f"{path} can be read by others", hint=f"chmod 600 {path}")
+            return MemoryKey.from_pem(path.read_bytes())
+        except (OSError, CryptoError) as error:
+            raise BadState(f"{path}: {error}") from error
+
+    def document(self, name: str) -> bytes | None:
+        """The TLM certificate or a list as last fetched."""
+        try:
+            return (self.path / "trust" / f"{name}.oer").read_bytes()
+        except OSError:
+            return None
+
+    def write_document(self, name: str, octets: bytes) -> None:
+        assert _NAME.fullmatch(name), name
+        self._write(self.path / "trust" / f"{name}.oer", octets, 0o644)
+
+    @staticmethod
+    def _write(path: Path, octets: bytes, mode: int) -> None:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                os.fchmod(file.fileno(), mode)
+                file.write(octets)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
