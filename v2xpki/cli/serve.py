@@ -33,7 +33,7 @@ def command(
     Without any listener option those of v2xpki.toml are opened; with --https or --admin, just these and
     http. Port 0 takes a free port; DIR/run/serve.json tells which. SIGTERM ends everything in order.
     """
-    from v2xpki.web.app import ROLES
+    from v2xpki.web.process import ROLES
     from v2xpki.web.supervisor import Plan, Supervisor
 
     instance = Instance.load(directory)

@@ -13,12 +13,7 @@ from flask import Flask
 from v2xpki.errors import ConfigError
 from v2xpki.web import etsi, logs
 from v2xpki.web.base import Lazy, Opened, protocol_app
-from v2xpki.web.process import RoleSettings
-
-#: Roles that `serve` starts, in this order: an AA asks an EA.
-ROLES = ("ea", "aa", "dc")
-#: Path prefix -> role; what the router sends where.
-PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
+from v2xpki.web.process import ROLES, RoleSettings
 
 _MODULES = {"ea": "v2xpki.web.open_ca", "aa": "v2xpki.web.open_ca", "dc": "v2xpki.web.open_dc"}
 

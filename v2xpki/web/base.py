@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from v2xpki import errors
 from v2xpki.web import logs, metrics
 from v2xpki.web.health import Check, Health
-from v2xpki.web.problems import HttpError, Verdict, request_id, text_response, verdict
+from v2xpki.web.problems import HttpError, Verdict, text_response, verdict
 
 A = TypeVar("A")
 #: Seconds between two attempts to open an authority whose token or database is away.
@@ -126,7 +126,7 @@ def bare_app(role: str, respond: Callable[[Verdict, str | None], Response]) -> F
         told = verdict(error)
         identifier = None
         if told.status >= 500:
-            identifier = request_id()
+            identifier = logs.request_id()
             log = logs.logger().error if told.fault else logs.logger().warning
             log(
                 "unexpected error" if told.fault else "unavailable",

@@ -5,7 +5,6 @@ went wrong inside stays inside: a client learns at most a request id, under whic
 """
 
 import json
-import secrets
 from typing import NamedTuple
 
 from flask import Response
@@ -58,11 +57,6 @@ def verdict(error: BaseException) -> Verdict:
     if isinstance(error, HttpError):
         return Verdict(error.status, error.reason, error.retry_after)
     return next((found for kind, found in _TABLE if isinstance(error, kind)), _FAULT)
-
-
-def request_id() -> str:
-    """A name for one failed request: random, made where it fails, so that it ties nothing together."""
-    return secrets.token_hex(4)
 
 
 def text_response(told: Verdict, identifier: str | None = None) -> Response:

@@ -15,6 +15,11 @@ from pathlib import Path
 from v2xpki.config import ENV_INSTANCE, ENV_ROLE, Instance
 from v2xpki.errors import ConfigError
 
+#: Roles that `serve` starts, in this order: an AA asks an EA.
+ROLES = ("ea", "aa", "dc")
+#: Path prefix -> role; what the router sends where.
+PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
+
 ENV_BIND, ENV_WORKERS, ENV_TLS = "V2XPKI_BIND", "V2XPKI_WORKERS", "V2XPKI_TLS"
 ENV_LISTENERS, ENV_ROLES = "V2XPKI_LISTENERS", "V2XPKI_ROLES"
 ENV_EA_ROUTES, ENV_PARENT = "V2XPKI_EA_ROUTES", "V2XPKI_PARENT"

@@ -30,8 +30,14 @@ from aiohttp import web
 from v2xpki.config import Instance
 from v2xpki.web import logs
 from v2xpki.web.metrics import router_refused, unexpected_errors
-from v2xpki.web.problems import request_id
-from v2xpki.web.process import ENV_LISTENERS, ENV_ROLES, ENV_WORKERS, die_with_parent, socket_path
+from v2xpki.web.process import (
+    ENV_LISTENERS,
+    ENV_ROLES,
+    ENV_WORKERS,
+    PREFIXES,
+    die_with_parent,
+    socket_path,
+)
 
 SERVER = "v2xpki"
 #: Headers that a role reads, and those of its answer that a station gets; all others end here.
@@ -259,7 +265,7 @@ class Router:
         try:
             return await self._handle(request)
         except Exception as error:
-            identifier = request_id()
+            identifier = logs.request_id()
             unexpected_errors.labels("router").inc()
             logs.logger().error("unexpected error", request=identifier, **logs.describe(error))
             response = self._refuse(request, 500, "internal error")
@@ -384,8 +390,6 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
 
     `listeners` maps "http" and "https" to file descriptors of listening sockets.
     """
-    from v2xpki.web.app import PREFIXES
-
     settings = instance.settings
     serve, limits = settings.serve, settings.limits
     upstreams = {

@@ -24,13 +24,13 @@ from urllib.parse import urlsplit
 
 from v2xpki.config import OFFLINE_DOMAINS, Instance, split_listener
 from v2xpki.errors import ConfigError
-from v2xpki.web.app import ROLES
 from v2xpki.web.process import (
     ENV_LISTENERS,
     ENV_METRICS,
     ENV_PARENT,
     ENV_ROLES,
     ENV_WORKERS,
+    ROLES,
     RoleSettings,
     private_dir,
     socket_path,

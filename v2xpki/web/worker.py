@@ -24,8 +24,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
+from v2xpki.web.logs import JsonFormatter
 from v2xpki.web.process import RoleSettings, die_with_parent
 
 #: Seconds that a thread waits on its own connection before the poller takes it back. While it waits it
@@ -201,6 +203,15 @@ def _rest(sock: Any, wanted: int) -> bytes:
     return b"".join(parts)
 
 
+class WorkerLog(GunicornLogger):  # type: ignore[misc]
+    """gunicorn's own lines as JSON; no access log."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonFormatter(cfg.proc_name.rpartition("-")[2]))
+
+
 class RoleApplication(BaseApplication):  # type: ignore[misc]
     """gunicorn configured for one role, from the environment that the supervisor made."""
 
@@ -221,7 +232,7 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
             "graceful_timeout": int(serve.graceful_timeout),
             "keepalive": 75 if not settings.tls else int(serve.keepalive),
             "backlog": 512,
-            "logger_class": "v2xpki.web.logs.WorkerLog",
+            "logger_class": WorkerLog,
             "errorlog": "-",
             "loglevel": serve.log_level,
             "proc_name": f"v2xpki-{settings.role}",
