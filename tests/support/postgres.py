@@ -2,7 +2,7 @@
 through a UNIX socket there and nothing else, with fsync as in earnest.
 
 Use: `from tests.support.postgres import postgres_server  # noqa: F401` in a conftest.py, then
-`postgres_server.create()` gives the URL of a new, empty database. Skips, with the reason, where there are
+`postgres_server.create()` gives a URL where nothing is yet. Skips, with the reason, where there are
 no server programs. PostgreSQL refuses to run as root, so root starts it as the user `postgres`.
 """
 
@@ -58,15 +58,10 @@ class Server:
             raise RuntimeError(f"{program}: {done.stderr.decode(errors='replace')}")
 
     def create(self) -> str:
-        """URL of a new database."""
+        """URL of a new, empty schema that no other test sees. (A database each would take 0.4 s.)"""
         name = "t" + secrets.token_hex(6)
-        self._administer(f"CREATE DATABASE {name}")
-        return f"postgresql://postgres@/{name}?host={self.directory}"
-
-    def drop(self, url: str) -> None:
-        """Remove a database that `create` made, whoever is still connected."""
-        name = url.split("/")[3].split("?")[0]
-        self._administer(f"DROP DATABASE {name} WITH (FORCE)")
+        self._administer(f"CREATE SCHEMA {name}")
+        return f"postgresql://postgres@/postgres?host={self.directory}&options=-csearch_path%3D{name}"
 
     def disconnect_all(self) -> None:
         """Break every other session, as a restart of the server would."""

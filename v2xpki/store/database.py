@@ -475,8 +475,10 @@ class Database:
         link = self._take()
         try:
             return self._dialect.run_is_alive(link, run)
+        except sa.exc.DBAPIError as error:
+            raise self._translated(error.orig or error, write=False) from None
         finally:
-            self._idle.append(link)
+            self._end(link, write=False)
 
     # -- links
 

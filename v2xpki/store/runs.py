@@ -5,13 +5,16 @@ of its own beside the database) or the server (PostgreSQL: a session's advisory 
 however it dies. So a start can void what a dead run left open and leave a live neighbour's records alone.
 """
 
+import contextlib
 import fcntl
 import os
 import secrets
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
+
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 class Run(Protocol):
@@ -65,16 +68,24 @@ class ServerRun:
         self._connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _lock_key(self.id)})
 
     def close(self) -> None:
-        # The pool would keep the session, and with it the lock.
-        self._connection.invalidate()
+        with contextlib.suppress(sa.exc.DBAPIError):  # a broken session has given it up already
+            self._connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _lock_key(self.id)})
         self._connection.close()
 
 
-def server_run_is_alive(connection: Any, run: bytes) -> bool:
-    """Whether some session of the server holds the run's lock."""
+def server_run_is_alive(connection: sa.Connection, run: bytes) -> bool:
+    """Whether some session of the server holds the run's lock; waits a second for one that is ending, since
+    the server notices a killed client a little later."""
     key = {"key": _lock_key(run)}
-    if not connection.execute(sa.text("SELECT pg_try_advisory_lock(:key)"), key).scalar_one():
-        return True
+    connection.execute(sa.text("SET lock_timeout = '1s'"))
+    try:
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), key)
+    except sa.exc.OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return True
+        raise
+    finally:
+        connection.execute(sa.text("RESET lock_timeout"))
     connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), key)
     return False
 

@@ -104,6 +104,8 @@ def alembic_config(domain: str, connection: sa.Connection) -> "Config":
     """Alembic's configuration, made here: there is no alembic.ini to ship."""
     from alembic.config import Config
 
+    if not connection.in_transaction():
+        connection.begin()  # SQLAlchemy's view of it: Alembic then leaves the commit to the caller
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("version_locations", str(MIGRATIONS / domain).replace("%", "%%"))

@@ -1,5 +1,5 @@
 """Databases of both kinds."""
 
-from tests.support.databases import database, database_urls, other_database, postgres_server
+from tests.support.databases import database, new_url, other_database, postgres_server
 
-__all__ = ["database", "database_urls", "other_database", "postgres_server"]
+__all__ = ["database", "new_url", "other_database", "postgres_server"]

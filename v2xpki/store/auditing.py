@@ -1,0 +1,165 @@
+"""Whether a database's audit record is intact, and agrees with what the database says was signed.
+
+The chain alone cannot miss its own tail, so it is held against the issuance records (each has the entries
+that its state asks for, with the digests of what it holds) and against checkpoints kept elsewhere:
+
+    checkpoint(database)                       one line for the operator's file, on another machine
+    examine(database, checkpoints).findings    () when all is well
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from v2xpki.audit import AuditEntry, Checkpoint, Event, Finding, Head, check
+from v2xpki.errors import AuditError
+from v2xpki.store.base import AuditHead, AuditRow, IssuanceRecord
+from v2xpki.store.database import Database, Transaction
+
+_CHUNK = 2000
+_LIMIT = 100  # findings that are told
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was looked at, and what is wrong with it."""
+
+    domain: str
+    entries: int
+    records: int
+    head: Head | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def intact(self) -> bool:
+        return not self.findings
+
+
+class _Seen:
+    """What the chain says about issuance, gathered while it is read."""
+
+    def __init__(self) -> None:
+        self.signing: dict[str, tuple[str | None, int]] = {}  # record -> digest, sequence
+        self.signed: dict[str, str | None] = {}
+        self.voided: set[str] = set()
+        self.purged = 0
+        self.entries = 0
+        self.findings: list[Finding] = []
+
+    def watch(self, entries: Iterable[AuditEntry]) -> Iterator[AuditEntry]:
+        for entry in entries:
+            self.entries += 1
+            try:
+                self._take(entry)
+            except (ValueError, TypeError, AttributeError):
+                self._tell("detail", f"entry {entry.sequence} cannot be read", entry.sequence)
+            yield entry
+
+    def _take(self, entry: AuditEntry) -> None:
+        if entry.event not in (Event.SIGNING, Event.SIGNED, Event.VOIDED, Event.PURGED):
+            return
+        detail = json.loads(entry.detail)
+        record = detail.get("record")
+        if entry.event == Event.PURGED:
+            self.purged += int(detail["count"])
+        elif entry.event == Event.SIGNING:
+            if record in self.signing:
+                self._tell("signing", f"record {record} is signed a second time", entry.sequence)
+            self.signing[record] = detail.get("digest"), entry.sequence
+        elif record not in self.signing:
+            self._tell("signing", f"record {record} has no entry before its signature", entry.sequence)
+        elif record in self.signed or record in self.voided:
+            self._tell("signing", f"record {record} is closed a second time", entry.sequence)
+        elif entry.event == Event.SIGNED:
+            self.signed[record] = detail.get("digest")
+        else:
+            self.voided.add(record)
+
+    def _tell(self, rule: str, message: str, sequence: int | None = None) -> None:
+        if len(self.findings) < _LIMIT:
+            self.findings.append(Finding(rule, message, sequence))
+
+
+def examine(database: Database, checkpoints: Iterable[Checkpoint] = ()) -> Report:
+    """Read the whole record, in one state of the database, and say what is wrong with it."""
+    domain = database.domain
+    points = [point for point in checkpoints if point.domain == domain]
+    seen = _Seen()
+    with database.read() as tx:
+        head = _head(tx)
+        chain = check(seen.watch(_entries(tx)), head, points, limit=_LIMIT)
+        records = _hold_against(tx, seen)
+    return Report(domain, seen.entries, records, head, tuple([*chain, *seen.findings][:_LIMIT]))
+
+
+def require_intact(database: Database, checkpoints: Iterable[Checkpoint] = ()) -> Report:
+    """As `examine`, but raises AuditError for the first thing that is wrong."""
+    report = examine(database, checkpoints)
+    if report.findings:
+        raise AuditError(report.findings[0].message)
+    return report
+
+
+def checkpoint(database: Database) -> Checkpoint:
+    """The chain's end now, to be kept where whoever can write to the database cannot. Raises AuditError."""
+    with database.read() as tx:
+        head = _head(tx)
+    if head is None:
+        raise AuditError("the head of the audit chain is missing")
+    return Checkpoint(database.domain, head.sequence, head.hash, database.clock.time32())
+
+
+def _head(tx: Transaction) -> Head | None:
+    rows = tx.execute(sa.select(AuditHead.sequence, AuditHead.hash)).all()
+    return Head(*rows[0]) if len(rows) == 1 else None
+
+
+def _entries(tx: Transaction) -> Iterator[AuditEntry]:
+    last = None
+    while True:
+        query = sa.select(AuditRow.sequence, AuditRow.time, AuditRow.event, AuditRow.detail, AuditRow.hash)
+        if last is not None:
+            query = query.where(AuditRow.sequence > last)
+        rows = tx.execute(query.order_by(AuditRow.sequence).limit(_CHUNK)).all()
+        for row in rows:
+            yield AuditEntry._make(row)
+        if len(rows) < _CHUNK:
+            return
+        last = rows[-1].sequence
+
+
+def _hold_against(tx: Transaction, seen: _Seen) -> int:
+    """Compare the issuance records with the chain; their number."""
+    table, last, count = IssuanceRecord, b"", 0
+    while True:
+        query = sa.select(table.id, table.state, table.to_be_signed, table.signed)
+        rows = tx.execute(query.where(table.id > last).order_by(table.id).limit(_CHUNK)).all()
+        for row in rows:
+            _hold_record(seen, row.id.hex(), row.state, row.to_be_signed, row.signed)
+        count += len(rows)
+        if len(rows) < _CHUNK:
+            break
+        last = rows[-1].id
+    missing = len(seen.signing)  # those met were taken out
+    if missing > seen.purged:
+        seen._tell("records", f"{missing} issuance records of the chain are gone, {seen.purged} were purged")
+    return count
+
+
+def _hold_record(seen: _Seen, record: str, state: str, to_be_signed: bytes, signed: bytes | None) -> None:
+    entry = seen.signing.pop(record, None)
+    if entry is None:
+        seen._tell("records", f"record {record} has no audit entry before its signature")
+        return
+    digest, sequence = entry
+    if digest != hashlib.sha256(to_be_signed).hexdigest():
+        seen._tell("records", f"record {record} is not what was to be signed", sequence)
+    was_signed, was_voided = record in seen.signed, record in seen.voided
+    expected = "issued" if was_signed else "void" if was_voided else "open"
+    if state != expected:
+        seen._tell("records", f"record {record} is {state}, the chain says {expected}", sequence)
+    elif was_signed and (signed is None or seen.signed[record] != hashlib.sha256(signed).hexdigest()):
+        seen._tell("records", f"record {record} does not hold what was signed", sequence)
