@@ -9,9 +9,8 @@ with database.write(durable=False) as tx:
     tx_complete(tx, prepared.record, certificate)
 """
 
-import importlib
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Self, cast
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Self, TypeGuard, cast
 
 from v2xpki import wire
 from v2xpki.crypto import Certificate, seconds_of, signature_record, signing_digest_of, verify
@@ -20,13 +19,13 @@ from v2xpki.issuance.records import Prepared, Record, Token, new_slip
 from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
 from v2xpki.store import Database, random_key
 from v2xpki.time import HOUR, Clock
+from v2xpki.trust.lint import Finding, lint_tbs
+from v2xpki.trust.profiles import KINDS, Kind
 from v2xpki.wire import dot2
 
-KINDS = frozenset({"RCA", "TLM", "EA", "AA", "EC", "AT"})
-
-# (what is to be signed, its kind, the issuer's certificate or None) -> findings; one whose severity is
-# "error" forbids to sign
-Linter = Callable[[dot2.ToBeSignedCertificate, str, Certificate | None], Iterable[Any]]
+# (what is to be signed, its kind, the issuer's certificate or None) -> what is wrong with it; an error
+# forbids to sign, a warning does not
+Linter = Callable[[dot2.ToBeSignedCertificate, Kind, Certificate | None], Sequence[Finding]]
 
 
 class _Material(NamedTuple):
@@ -55,7 +54,7 @@ class Issuer:
         self.certificate = certificate
         self.database = database
         self._key, self._clock, self._curve = key, clock, curve
-        self._linter = linter or default_linter()
+        self._linter: Linter = linter or lint_tbs
         if certificate is None:
             self._issuer = dot2.IssuerIdentifier(kind="self", value=cast(Any, curve.hash))
             self._signer_hash = None
@@ -88,14 +87,14 @@ class Issuer:
         kind: RCA, TLM, EA, AA, EC or AT. Raises LintFailed, EncodeError, IssuanceError (an unknown kind;
         a point that is not compressed; an issuer that is out of date; self-signed with another key).
         """
-        if kind not in KINDS:
+        if not is_kind(kind):
             raise IssuanceError(f"{kind}: no kind of certificate")
         if self.certificate is not None and not self._clock.time32() < self.certificate.end:
             raise IssuanceError(f"the issuer's certificate {self.certificate.hex8} has expired")
         self._require_canonical(tbs)
         octets = wire.encode(tbs)
-        findings = [f for f in self._linter(tbs, kind, self.certificate) if is_error(f)]
-        if findings:
+        findings = self._linter(tbs, kind, self.certificate)
+        if any(finding.rule.severity == "error" for finding in findings):
             raise LintFailed("; ".join(str(finding) for finding in findings))
         period = tbs.validity_period
         end = period.start + seconds_of(period.duration)
@@ -157,13 +156,6 @@ class Issuer:
             raise IssuanceError("a self-signed certificate is of the key that signs it")
 
 
-def is_error(finding: Any) -> bool:
-    """Whether a finding forbids to sign."""
-    rule = getattr(finding, "rule", finding)  # a finding of trust/ has its severity from its rule
-    return getattr(rule, "severity", "error") == "error"
-
-
-def default_linter() -> Linter:
-    """The certificate linter of trust/."""
-    lint = importlib.import_module("v2xpki.trust.lint")
-    return cast(Linter, lint.lint_tbs)
+def is_kind(name: str) -> TypeGuard[Kind]:
+    """Whether certificates of this kind are issued here."""
+    return name in KINDS

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from v2xpki.audit import Event
 from v2xpki.crypto import Certificate
 from v2xpki.errors import IssuanceError
-from v2xpki.issuance.certificates import KINDS
+from v2xpki.issuance.certificates import is_kind
 from v2xpki.issuance.records import ISSUED, OPEN, VOID
 from v2xpki.secured import SignedMessage
 from v2xpki.store import Database, Transaction
@@ -92,7 +92,7 @@ def _void(tx: Transaction, record: OpenRecord, on_void: Callable[[Transaction, b
 
 def _finish(tx: Transaction, record: OpenRecord, octets: bytes, issuer: Certificate | None) -> None:
     hashed_id8 = None
-    if record.kind in KINDS:
+    if is_kind(record.kind):
         certificate = Certificate.parse(octets)
         recorded = certificate.tbs_octets
         certificate.verify_signature(issuer)

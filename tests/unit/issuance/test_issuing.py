@@ -26,15 +26,12 @@ from v2xpki.secured import SignedMessage
 from v2xpki.store import Database
 from v2xpki.store.base import AuditHead, AuditRow, IssuanceRecord
 from v2xpki.time import HOUR
+from v2xpki.trust.lint import RULES, Finding
 from v2xpki.wire import dot2, etsi
 
 
-class Finding:
-    def __init__(self, severity: str) -> None:
-        self.severity = severity
-
-    def __str__(self) -> str:
-        return f"{self.severity}_rule"
+def finding(severity: str) -> Finding:
+    return Finding(next(rule for rule in RULES.values() if rule.severity == severity), "an example")
 
 
 class CountingKeystore(MemoryKeystore):
@@ -258,12 +255,12 @@ def test_a_finding_of_the_linter_forbids_to_sign(ca: SmallCa, key: MemoryKey) ->
 
     def linter(tbs: dot2.ToBeSignedCertificate, kind: str, issuer: Certificate | None) -> list[Finding]:
         seen.append((tbs, kind, issuer))
-        return [Finding("notice"), *([Finding("error")] if kind == "AT" else [])]
+        return [finding("warning"), *([finding("error")] if kind == "AT" else [])]
 
     issuer = Issuer.open(ca.keystore, CA, ca.certificate, ca.database, ca.clock, linter=linter)
     tbs = certificate_tbs(key)
     issuer.prepare(tbs, "EC")
-    with pytest.raises(LintFailed, match="error_rule"):
+    with pytest.raises(LintFailed, match=finding("error").rule.id):
         issuer.prepare(tbs, "AT")
     assert seen == [(tbs, "EC", ca.certificate), (tbs, "AT", ca.certificate)]
 
