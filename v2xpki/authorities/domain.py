@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from v2xpki.config import DomainConfig, Instance
 from v2xpki.keystore import Keystore, TokenConfig, create_token, open_token
@@ -32,6 +32,14 @@ class OpenDomain:
     def close(self) -> None:
         self.keystore.close()
         self.database.close()
+
+
+class Opener(Protocol):
+    """How a ceremony gets at a domain; `open_domain` unless a test has its own."""
+
+    def __call__(
+        self, instance: Instance, name: str, *, clock: Clock | None = None, create: bool = False
+    ) -> OpenDomain: ...
 
 
 def open_domain(

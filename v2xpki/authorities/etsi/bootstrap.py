@@ -29,7 +29,7 @@ from v2xpki.authorities.etsi.distribution import import_publications, published_
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import ETSI_DOMAINS, FILE_NAME, FORMAT, UNFINISHED, Instance, Settings
 from v2xpki.crypto import Certificate, Curve
-from v2xpki.errors import ConfigError, V2xPkiError
+from v2xpki.errors import ConfigError, UnsupportedAlgorithm, V2xPkiError
 from v2xpki.store import Database, upgrade
 from v2xpki.time import Clock, SystemClock
 
@@ -76,9 +76,8 @@ class Plan:
                 raise ConfigError(f"no role {role!r} has a curve", hint=f"one of {', '.join(DEFAULT_CURVES)}")
             try:
                 Curve.from_text(name)
-            except (ValueError, KeyError, ConfigError):
-                known = ", ".join(curve.text for curve in Curve)
-                raise ConfigError(f"unknown curve {name!r} for {role}", hint=known) from None
+            except UnsupportedAlgorithm as error:
+                raise ConfigError(f"{role}: {error}") from None
         self.settings()  # refuses a bad URL before anything is made
 
     @property

@@ -21,7 +21,7 @@ import yaml
 
 from v2xpki import __version__
 from v2xpki.audit import Event
-from v2xpki.authorities.domain import OpenDomain, open_domain
+from v2xpki.authorities.domain import OpenDomain, Opener, open_domain
 from v2xpki.authorities.etsi.ca_request import CaRequest, build_request
 from v2xpki.authorities.etsi.ceremony_file import (
     CeremonyFile,
@@ -38,7 +38,7 @@ from v2xpki.authorities.etsi.root import RootAuthority
 from v2xpki.authorities.etsi.tlm import TrustListManager
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
-from v2xpki.errors import CeremonyRefused, ConfigError, V2xPkiError
+from v2xpki.errors import CeremonyRefused, ConfigError, UnsupportedAlgorithm, V2xPkiError
 from v2xpki.issuance import sign_ca_request
 from v2xpki.keystore import KeyLabel
 from v2xpki.time import Clock, SystemClock, iso_from_time32, time32_from_iso
@@ -91,6 +91,7 @@ def run(
     confirm: Confirm,
     clock: Clock | None = None,
     unfinished: bool = False,
+    opener: Opener = open_domain,
 ) -> Outcome:
     """Run one ceremony. `confirm` is shown the plan; its False is CeremonyRefused.
 
@@ -100,15 +101,17 @@ def run(
     clock = clock or SystemClock()
     file = CeremonyFile.read(path)
     instance = Instance.load(file.instance_dir, unfinished=unfinished)
-    return _Run(file, instance, operator, clock).run(confirm)
+    return _Run(file, instance, operator, clock, opener).run(confirm)
 
 
 class _Run:
     """One ceremony from plan to transcript."""
 
-    def __init__(self, file: CeremonyFile, instance: Instance, operator: str, clock: Clock) -> None:
+    def __init__(
+        self, file: CeremonyFile, instance: Instance, operator: str, clock: Clock, opener: Opener
+    ) -> None:
         self.file, self.spec, self.instance = file, file.spec, instance
-        self.operator, self.clock = operator, clock
+        self.operator, self.clock, self._open = operator, clock, opener
         self.started = clock.time32()
         self.outcome = Outcome(self.spec.title, self.spec.kind, self.spec.domain)
 
@@ -118,7 +121,7 @@ class _Run:
         if not confirm(plan):
             raise CeremonyRefused("not confirmed; nothing was done", hint="--yes confirms without a question")
         creates = isinstance(self.spec, SelfSigned | Request)
-        with open_domain(self.instance, self.spec.domain, clock=self.clock, create=creates) as domain:
+        with self._open(self.instance, self.spec.domain, clock=self.clock, create=creates) as domain:
             try:
                 self._refuse_labels(domain)
                 self._audit(domain, Event.CEREMONY_STARTED)
@@ -366,7 +369,7 @@ class _Run:
         stamp = iso_from_time32(self.started).replace(":", "").replace("-", "")
         folder = self.instance.ceremonies_dir
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = folder / f"{self.file.path.stem}.{stamp}.transcript"
+        path = folder / f"{self.file.path.stem}.{stamp}.{self.file.digest.hex()[:8]}.transcript"
         text = yaml.safe_dump(
             {
                 "ceremony": self.spec.title,
@@ -419,8 +422,8 @@ def _write_new(path: Path, octets: bytes) -> None:
 def _curve(text: str) -> Curve:
     try:
         return Curve.from_text(text)
-    except (ValueError, KeyError):
-        raise ConfigError(f"unknown curve {text!r}", hint=", ".join(curve.text for curve in Curve)) from None
+    except UnsupportedAlgorithm as error:
+        raise ConfigError(str(error)) from None
 
 
 def _moment(text: str) -> int:

@@ -186,6 +186,7 @@ class CeremonyFile:
 
 def parse(text: str) -> Spec:
     """The ceremony of a YAML text. Raises ConfigError, CeremonyRefused."""
+    _refuse_placeholders(text)
     try:
         table = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that also refuses doubled keys
     except yaml.YAMLError as error:
@@ -195,7 +196,6 @@ def parse(text: str) -> Spec:
     kind = table.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         raise ConfigError(f"kind is {kind!r}", hint=f"one of {', '.join(_KINDS)}")
-    _refuse_placeholders(table)
     cls, domains = _KINDS[kind]
     spec = strict_table(cls, table)
     if spec.domain not in domains:
@@ -226,15 +226,13 @@ def _paths(spec: Spec) -> list[Path]:
     return paths
 
 
-def _refuse_placeholders(value: object) -> None:
-    if isinstance(value, str) and "${" in value:
-        raise ConfigError(f"{value!r} is not filled in", hint="`v2xpki init` does it for its own files")
-    if isinstance(value, dict):
-        for entry in value.values():
-            _refuse_placeholders(entry)
-    elif isinstance(value, list):
-        for entry in value:
-            _refuse_placeholders(entry)
+def _refuse_placeholders(text: str) -> None:
+    for number, line in enumerate(text.splitlines(), 1):
+        if "${" in line and not line.lstrip().startswith("#"):
+            raise ConfigError(
+                f"line {number} is not filled in: {line.strip()}",
+                hint="`v2xpki init` does it for its own files",
+            )
 
 
 class _Loader(yaml.SafeLoader):
@@ -246,3 +244,10 @@ class _Loader(yaml.SafeLoader):
             if keys.count(key) > 1:
                 raise ConfigError(f"{key} stands twice, line {node.start_mark.line + 1} and after")
         return super().construct_mapping(node, deep)
+
+
+# A time is a text here, and read in one place; YAML's own would make it local or UTC as it likes.
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}

@@ -1,0 +1,254 @@
+"""What an instance has and how it is: for `v2xpki status`.
+
+Reads settings, certificates and databases; asks each token that is within reach for its keys, each in a
+process of its own, because SoftHSM reads its configuration once a process. Uses no key.
+"""
+
+import json
+import multiprocessing
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from v2xpki.authorities.etsi.distribution import Distribution
+from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance
+from v2xpki.crypto import Certificate
+from v2xpki.errors import V2xPkiError
+from v2xpki.keystore import TokenConfig, open_token
+from v2xpki.store import Database, require_current
+from v2xpki.store.base import AuditHead, IssuanceRecord, table_of
+from v2xpki.store.dc import DcStore
+from v2xpki.store.ea import EnrolmentCredential, Station
+from v2xpki.time import Clock, SystemClock, iso_from_time32
+
+_TIMEOUT = 30.0  # seconds for a token to answer
+
+
+@dataclass(slots=True)
+class Status:
+    """`problems` keep the instance from doing its work; `warnings` will, or are meant to be seen."""
+
+    document: dict[str, Any] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def collect(instance: Instance, clock: Clock | None = None) -> Status:
+    """All there is to say about an instance; what cannot be read is a problem, not an error."""
+    clock = clock or SystemClock()
+    status = Status()
+    if instance.lab:
+        status.warnings.append("a laboratory: the root's and the TLM's tokens are within reach")
+    keys = _keys(instance)
+    status.document = {
+        "directory": str(instance.directory),
+        "baseUrl": instance.base_url,
+        "profile": instance.profile,
+        "lab": instance.lab,
+        "serving": _serving(instance),
+        "authorities": [
+            _authority(instance, name, keys.get(name), clock, status)
+            for name in instance.domain_names
+            if instance.domain(name).has_keys
+        ],
+        "lists": _lists(instance, clock, status),
+        "counts": _counts(instance, status),
+    }
+    status.document |= {"problems": status.problems, "warnings": status.warnings}
+    return status
+
+
+# --- authorities and keys ------------------------------------------------------------------------
+
+
+def _authority(instance: Instance, name: str, keys: object, clock: Clock, status: Status) -> dict[str, Any]:
+    domain = instance.domain(name)
+    found: dict[str, Any] = {"role": name, "token": domain.token_label, "offline": name in OFFLINE_DOMAINS}
+    try:
+        certificate = Certificate.parse(domain.certificate_path.read_bytes())
+    except OSError:
+        certificate = None
+        if not found["offline"]:
+            status.problems.append(f"{name}: its certificate {domain.certificate_path.name} is not there")
+    except V2xPkiError as error:
+        certificate = None
+        status.problems.append(f"{name}: {domain.certificate_path.name}: {error}")
+    if certificate is not None:
+        found |= {
+            "hashedId8": certificate.hex8,
+            "name": certificate.name,
+            "curve": certificate.curve.text,
+            "validity": {
+                "start": iso_from_time32(certificate.start),
+                "end": iso_from_time32(certificate.end),
+            },
+        }
+        if not certificate.start <= clock.time32() < certificate.end:
+            status.problems.append(f"{name}: its certificate {certificate.hex8} is not in force")
+    if keys is None:
+        found["keys"] = []
+        if not found["offline"]:
+            status.problems.append(f"{name}: its token is not there")
+    elif isinstance(keys, str):
+        found["keys"] = []
+        status.problems.append(f"{name}: {keys}")
+    else:
+        assert isinstance(keys, list)
+        found["keys"] = keys
+        if found["offline"] and not instance.lab:
+            status.warnings.append(f"{name}: its token lies in the instance; take {domain.directory} offline")
+        signs = [
+            key for key in keys if certificate and key["publicKey"] == certificate.verification_key.point
+        ]
+        if certificate is not None and not signs:
+            status.problems.append(f"{name}: no key in its token is the certificate's")
+        for key in keys:
+            if key["extractable"] or not key["sensitive"]:
+                status.problems.append(f"{name}: key {key['label']} could be read out of its token")
+    return found
+
+
+def _keys(instance: Instance) -> dict[str, object]:
+    """Domain -> its keys, or what its token said; none for a token that is not here."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    asked: list[tuple[str, Any, Any]] = []
+    for name in instance.domain_names:
+        domain = instance.domain(name)
+        if not domain.has_keys or not _is_here(domain):
+            continue
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=_list_keys, args=(theirs, domain), daemon=True)
+        process.start()
+        theirs.close()
+        asked.append((name, ours, process))
+    found: dict[str, object] = {}
+    for name, connection, process in asked:
+        try:
+            found[name] = connection.recv() if connection.poll(_TIMEOUT) else "its token does not answer"
+        except EOFError:
+            found[name] = "asking its token ended without an answer"
+        process.join(1)
+        process.kill()
+    return found
+
+
+def _is_here(domain: DomainConfig) -> bool:
+    return domain.softhsm2_conf is None or domain.softhsm2_conf.exists()
+
+
+def _list_keys(connection: Any, domain: DomainConfig) -> None:
+    try:
+        with open_token(TokenConfig.of_domain(domain)) as keystore:
+            connection.send(
+                [
+                    {
+                        "label": info.label.text,
+                        "curve": info.curve.text,
+                        "publicKey": info.public_key.point,
+                        "sensitive": info.sensitive,
+                        "extractable": info.extractable,
+                    }
+                    for info in keystore.keys()
+                ]
+            )
+    except V2xPkiError as error:
+        connection.send(f"token: {error}")
+
+
+# --- lists and counts ------------------------------------------------------------------------------
+
+
+def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, Any]]:
+    now, warn_before = clock.time32(), instance.settings.lists.warn_before
+    try:
+        with _database(instance, "dc") as database:
+            found = Distribution(DcStore(database), clock).freshness()
+    except V2xPkiError as error:
+        status.problems.append(f"dc: {error}")
+        return []
+    lists = []
+    for entry in found:
+        left = entry.next_update - now
+        name = f"{entry.kind.value} of {entry.issuer.hex().upper()}"
+        state = "in force"
+        if left <= 0:
+            state = "out of date"
+            status.problems.append(f"{name} is out of date since {iso_from_time32(entry.next_update)}")
+        elif left < warn_before and not entry.ahead:
+            state = "ending"
+            status.warnings.append(f"{name} ends {iso_from_time32(entry.next_update)} and has no successor")
+        lists.append(
+            {
+                "kind": entry.kind.value,
+                "issuer": entry.issuer.hex().upper(),
+                "sequence": entry.sequence,
+                "nextUpdate": iso_from_time32(entry.next_update),
+                "secondsLeft": left,
+                "ahead": entry.ahead,
+                "state": state,
+            }
+        )
+    for kind in ("ctl", "ectl", "crl"):
+        if kind not in {entry["kind"] for entry in lists}:
+            status.problems.append(f"there is no {kind}")
+    return lists
+
+
+def _counts(instance: Instance, status: Status) -> dict[str, Any]:
+    counts: dict[str, Any] = {}
+    for name in instance.domain_names:
+        try:
+            with _database(instance, name) as database:
+                counts[name] = dict(_count(database, name))
+        except V2xPkiError as error:
+            # Offline domains' databases go with their tokens.
+            if name not in OFFLINE_DOMAINS:
+                status.problems.append(f"{name}: {error}")
+    return counts
+
+
+def _count(database: Database, name: str) -> Iterator[tuple[str, Any]]:
+    records = table_of(IssuanceRecord).c
+    with database.read() as tx:
+        rows: Sequence[Any] = tx.execute(
+            sa.select(records.kind, records.state, sa.func.count())
+            .group_by(records.kind, records.state)
+            .order_by(records.kind, records.state)
+        ).all()
+        by_kind: dict[str, dict[str, int]] = {}
+        for row in rows:
+            by_kind.setdefault(row[0], {})[row[1]] = row[2]
+        yield "records", by_kind
+        yield "auditEntries", tx.execute(sa.select(table_of(AuditHead).c.sequence)).scalar() or 0
+        if name == "ea":
+            stations = table_of(Station).c
+            by_status: Sequence[Any] = tx.execute(
+                sa.select(stations.status, sa.func.count()).group_by(stations.status)
+            ).all()
+            yield "stations", {row[0]: row[1] for row in by_status}
+            query = sa.select(sa.func.count()).select_from(table_of(EnrolmentCredential))
+            yield "credentials", tx.execute(query).scalar_one()
+
+
+def _database(instance: Instance, name: str) -> Database:
+    database = Database.open(instance.domain(name).database_url, must_exist=True)
+    try:
+        require_current(database, name)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _serving(instance: Instance) -> Mapping[str, Any] | None:
+    """What a running `serve` says about itself, or None."""
+    try:
+        found = json.loads((instance.run_dir / "serve.json").read_text("utf-8"))
+        os.kill(int(found["pid"]), 0)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {key: found[key] for key in ("pid", "listeners") if key in found}

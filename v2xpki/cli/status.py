@@ -1,0 +1,59 @@
+"""`v2xpki status`: what an instance has and how it is."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from v2xpki.cli.output import json_option, print_json
+from v2xpki.config import Instance
+
+
+@click.command("status")
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@json_option
+def command(directory: Path, as_json: bool) -> None:
+    """Authorities, keys, lists and their freshness, counts. Exits 1 if something does not work."""
+    from v2xpki.authorities.etsi.status import collect
+
+    status = collect(Instance.load(directory))
+    if as_json:
+        print_json(status.document)
+    else:
+        _print(status.document)
+    if status.problems:
+        raise click.exceptions.Exit(1)
+
+
+def _print(document: dict[str, Any]) -> None:
+    serving = document["serving"]
+    click.echo(f"{document['directory']}  {document['baseUrl']}{'  laboratory' if document['lab'] else ''}")
+    click.echo(f"serving: pid {serving['pid']}" if serving else "not serving")
+    click.echo("\nauthority  HashedId8         curve            valid until           keys in its token")
+    for authority in document["authorities"]:
+        keys = ", ".join(f"{key['label']} ({key['curve']})" for key in authority["keys"])
+        end = authority.get("validity", {}).get("end", "-")
+        click.echo(
+            f"{authority['role']:9}  {authority.get('hashedId8', '-'):16}  {authority.get('curve', '-'):15}  "
+            f"{end:20}  {keys or ('offline' if authority['offline'] else '-')}"
+        )
+    click.echo("\nlist       issuer            sequence  next update           signed ahead")
+    for entry in document["lists"]:
+        click.echo(
+            f"{entry['kind']:9}  {entry['issuer']:16}  {entry['sequence']:8}  {entry['nextUpdate']:20}  "
+            f"{entry['ahead']}{'' if entry['state'] == 'in force' else '  ' + entry['state']}"
+        )
+    click.echo("")
+    for name, counts in document["counts"].items():
+        parts = [
+            f"{kind} {sum(states.values())}" + (f" ({states['open']} open)" if states.get("open") else "")
+            for kind, states in counts["records"].items()
+        ]
+        if "stations" in counts:
+            parts.append(f"stations {sum(counts['stations'].values())}")
+            parts.append(f"credentials {counts['credentials']}")
+        parts.append(f"audit entries {counts['auditEntries']}")
+        click.echo(f"{name:9}  {', '.join(parts)}")
+    for kind in ("warnings", "problems"):
+        for text in document[kind]:
+            click.echo(f"{kind[:-1]}: {text}")
