@@ -63,7 +63,7 @@ class Curve(Enum):
         0x8CB91E82A3386D280F5D6F7E50E641DF152F7109ED5456B31F166E6CAC0425A7CF3AB6AF6B7FC3103B883202E9046565,
     )
 
-    def __init__(  # noqa: PLR0917 - an Enum hands its tuple over by position
+    def __init__(
         self,
         text: str,
         size: int,

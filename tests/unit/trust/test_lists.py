@@ -60,7 +60,7 @@ def test_l3_an_ectl_never_wraps_names_the_re_key_and_warns_at_200():
     assert EctlSchedule(NOW, NOW + DAY, 199).warning is None
     assert "200" in EctlSchedule(NOW, NOW + DAY, 200).warning
     last = EctlSchedule(NOW, NOW + DAY, 255)
-    with pytest.raises(InvalidList, match="256.*255") as refused:
+    with pytest.raises(InvalidList, match=r"256.*255") as refused:
         EctlSchedule(NOW, NOW + DAY, last.next_sequence)
     assert "re-key" in refused.value.hint
     with pytest.raises(InvalidList):
