@@ -1,0 +1,348 @@
+"""`v2xpki client`: a station against any PKI's URLs. The directory it works in is the station's."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from v2xpki.cli import EXIT_FAULT, EXIT_NO, EXIT_USAGE
+from v2xpki.cli.output import json_option, note, print_json
+from v2xpki.errors import ConfigError, StationError
+
+if TYPE_CHECKING:
+    from v2xpki.crypto import Certificate
+    from v2xpki.station import Station
+    from v2xpki.wire import dot2
+
+_DIR = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_CURVE = click.option("--curve", default="nistP256", metavar="NAME", help="nistP256, brainpoolP256r1, ...")
+_PSIDS = {"cam": 36, "denm": 37, "spatem": 137, "mapem": 138, "ivi": 139}
+
+
+@click.group("client")
+def command() -> None:
+    """A station: enrol, obtain tickets, send, verify.
+
+    \b
+      v2xpki client init  car --id car-1 --url http://127.0.0.1:8080 --tlm 18A714FCD4FC6D23
+      v2xpki station register /srv/pki --id car-1 --key car/canonical.pub.pem
+      v2xpki client enrol car
+      v2xpki client authorize car -n 5
+      v2xpki client send car --psid cam --payload 0102 --out cam.oer
+      v2xpki client verify rsu cam.oer
+    """
+
+
+@command.command("init")
+@_DIR
+@click.option("--id", "text_id", default=None, metavar="TEXT", help="Canonical id as text.")
+@click.option("--hex-id", default=None, metavar="HEX", help="Canonical id in hex.")
+@click.option("--url", required=True, metavar="URL", help="Of the PKI; its CPOC is at URL/cpoc.")
+@click.option("--cpoc", default=None, metavar="URL", help="Of the CPOC, where it is elsewhere.")
+@click.option("--tlm", required=True, metavar="HEX8|FILE", help="The TLM that everything is verified from.")
+@click.option(
+    "--root", default=None, metavar="HEX8", help="The root to enrol under, where there are several."
+)
+@click.option("--ea", default=None, metavar="URL", help="Instead of the EA's URL in the CTL.")
+@click.option("--aa", default=None, metavar="URL", help="Instead of the AA's URL in the CTL.")
+@click.option("--profile", default="vehicle", metavar="NAME", help="vehicle or rsu.")
+@click.option(
+    "--region", default=None, metavar="TEXT", help="Of an RSU: countries:276 or circle:48.1,11.5,500"
+)
+@click.option("--tls-ca", default=None, type=_FILE, help="PEM of the CA for https.")
+@click.option("--key", default=None, type=_FILE, help="Canonical private key (PEM); else one is made.")
+@_CURVE
+def init(directory: Path, text_id: str | None, hex_id: str | None, **options: str | Path | None) -> None:
+    """Make a station's directory with its canonical key."""
+    from v2xpki.crypto import Certificate, Curve
+    from v2xpki.keystore.memory import MemoryKey
+    from v2xpki.station import Settings, Station
+
+    def text(name: str) -> str | None:
+        value = options[name]
+        return None if value is None else str(value)
+
+    if (text_id is None) == (hex_id is None):
+        raise ConfigError("one of --id and --hex-id")
+    tlm, key = str(options["tlm"]), options["key"]
+    if Path(tlm).is_file():
+        tlm = Certificate.parse(Path(tlm).read_bytes()).hex8
+    curve = Curve.from_text(str(options["curve"]))
+    canonical = MemoryKey.from_pem(Path(key).read_bytes()) if key is not None else MemoryKey.generate(curve)
+    ca = options["tls_ca"]
+    settings = Settings(
+        its_id=hex_id.lower() if hex_id is not None else str(text_id).encode().hex(),
+        profile=str(options["profile"]),
+        cpoc=text("cpoc") or f"{str(options['url']).rstrip('/')}/cpoc",
+        tlm=tlm.upper(),
+        root=text("root"),
+        ea=text("ea"),
+        aa=text("aa"),
+        tls_ca=None if ca is None else str(Path(ca).resolve()),
+        region=text("region"),
+    )
+    with _answers():
+        Station.create(directory, settings, canonical)
+    public = directory / "canonical.pub.pem"
+    public.write_bytes(canonical.public_key.to_pem())
+    click.echo(f"{public}: register it with the EA's operator")
+    who = f"--hex-id {hex_id}" if hex_id is not None else f"--id {text_id}"
+    region = f" --region {settings.region}" if settings.region else ""
+    note(f"v2xpki station register DIR {who} --key {public} --profile {settings.profile}{region}")
+
+
+@command.command("enrol")
+@_DIR
+@_CURVE
+@click.option("--by-ec", is_flag=True, help="Re-enrol by the current EC instead of the canonical key.")
+@json_option
+def enrol(directory: Path, curve: str, by_ec: bool, as_json: bool) -> None:
+    """Obtain an enrolment credential."""
+    from v2xpki.crypto import Curve
+
+    with _answers():
+        station = _station(directory)
+        station.refresh()
+        chosen = Curve.from_text(curve)
+        certificate = station.re_enrol(chosen) if by_ec else station.enrol(chosen)
+    _print([certificate], "EC", as_json)
+
+
+@command.command("authorize")
+@_DIR
+@click.option("-n", "--count", default=1, type=click.IntRange(1, 200), help="How many tickets.")
+@_CURVE
+@click.option("--no-proof", is_flag=True, help="Without proof of possession.")
+@click.option(
+    "--plain", is_flag=True, help="ecSignature in clear (a profile without privacy does so anyway)."
+)
+@click.option("--encrypted", is_flag=True, help="ecSignature encrypted, whatever the profile.")
+@click.option("--start", default=None, metavar="ISO", help="When the tickets begin; now by default.")
+@click.option("--hours", default=None, type=click.IntRange(1, 65535), help="How long they last.")
+@click.option("--permission", multiple=True, metavar="PSID=SSP", help="e.g. 36=010000; the SSP in hex.")
+@json_option
+def authorize(
+    directory: Path,
+    count: int,
+    curve: str,
+    no_proof: bool,
+    plain: bool,
+    encrypted: bool,
+    start: str | None,
+    hours: int | None,
+    permission: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Obtain authorization tickets."""
+    from v2xpki.crypto import Curve
+    from v2xpki.time import time32_from_iso
+
+    if plain and encrypted:
+        raise ConfigError("one of --plain and --encrypted")
+    try:
+        begin = None if start is None else time32_from_iso(start)
+    except ValueError as error:
+        raise ConfigError(f"--start {start}: {error}") from None
+    with _answers():
+        station = _station(directory)
+        station.refresh()
+        tickets = station.authorize(
+            count,
+            curve=Curve.from_text(curve),
+            proof=not no_proof,
+            plain_signature=True if plain else False if encrypted else None,
+            start=begin,
+            hours=hours,
+            permissions=[_permission(entry) for entry in permission] or None,
+        )
+    _print(tickets, "AT", as_json)
+
+
+@command.command("renew")
+@_DIR
+@click.option("-n", "--count", default=1, type=click.IntRange(1, 200), help="Tickets to have in force.")
+@json_option
+def renew(directory: Path, count: int, as_json: bool) -> None:
+    """Fetch the lists anew; renew the EC near its end; drop expired tickets and obtain what is missing."""
+    with _answers():
+        renewed, obtained = _station(directory).renew(count)
+    if as_json:
+        print_json({"renewed": renewed, "obtained": obtained})
+    else:
+        click.echo(f"EC {'renewed' if renewed else 'kept'}, {obtained} tickets obtained")
+
+
+@command.command("send")
+@_DIR
+@click.option("--psid", required=True, metavar="NAME|N", help="cam, denm, spatem, mapem, ivi or a number.")
+@click.option("--payload", default="", metavar="HEX", help="The message's facilities layer and below.")
+@click.option("--payload-file", default=None, type=_FILE)
+@click.option(
+    "--at", "place", default=None, metavar="LAT,LON", help="Where it is generated; a DENM needs it."
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path))
+def send(
+    directory: Path, psid: str, payload: str, payload_file: Path | None, place: str | None, out: Path
+) -> None:
+    """Write a signed message to a file."""
+    from v2xpki.station import location
+
+    number = _psid(psid)
+    octets = payload_file.read_bytes() if payload_file is not None else _hex("--payload", payload)
+    where = None if place is None else location(*_degrees(place))
+    with _answers():
+        message = _station(directory).sign_message(number, octets, where)
+    out.write_bytes(message)
+    note(f"{out}: {len(message)} octets, psid {number}")
+
+
+@command.command("verify")
+@_DIR
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("--certificate", multiple=True, type=_FILE, help="A ticket that a message names by digest.")
+@click.option("--at", "place", default=None, metavar="LAT,LON", help="Where this station is.")
+@json_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    directory: Path,
+    files: tuple[Path, ...],
+    certificate: tuple[Path, ...],
+    place: str | None,
+    as_json: bool,
+) -> None:
+    """Verify messages as this station would on receiving them. Exit code 1 where one is refused."""
+    from v2xpki.crypto import Certificate
+    from v2xpki.errors import CryptoError, DecodeError, SecuredError, TrustError
+
+    own = None if place is None else tuple(round(degrees * 10_000_000) for degrees in _degrees(place))
+    verdicts = []
+    with _answers():
+        station = _station(directory)
+        for path in certificate:
+            station.learn(Certificate.parse(path.read_bytes()))
+        for path in files:
+            entry: dict[str, object] = {"file": path, "verdict": "accepted", "reason": ""}
+            try:
+                found = station.receive(path.read_bytes(), place=None if own is None else (own[0], own[1]))
+                entry |= {"psid": found.psid, "ticket": found.ticket.hex8, "payload": found.payload}
+            except (TrustError, DecodeError, SecuredError, CryptoError) as error:
+                rule = getattr(error, "rule", "") or type(error).__name__
+                entry |= {"verdict": "refused", "rule": rule, "reason": str(error)}
+            verdicts.append(entry)
+    if as_json:
+        print_json(verdicts)
+    else:
+        for entry in verdicts:
+            click.echo(f"{entry['file']}: {entry['verdict']} {entry['reason'] or entry['ticket']}")
+    if any(entry["verdict"] == "refused" for entry in verdicts):
+        ctx.exit(EXIT_NO)
+
+
+@command.command("show")
+@_DIR
+@json_option
+def show(directory: Path, as_json: bool) -> None:
+    """What the station holds."""
+    from dataclasses import asdict
+
+    with _answers():
+        station = _station(directory)
+        ec, tickets, settings = station.ec, station.tickets, asdict(station.settings)
+    document = {
+        "settings": settings,
+        "ec": None if ec is None else _facts(ec, "EC"),
+        "tickets": [_facts(ticket, "AT") for ticket in tickets],
+    }
+    if as_json:
+        print_json(document)
+        return
+    for name, value in settings.items():
+        if value is not None:
+            click.echo(f"{name:10} {value}")
+    _print([*([] if ec is None else [ec]), *tickets], "", as_json=False)
+    note("no enrolment credential yet" if ec is None else f"{len(tickets)} tickets")
+
+
+@contextmanager
+def _answers() -> Iterator[None]:
+    """The exit code of a station's error: an answer that is no, a wrong directory, or a fault."""
+    from v2xpki.station import BadState, Unreachable
+
+    try:
+        yield
+    except StationError as error:
+        click.echo(f"v2xpki: {error.diagnostics()}", err=True)
+        code = EXIT_NO
+        if isinstance(error, BadState):
+            code = EXIT_USAGE
+        elif isinstance(error, Unreachable):
+            code = EXIT_FAULT
+        click.get_current_context().exit(code)
+
+
+def _station(directory: Path) -> "Station":
+    from v2xpki.station import Station
+
+    return Station(directory)
+
+
+def _facts(certificate: "Certificate", kind: str) -> dict[str, object]:
+    from v2xpki.time import iso_from_time32
+
+    return {
+        "kind": kind,
+        "hashedId8": certificate.hashed_id8,
+        "curve": certificate.curve.text,
+        "start": iso_from_time32(certificate.start),
+        "end": iso_from_time32(certificate.end),
+        "psids": sorted(certificate.app_permissions),
+        "coer": certificate.octets,
+    }
+
+
+def _print(certificates: "list[Certificate]", kind: str, as_json: bool) -> None:
+    if as_json:
+        print_json([_facts(certificate, kind) for certificate in certificates])
+        return
+    for certificate in certificates:
+        facts = _facts(certificate, kind)
+        psids = ",".join(map(str, sorted(certificate.app_permissions)))
+        click.echo(f"{certificate.hex8}  {facts['start']} to {facts['end']}  {facts['curve']}  psid {psids}")
+
+
+def _hex(name: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise ConfigError(f"{name} {text!r} is not hex") from None
+
+
+def _psid(text: str) -> int:
+    if text.lower() in _PSIDS:
+        return _PSIDS[text.lower()]
+    if not text.isdecimal():
+        raise ConfigError(f"psid {text!r}: {', '.join(_PSIDS)} or a number")
+    return int(text)
+
+
+def _permission(text: str) -> "dot2.PsidSsp":
+    from v2xpki.wire import dot2
+
+    name, _, octets = text.partition("=")
+    ssp = _hex("--permission", octets)
+    value = dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=ssp) if ssp else None
+    return dot2.PsidSsp(psid=_psid(name), ssp=value)
+
+
+def _degrees(text: str) -> tuple[float, float]:
+    try:
+        latitude, longitude = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"{text!r} is not LAT,LON in degrees") from None
+    if not (-90 <= latitude <= 90 and -180 < longitude <= 180):
+        raise ConfigError(f"{text!r} is no place on Earth")
+    return latitude, longitude
