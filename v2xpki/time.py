@@ -12,6 +12,7 @@ from typing import Protocol
 ITS_EPOCH = 1072915200  # unix seconds of 2004-01-01T00:00:00Z
 # unix second from which the count of leap seconds since 2004 holds
 _LEAPS = ((1136073600, 1), (1230768000, 2), (1341100800, 3), (1435708800, 4), (1483228800, 5))
+_LAST = 253402300799  # unix second 9999-12-31T23:59:59Z
 MICROSECONDS = 1_000_000
 HOUR = 3600
 
@@ -31,8 +32,9 @@ def unix_from_time32(time32: int) -> int:
 
 
 def iso_from_time32(time32: int) -> str:
-    """ISO 8601 UTC text, e.g. 2026-11-23T16:00:00Z."""
-    return datetime.fromtimestamp(unix_from_time32(time32), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """ISO 8601 UTC text, e.g. 2026-11-23T16:00:00Z; the last second of 9999 for all that is later."""
+    # a received Duration or Time64 reaches tens of thousands of years, which datetime does not
+    return datetime.fromtimestamp(min(unix_from_time32(time32), _LAST), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def time32_from_iso(text: str) -> int:

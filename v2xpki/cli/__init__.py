@@ -31,6 +31,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("v2xpki.cli.backup", "Write an instance into one encrypted file, while it serves."),
     "restore": ("v2xpki.cli.restore", "Check a backup and bring its instance back."),
     "client": ("v2xpki.cli.client", "A station's side, against any PKI: enrol, authorize, send, verify."),
+    "cert": ("v2xpki.cli.cert", "Show, verify and lint certificates."),
+    "data": ("v2xpki.cli.data", "Show, verify and lint signed messages."),
+    "ctl": ("v2xpki.cli.ctl", "Show, verify and lint the CTL of a root."),
+    "ectl": ("v2xpki.cli.ectl", "Show, verify and lint the ECTL of a TLM."),
+    "crl": ("v2xpki.cli.crl", "Show, verify and lint the CRL of a root."),
 }
 
 # The first class that fits gives the exit code.
@@ -41,6 +46,8 @@ _EXIT_CODES: tuple[tuple[type[errors.V2xPkiError], int], ...] = (
     (errors.InvalidSignature, EXIT_NO),
     (errors.InvalidPoint, EXIT_NO),
     (errors.DecodeError, EXIT_NO),
+    (errors.UnexpectedContent, EXIT_NO),
+    (errors.UnsupportedAlgorithm, EXIT_NO),
     (errors.LintFailed, EXIT_NO),
     (errors.Refused, EXIT_NO),
 )

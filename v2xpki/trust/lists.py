@@ -304,8 +304,7 @@ def build_crl(
 def _trust_list(
     kind: ListKind, schedule: CtlSchedule, entries: Sequence[CtlEntry | EctlEntry]
 ) -> etsi.EtsiTs102941Data:
-    keys = [entry.url if isinstance(entry, DcEntry) else entry.certificate.hashed_id8 for entry in entries]
-    if len(set(keys)) != len(keys):
+    if len(set(map(_key, entries))) != len(entries):
         raise InvalidList("an entry twice", rule="entry")
     return _data(
         kind,
@@ -317,6 +316,10 @@ def _trust_list(
             ctl_commands=tuple(etsi.CtlCommand(kind="add", value=entry.record()) for entry in entries),
         ),
     )
+
+
+def _key(entry: CtlEntry | EctlEntry) -> str | bytes:
+    return entry.url if isinstance(entry, DcEntry) else entry.certificate.hashed_id8
 
 
 def _data(kind: ListKind, value: etsi.CtlFormat | etsi.ToBeSignedCrl) -> etsi.EtsiTs102941Data:
@@ -382,6 +385,19 @@ class SignedList:
         return not isinstance(self.body, etsi.CtlFormat) or self.body.is_full_ctl
 
     @property
+    def deletes(self) -> bool:
+        """Whether a trust list takes entries away."""
+        commands = self.body.ctl_commands if isinstance(self.body, etsi.CtlFormat) else ()
+        return any(command.kind == "delete" for command in commands)
+
+    @property
+    def repeats(self) -> bool:
+        """Whether an entry is there twice."""
+        if isinstance(self.body, etsi.ToBeSignedCrl):
+            return len(self.revoked) != len(self.body.entries)
+        return len(set(map(_key, self.entries))) != len(self.entries)
+
+    @property
     def signer_id8(self) -> bytes | None:
         """HashedId8 that the signer field names, by digest or by certificate."""
         certificates = self.message.signer_certificates
@@ -395,7 +411,7 @@ class SignedList:
         self._check_header(signer)
         bits = _ssp_bits(signer, CRL_PSID if self.kind == "crl" else CTL_PSID)
         if isinstance(self.body, etsi.ToBeSignedCrl):
-            self._check_crl(self.body)
+            self._check_crl()
         else:
             self._check_trust_list(self.body, signer, bits)
         try:
@@ -444,8 +460,8 @@ class SignedList:
             named = self.signer_id8.hex().upper() if self.signer_id8 else "nobody"
             raise InvalidList(f"{name} names {named} as signer, not {signer.hex8} alone", rule="signer")
 
-    def _check_crl(self, body: etsi.ToBeSignedCrl) -> None:
-        if len(self.revoked) != len(body.entries):
+    def _check_crl(self) -> None:
+        if self.repeats:
             raise InvalidList("CRL: an entry twice", rule="entry")
 
     def _check_trust_list(self, body: etsi.CtlFormat, signer: Certificate, bits: int) -> None:

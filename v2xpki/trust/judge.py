@@ -1,0 +1,111 @@
+"""Verdicts on files: a certificate, message or list, with the certificates that came along.
+
+What a command line or a test bench asks; stations hold a TrustStore instead. Candidates come in any
+order and are trusted for nothing but the anchor. Times are TAI seconds since 2004.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from v2xpki.crypto import Certificate
+from v2xpki.errors import ConfigError, InvalidChain, InvalidMessage, UnexpectedContent
+from v2xpki.secured import SignedMessage
+from v2xpki.time import MICROSECONDS
+from v2xpki.trust.chain import Place, TrustStore, build_chain, verify_chain
+from v2xpki.trust.lists import SignedList
+from v2xpki.trust.messages import Window, verify_message, verify_pki_message
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
+
+# Files lie about for a while before somebody looks at them, unlike what a radio receives.
+FILE_WINDOW = Window(past=600 * MICROSECONDS, future=5 * MICROSECONDS)
+_AHEAD = 300  # seconds by which a message judged without a time may be ahead of our clock
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a verdict is based on: certificates in any order, the anchor, revoked HashedId8, a place."""
+
+    candidates: Sequence[Certificate]
+    anchor: Certificate | None = None
+    revoked: Collection[bytes] = ()
+    place: Place | None = None
+
+    def trusted(self) -> Certificate:
+        """The anchor: as given, else the only self-signed candidate.
+
+        Raises InvalidChain where there is none, ConfigError where the candidates leave a choice.
+        """
+        if self.anchor is not None:
+            return self.anchor
+        roots = {candidate.digest: candidate for candidate in self.candidates if candidate.is_self_signed}
+        if not roots:
+            raise InvalidChain(
+                "no self-signed certificate to trust", rule="anchor", hint="name it with --anchor"
+            )
+        if len(roots) > 1:
+            named = ", ".join(root.hex8 for root in roots.values())
+            raise ConfigError(f"several self-signed certificates: {named}", hint="choose with --anchor")
+        return next(iter(roots.values()))
+
+
+def judge_certificate(certificate: Certificate, evidence: Evidence, at: int) -> list[Certificate]:
+    """The verified path, end entity first, root last. Raises InvalidChain, ConfigError."""
+    anchor = evidence.trusted()
+    path = build_chain(certificate, evidence.candidates, anchor)
+    verify_chain(path, anchor, at, crl=evidence.revoked, place=evidence.place)
+    return path
+
+
+def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> list[Certificate]:
+    """The verified path of the signer of any signed message: a station's, the PKI's, a list.
+
+    at: judge as a receiver at this moment; None: as of the message's own generationTime, which then may
+    not lie ahead of `now`. Raises InvalidMessage, InvalidList, InvalidChain, DecodeError, ConfigError.
+    """
+    try:
+        message = SignedMessage.parse(octets)
+    except UnexpectedContent as error:
+        raise InvalidMessage(str(error), rule="content") from error
+    generated = message.header.generation_time
+    if generated is None:
+        raise InvalidMessage("header without generationTime", rule="header")
+    second = generated // MICROSECONDS
+    if at is None and second > now + _AHEAD:
+        raise InvalidMessage(f"generated {second - now} s from now", rule="future")
+    if message.header.psid in (CRL_PSID, CTL_PSID):
+        return judge_list(SignedList.parse(octets), evidence, second if at is None else at)
+    if message.signer.kind == "self":
+        raise InvalidMessage("signed for itself: there is no certificate to trust", rule="signer")
+    path = build_chain(_signer(message, evidence), evidence.candidates, evidence.trusted())
+    if message.header.psid == SCR_PSID:
+        verify_chain(path, path[-1], second if at is None else at, crl=evidence.revoked, place=evidence.place)
+        verify_pki_message(message, path[0])
+        return path
+    trust = TrustStore([path[-1]], revoked=evidence.revoked)
+    for authority in reversed(path[1:-1]):
+        trust.add(authority, second)
+    if message.signer.kind == "digest":
+        trust.verify_ticket(path[0], second)
+    moment = None if at is None else at * MICROSECONDS
+    verify_message(message, trust, moment, window=FILE_WINDOW, place=evidence.place)
+    return path
+
+
+def judge_list(signed: SignedList, evidence: Evidence, at: int) -> list[Certificate]:
+    """The signer of a verified list, alone in its path: roots and TLMs sign for themselves."""
+    anchor = evidence.trusted()
+    verify_chain([anchor], anchor, at, crl=evidence.revoked if signed.kind != "crl" else ())
+    signed.verify(anchor, at)
+    return [anchor]
+
+
+def _signer(message: SignedMessage, evidence: Evidence) -> Certificate:
+    if message.signer.kind == "certificate":
+        if len(message.signer_certificates) != 1:
+            raise InvalidMessage(f"{len(message.signer_certificates)} signer certificates", rule="signer")
+        return message.signer_certificates[0]
+    for candidate in evidence.candidates:
+        if candidate.hashed_id8 == message.signer_digest:
+            return candidate
+    raise InvalidMessage(f"signer {(message.signer_digest or b'').hex().upper()} is not among the candidates",
+                         rule="unknown-signer")  # fmt: skip
