@@ -147,7 +147,7 @@ def published_list(octets: bytes, signer: Certificate | None = None) -> Publicat
     """The publication that a signed CTL, ECTL or CRL makes: its kind, issuer, sequence and times are its own.
 
     `signer` is needed where the list names its signer by digest. The signature is verified: what is handed
-    out is what was signed. Raises DecodeError, InvalidList.
+    out is what was signed. Raises DecodeError, UnexpectedContent (no signed data), InvalidList.
     """
     message = SignedMessage.parse(octets)
     certificate = signer or next(iter(message.signer_certificates), None)
