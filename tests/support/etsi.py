@@ -28,7 +28,7 @@ from v2xpki.authorities.etsi.peers import FixedPeers, Peer
 from v2xpki.authorities.etsi.stations import KnownStation, NewStation, StationRegister
 from v2xpki.config import AaPolicy, EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey, signature_record, signing_digest, wrap_key
-from v2xpki.errors import LinkError
+from v2xpki.errors import KeyNotFound, LinkError
 from v2xpki.issuance import Issuer
 from v2xpki.keystore import KeyLabel, Keystore, MemoryKey, MemoryKeystore
 from v2xpki.secured import SignedMessage, decrypt_psk, encrypt, etsi_header, sign, unsecured
@@ -92,6 +92,14 @@ def certify(tbs: dot2.ToBeSignedCertificate, key: Any, issuer: Certificate | Non
     )
 
 
+def _key(keystore: Keystore, label: KeyLabel, curve: Curve) -> PublicKey:
+    """The key of a label: that of an earlier test, for a token takes its time to make one."""
+    try:
+        return keystore.public_key(label)
+    except KeyNotFound:
+        return keystore.generate(label, curve)
+
+
 class DirectLink:
     """The AA's way to the EA within the process, with fault switches; sees all that goes over it."""
 
@@ -120,6 +128,34 @@ class Notes:
 
     def outcomes(self, flow: str) -> list[str]:
         return [outcome for of, outcome, _ in self.seen if of == flow]
+
+
+@dataclass
+class Verdict:
+    """An EA's answer to an AA."""
+
+    code: str
+    confirmed: etsi.CertificateSubjectAttributes | None
+    octets: bytes
+    why: str
+
+
+@dataclass
+class Credential:
+    """A certificate with its key."""
+
+    certificate: Certificate
+    key: MemoryKey
+
+
+@dataclass
+class Sent:
+    """A request and what its answer is held against."""
+
+    body: bytes
+    aes: bytes
+    key: MemoryKey
+    wanted: etsi.CertificateSubjectAttributes | None = None
 
 
 @dataclass
@@ -159,7 +195,6 @@ class Pki:
         profiles: Profiles | None = None,
         region: Region = EU,
         url: Callable[[str], str | Path] | None = None,
-        generation: int = 1,
         change: Callable[[str, dot2.ToBeSignedCertificate], dot2.ToBeSignedCertificate] = lambda _, tbs: tbs,
     ) -> "Pki":
         """`keystore` gives one by domain (memory by default), `url` a database; `change` may alter the CAs'
@@ -178,12 +213,12 @@ class Pki:
         keys, certificates, own, issuers, databases = {}, {}, {}, {}, {}
         for domain in ("ea", "aa"):
             keys[domain] = store = keystore(domain)
-            label, sealing = KeyLabel(domain, "sign", generation), KeyLabel(domain, "encrypt", generation)
+            label, sealing = KeyLabel(domain, "sign"), KeyLabel(domain, "encrypt")
             tbs = profiles.profile(domain.upper()).build_tbs(
                 now=now,
                 issuer=root,
-                verification_key=store.generate(label, curve),
-                encryption_key=store.generate(sealing, encryption_curve),
+                verification_key=_key(store, label, curve),
+                encryption_key=_key(store, sealing, encryption_curve),
                 name=domain,
                 region=region,
             )
@@ -254,27 +289,59 @@ class Pki:
         known = self.register.register(NewStation(canonical_id, key.public_key, profile, region))
         return TestStation(self, canonical_id, key, known)
 
+    @property
+    def aa_signer(self) -> Any:
+        """The AA's signing key."""
+        (label,) = [
+            k.label for k in self.aa_keys.keys() if k.public_key == self.aa_certificate.verification_key
+        ]
+        return self.aa_keys.issuing_key(label)
+
+    def validation(
+        self,
+        wish: etsi.InnerAtRequest,
+        *,
+        signer: Any = None,
+        certificate: Certificate | None = None,
+        header: dot2.HeaderInfo | None = None,
+        content: etsi.EtsiTs102941DataContent | None = None,
+        tail: bytes = b"",
+        **wrap: Any,
+    ) -> Sent:
+        """What an AA asks an EA (TS 102 941 6.2.3.4.1)."""
+        content = content or etsi.EtsiTs102941DataContent(
+            kind="authorizationValidationRequest",
+            value=etsi.AuthorizationValidationRequest(
+                shared_at_request=wish.shared_at_request, ec_signature=wish.ec_signature
+            ),
+        )
+        plain = sign(
+            signer or self.aa_signer,
+            header or etsi_header(623, self.clock.time64()),
+            payload=wire.encode(etsi.EtsiTs102941Data(version=1, content=content)),
+            certificate=certificate or self.aa_certificate,
+            identifier="digest",
+        )
+        return seal(plain + tail, self.ea_certificate, MemoryKey(P256), **wrap)
+
+    def validate(self, sent: Sent) -> Verdict:
+        """Ask the EA, and hold the answer to the rules of V3 and V4."""
+        octets = self.ea.validate(sent.body)
+        message = SignedMessage.parse(decrypt_psk(octets, sent.aes))
+        message.verify(self.ea_certificate.verification_key, self.ea_certificate)
+        assert message.signer_digest == self.ea_certificate.hashed_id8
+        assert message.header == etsi_header(623, self.clock.time64())
+        value = wire.decode(etsi.EtsiTs102941Data, message.payload).content.value
+        assert isinstance(value, etsi.AuthorizationValidationResponse)
+        assert value.request_hash == sha256(sent.body).digest()[:16]
+        assert (value.response_code == "ok") == (value.confirmed_subject_attributes is not None)
+        return Verdict(
+            value.response_code, value.confirmed_subject_attributes, octets, self.notes.seen[-1][2]
+        )
+
     def close(self) -> None:
         for database in (self.ea_database, self.aa_database):
             database.close()
-
-
-@dataclass
-class Credential:
-    """A certificate with its key."""
-
-    certificate: Certificate
-    key: MemoryKey
-
-
-@dataclass
-class Sent:
-    """A request and what its answer is held against."""
-
-    body: bytes
-    aes: bytes
-    key: MemoryKey
-    wanted: etsi.CertificateSubjectAttributes | None = None
 
 
 @dataclass
@@ -406,78 +473,109 @@ class TestStation:
         } | changes
         return etsi.CertificateSubjectAttributes(**wanted)
 
-    def authorization(
+    def wish(
         self,
         by: Credential,
         *,
         curve: Curve = P256,
         attributes: etsi.CertificateSubjectAttributes | None = None,
         encryption: MemoryKey | None = None,
-        wrapper: str = "pop",
         ea_id: bytes | None = None,
         tag: bytes | None = None,
         plain_ec: bool = False,
-        age: int = 0,
-        proof_age: int | None = None,
-        pop: Callable[[MemoryKey], Any] = lambda key: key,
+        proof_age: int = 0,
         proof: Callable[[MemoryKey], Any] = lambda key: key,
+        proof_header: dot2.HeaderInfo | None = None,
+        proof_payload: bytes | None = None,
+        identifier: str = "digest",
         ext_hash: bytes | None = None,
         form: int = 1,
-        psid: int = 623,
         new: MemoryKey | None = None,
         point: Callable[[PublicKey], dot2.PublicVerificationKey] | None = None,
         secret: bytes | None = None,
         encryption_record: dot2.PublicEncryptionKey | None = None,
-        content: Any = None,
-        proof_psid: int = 623,
-        signature: Callable[[bytes], bytes] = bytes,
-        **wrap: Any,
-    ) -> Sent:
-        """A request of TS 102 941 6.2.3.3.1. `wrapper`: pop, unsecured or bare."""
-        new, now, secret = new or MemoryKey(curve), self.pki.clock.time64(), secret or os.urandom(32)
+        change: Callable[[bytes], bytes] = bytes,
+        **seal_signature: Any,
+    ) -> tuple[etsi.InnerAtRequest, MemoryKey]:
+        """An InnerAtRequest and the ticket's key. `change` spoils the detached signature's octets."""
+        new, secret = new or MemoryKey(curve), secret or os.urandom(32)
         key = (point or PublicKey.to_verification_key)(new.public_key)
         tagged = wire.encode(key)
         if encryption is not None:
             encryption_record = encryption.public_key.to_encryption_key()
         if encryption_record is not None:
             tagged += wire.encode(encryption_record)
-        wanted = attributes or self.attributes()
         shared = etsi.SharedAtRequest(
             ea_id=ea_id or self.pki.ea_certificate.hashed_id8,
             key_tag=tag or hmac.digest(secret, tagged, sha256)[:16],
             certificate_format=form,
-            requested_subject_attributes=wanted,
+            requested_subject_attributes=attributes or self.attributes(),
         )
         detached = sign(
             proof(by.key),
-            etsi_header(proof_psid, now - (age if proof_age is None else proof_age) * 1_000_000),
+            proof_header or etsi_header(623, self.pki.clock.time64() - proof_age * 1_000_000),
+            payload=proof_payload,
             ext_data_hash=ext_hash or sha256(wire.encode(shared)).digest(),
-            certificate=by.certificate,
-            identifier="digest",
+            certificate=by.certificate if identifier != "self" else None,
+            identifier=identifier,  # type: ignore[arg-type]
         )
-        detached = signature(detached)
+        detached = change(detached)
         if not plain_ec:
-            detached = encrypt(detached, [self.pki.ea_certificate]).octets
-        content = content or etsi.EtsiTs102941DataContent(
-            kind="authorizationRequest",
-            value=etsi.InnerAtRequest(
-                public_keys=etsi.PublicKeys(verification_key=key, encryption_key=encryption_record),
-                hmac_key=secret,
-                shared_at_request=shared,
-                ec_signature=etsi.EcSignature(
-                    kind="ecSignature" if plain_ec else "encryptedEcSignature",
-                    value=wire.decode(dot2.Ieee1609Dot2Data, detached),
-                ),
+            detached = seal(detached, self.pki.ea_certificate, new, **seal_signature).body
+        return etsi.InnerAtRequest(
+            public_keys=etsi.PublicKeys(verification_key=key, encryption_key=encryption_record),
+            hmac_key=secret,
+            shared_at_request=shared,
+            ec_signature=etsi.EcSignature(
+                kind="ecSignature" if plain_ec else "encryptedEcSignature",
+                value=wire.decode(dot2.Ieee1609Dot2Data, detached),
             ),
-        )
+        ), new
+
+    def wrapped(
+        self,
+        wish: etsi.InnerAtRequest,
+        new: MemoryKey,
+        *,
+        wrapper: str = "pop",
+        pop: Callable[[MemoryKey], Any] = lambda key: key,
+        age: int = 0,
+        header: dot2.HeaderInfo | None = None,
+        content: Any = None,
+        tail: bytes = b"",
+        **wrap: Any,
+    ) -> Sent:
+        """A request of TS 102 941 6.2.3.3.1. `wrapper`: pop, unsecured or bare."""
+        content = content or etsi.EtsiTs102941DataContent(kind="authorizationRequest", value=wish)
         plain = wire.encode(etsi.EtsiTs102941Data(version=1, content=content))
         if wrapper == "pop":
-            plain = sign(pop(new), etsi_header(psid, now - age * 1_000_000), payload=plain, identifier="self")
+            header = header or etsi_header(623, self.pki.clock.time64() - age * 1_000_000)
+            plain = sign(pop(new), header, payload=plain, identifier="self")
         elif wrapper == "unsecured":
             plain = unsecured(plain)
-        sent = seal(plain, self.pki.aa_certificate, new, **wrap)
-        sent.wanted = wanted
+        sent = seal(plain + tail, self.pki.aa_certificate, new, **wrap)
+        sent.wanted = wish.shared_at_request.requested_subject_attributes
         return sent
+
+    def authorization(self, by: Credential, *, age: int = 0, **options: Any) -> Sent:
+        """Both at once; the options of `wrapped` and of `wish`."""
+        names = {
+            "wrapper",
+            "pop",
+            "header",
+            "content",
+            "tail",
+            "recipient",
+            "bad_tag",
+            "cut",
+            "p1",
+            "kind",
+            "cipher",
+        }
+        outer = {name: value for name, value in options.items() if name in names}
+        inner = {name: value for name, value in options.items() if name not in names}
+        wish, new = self.wish(by, **{"proof_age": age} | inner)
+        return self.wrapped(wish, new, age=age, **outer)
 
     # --- flows -----------------------------------------------------------------------------------
 

@@ -1,7 +1,6 @@
 """An EA and an AA with their keys in tokens, for the checklists; one with keys in memory for the rest."""
 
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +9,6 @@ import pytest
 from tests.conftest import TokenStore
 from tests.support.etsi import Credential, Pki, TestStation
 from v2xpki.time import FixedClock
-
-_generations = count(1)  # labels are never reused in a token
 
 
 @pytest.fixture
@@ -33,7 +30,7 @@ def make_pki(tmp_path: Path, fixed_clock: FixedClock) -> Iterator[Callable[..., 
 @pytest.fixture
 def pki(make_pki: Callable[..., Pki], token_store: TokenStore) -> Pki:
     """EA and AA, each with a token of its own."""
-    return make_pki(keystore=token_store.open, generation=next(_generations))
+    return make_pki(keystore=token_store.open)
 
 
 @pytest.fixture
