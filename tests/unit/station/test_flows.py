@@ -357,3 +357,13 @@ def test_a_damaged_certificate_is_named(station):
     with pytest.raises(BadState, match=station.state.ec):
         _ = Station(station.directory.path).ec
     assert hashlib.sha256(path.read_bytes())
+
+
+def test_the_public_nouns_are_at_the_top():
+    import v2xpki
+    from v2xpki.crypto import Certificate
+
+    assert v2xpki.Station is Station
+    assert v2xpki.Certificate is Certificate
+    with pytest.raises(AttributeError):
+        _ = v2xpki.Nonsense

@@ -1,10 +1,16 @@
 """The bounds of a station's HTTP, against servers that misbehave."""
 
+import datetime
+import ipaddress
 import socket
+import ssl
 import threading
 from contextlib import contextmanager, suppress
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from v2xpki.station import Unreachable, Urllib3Http
 from v2xpki.station.http import REQUEST, RESPONSE, check, fetch
@@ -17,8 +23,8 @@ def complete(request):
 
 
 @contextmanager
-def server(answer):
-    """A listener that reads one request head, and hands the connection to `answer(connection)`."""
+def server(answer, tls=None):
+    """A listener that reads each request, and hands the connection to `answer(connection)`."""
     listener = socket.create_server(("127.0.0.1", 0))
     heads: list[bytes] = []
 
@@ -28,7 +34,9 @@ def server(answer):
                 connection, _ = listener.accept()
             except OSError:
                 return
-            with connection:
+            with connection, suppress(OSError):
+                if tls is not None:
+                    connection = tls.wrap_socket(connection, server_side=True)
                 head = b""
                 while not complete(head):
                     received = connection.recv(65536)
@@ -111,3 +119,49 @@ def test_silence_and_closed_ports_are_unreachable():
 def test_another_type_than_the_protocols_is_told():
     with server(reply(kind="text/html")) as (url, _), pytest.raises(Unreachable, match="text/html"):
         fetch(Urllib3Http(), url, RESPONSE)
+
+
+def tls_files(directory, name):
+    """A self-signed certificate for an address, which is its own CA."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(name))]), False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = directory / f"{name}.pem"
+    path.write_bytes(made.public_bytes(pem))
+    both = directory / f"{name}-server.pem"
+    both.write_bytes(private + made.public_bytes(pem))
+    return path, both
+
+
+def test_https_is_held_to_the_given_ca_and_to_the_name(tmp_path):
+    right, server_files = tls_files(tmp_path, "127.0.0.1")
+    other, other_files = tls_files(tmp_path, "127.0.0.2")
+
+    def secured(files):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(files)
+        return context
+
+    answer = reply()
+    with server(answer, secured(server_files)) as (url, _):
+        url = url.replace("http:", "https:")
+        assert Urllib3Http(tls_ca=right).get(url).body == b"answer"
+        for ca in (other, None):
+            with pytest.raises(Unreachable, match="SSL"):
+                Urllib3Http(tls_ca=ca).get(url)
+    with server(answer, secured(other_files)) as (url, _), pytest.raises(Unreachable, match="SSL"):
+        Urllib3Http(tls_ca=other).get(url.replace("http:", "https:"))  # a good certificate of another name
