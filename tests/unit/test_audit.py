@@ -1,5 +1,8 @@
 """The audit chain: whatever is done to it afterwards is found."""
 
+import hashlib
+import json
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -160,6 +163,17 @@ def test_an_entry_about_a_validation_names_no_station_and_no_ticket() -> None:
 def test_octets_are_written_as_hex_and_fields_in_order() -> None:
     text = detail_text(Event.SIGNING, {"record": b"\xab\x01", "kind": "EC", "issuer": None})
     assert text == '{"issuer":null,"kind":"EC","record":"ab01"}'
+
+
+values = st.one_of(st.text(), st.integers(), st.booleans(), st.none())
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(FIELDS[Event.SIGNING]), values)))
+def test_an_entry_is_canonical_json(detail: dict[str, object]) -> None:
+    text = detail_text(Event.SIGNING, detail)
+    assert text == json.dumps(detail, sort_keys=True, separators=(",", ":"))
+    whole = json.dumps([7, NOW, "event", text], separators=(",", ":"))
+    assert entry_hash(b"before", 7, NOW, "event", text) == hashlib.sha256(b"before" + whole.encode()).digest()
 
 
 @given(st.integers(0, 2**32))

@@ -8,7 +8,6 @@ may not have signed, and is not repeated.
 
 import hashlib
 import threading
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -70,8 +69,7 @@ class _Slip:
         return self._state
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What is written before a signature. `id` is random and known to this database alone."""
 
     id: bytes
@@ -79,7 +77,7 @@ class Record:
     issuer: bytes | None  # HashedId8; None: self
     to_be_signed: bytes  # COER
     expires: int  # TAI seconds, a whole hour
-    slip: _Slip = field(repr=False, compare=False)
+    slip: _Slip
 
 
 class Token:

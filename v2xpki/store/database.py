@@ -14,6 +14,7 @@ Audit entries are written at the end of the block, so that the lock on the chain
 shortest time; when they cannot be written, nothing is.
 """
 
+import contextlib
 import hashlib
 import hmac
 import os
@@ -21,7 +22,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
@@ -31,7 +32,7 @@ from v2xpki import audit
 from v2xpki.errors import AlreadyRecorded, AuditError, RecordFailed, StoreError
 from v2xpki.store.base import AuditHead, AuditRow, Setting
 from v2xpki.store.runs import FileRun, Run, ServerRun, file_run_is_alive, server_run_is_alive
-from v2xpki.store.statement import Compiled, Statement, insert_statement
+from v2xpki.store.statement import Statement, insert_statement
 from v2xpki.time import Clock, SystemClock
 
 BUSY_SECONDS = 10.0  # how long a writer waits for the others
@@ -65,7 +66,10 @@ class _Link:
         self.dead = False
 
     def close(self) -> None:
-        self.sa.close()
+        # Of a lost connection SQLAlchemy cannot take leave properly.
+        with contextlib.suppress(sa.exc.DBAPIError):
+            self.sa.close()
+        self.raw.close()
 
 
 class _Sqlite:
@@ -210,10 +214,21 @@ class Transaction:
     AuditError (no audit entry, so nothing at all), StoreError (reading).
     """
 
-    __slots__ = ("_audit", "_callbacks", "_database", "_durable", "_failed", "_link", "_write")
+    __slots__ = (
+        "_audit",
+        "_callbacks",
+        "_database",
+        "_dialect",
+        "_durable",
+        "_errors",
+        "_failed",
+        "_link",
+        "_write",
+    )
 
     def __init__(self, database: "Database", *, write: bool, durable: bool) -> None:
         self._database, self._write, self._durable = database, write, durable
+        self._dialect, self._errors = database._engine.dialect, database._errors
         self._audit: list[tuple[audit.Event, str]] = []
         self._callbacks: list[Callable[[], None]] = []
         self._failed = False
@@ -240,7 +255,7 @@ class Transaction:
                 if self._audit:
                     self._append()
                 link.cursor.execute("COMMIT")
-            except database._errors as cause:
+            except self._errors as cause:
                 self._abandon()
                 raise database._translated(cause, write=self._write) from None
             except BaseException:
@@ -254,7 +269,7 @@ class Transaction:
     def _abandon(self) -> None:
         try:
             self._database._dialect.rollback(self._link)
-        except self._database._errors:
+        except self._errors:
             self._link.dead = True  # closing it ends the transaction for good
 
     # -- statements
@@ -287,32 +302,44 @@ class Transaction:
 
     def insert(self, model: type[DeclarativeBase], **values: Any) -> None:
         """One row. Raises AlreadyRecorded where its key exists."""
-        self._run(insert_statement(model, tuple(values), if_new=False), values)
+        self._insert(model, values, if_new=False)
 
     def insert_if_new(self, model: type[DeclarativeBase], **values: Any) -> bool:
         """One row, unless its key exists: then False, and the transaction goes on."""
-        return self.run(insert_statement(model, tuple(values), if_new=True), **values) == 1
+        self._insert(model, values, if_new=True)
+        return bool(self._link.cursor.rowcount == 1)
 
     def insert_many(self, model: type[DeclarativeBase], rows: Iterable[Mapping[str, Any]]) -> None:
         """Rows with the same columns, in one go."""
         kept = list(rows)
-        if kept:
-            statement = insert_statement(model, tuple(kept[0]), if_new=False)
-            compiled = statement.on(self._database._engine.dialect)
-            self._driver("executemany", compiled.text, [compiled.bind(row) for row in kept])
+        if not kept:
+            return
+        compiled = insert_statement(model, tuple(kept[0]), if_new=False).on(self._dialect)
+        try:
+            self._link.cursor.executemany(compiled.text, [compiled.bind(row) for row in kept])
+        except self._errors as error:
+            self._fail(error)
+
+    def _insert(self, model: type[DeclarativeBase], values: dict[str, Any], *, if_new: bool) -> None:
+        # The names make the statement, so they fit it: no need to bind with a check.
+        compiled = insert_statement(model, tuple(values), if_new=if_new).on(self._dialect)
+        try:
+            self._link.cursor.execute(compiled.text, compiled.pick(values))
+        except self._errors as error:
+            self._fail(error)
 
     def _run(self, statement: Statement, values: Mapping[str, Any]) -> Any:
-        compiled: Compiled = statement.on(self._database._engine.dialect)
-        return self._driver("execute", compiled.text, compiled.bind(values))
-
-    def _driver(self, verb: str, text: str, parameters: Any) -> Any:
+        compiled = statement.on(self._dialect)
         cursor = self._link.cursor
         try:
-            getattr(cursor, verb)(text, parameters)
-        except self._database._errors as error:
-            self._failed = True
-            raise self._database._translated(error, write=self._write) from None
+            cursor.execute(compiled.text, compiled.bind(values))
+        except self._errors as error:
+            self._fail(error)
         return cursor
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        self._failed = True
+        raise self._database._translated(error, write=self._write) from None
 
     # -- audit
 
@@ -331,7 +358,7 @@ class Transaction:
             head, now = audit.Head(*found), self._database.clock.time32()
             for event, detail in self._audit:
                 entry = audit.append(head, now, event, detail)
-                self.insert(AuditRow, **entry._asdict())
+                self._insert(AuditRow, entry._asdict(), if_new=False)
                 head = audit.Head(entry.sequence, entry.hash)
             self._run(_MOVE_HEAD, {"new_sequence": head.sequence, "new_hash": head.hash})
         except StoreError as error:

@@ -4,7 +4,7 @@
 the migrations give the same schema), and brings an older one up through `migrations/<domain>/`.
 """
 
-import importlib.util
+import importlib
 import re
 import secrets
 from pathlib import Path
@@ -27,8 +27,7 @@ def metadata_of(domain: str) -> sa.MetaData:
     """All tables of a domain. Raises StoreError for a name that is no domain."""
     if domain not in BASES:
         raise StoreError(f"{domain}: no such domain; there are {', '.join(DOMAINS)}")
-    if importlib.util.find_spec(f"v2xpki.store.{domain}"):
-        importlib.import_module(f"v2xpki.store.{domain}")
+    importlib.import_module(f"v2xpki.store.{domain}")
     return BASES[domain].metadata
 
 

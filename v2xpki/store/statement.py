@@ -6,6 +6,7 @@ so the hot path uses `Statement`; everything else goes through `Transaction.exec
 """
 
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Boolean, Integer, LargeBinary, String
@@ -25,7 +26,7 @@ class Compiled(NamedTuple):
     """A statement's text for one dialect, and how its parameters are laid out."""
 
     text: str
-    names: tuple[str, ...] | None  # positional; None: by name
+    pick: Callable[[Mapping[str, Any]], Any]  # the driver's parameters, of values by name
     fixed: dict[str, Any]
     variable: frozenset[str]
 
@@ -34,11 +35,7 @@ class Compiled(NamedTuple):
         if values.keys() != self.variable:
             wrong = ", ".join(sorted(self.variable ^ values.keys()))
             raise TypeError(f"parameters missing or unknown: {wrong}")
-        if self.names is None:
-            return {**self.fixed, **values} if self.fixed else values
-        if self.fixed:
-            values = {**self.fixed, **values}
-        return tuple([values[name] for name in self.names])
+        return self.pick({**self.fixed, **values} if self.fixed else values)
 
 
 class Statement:
@@ -78,8 +75,20 @@ def _compile(core: ClauseElement, dialect: Dialect) -> Compiled:
             raise TypeError(f"{entry.keyname}: {entry.type!r} needs conversion")
     fixed = {compiled.bind_names[p]: p.effective_value for p in compiled.bind_names if not p.required}
     variable = frozenset(name for p, name in compiled.bind_names.items() if p.required)
-    names = tuple(compiled.positiontup or ()) if compiled.positional else None
-    return Compiled(str(compiled), names, fixed, variable)
+    return Compiled(str(compiled), _picker(compiled), fixed, variable)
+
+
+def _picker(compiled: SQLCompiler) -> Callable[[Mapping[str, Any]], Any]:
+    if not compiled.positional:
+        return _all
+    names = tuple(compiled.positiontup or ())
+    if len(names) < 2:
+        return lambda values: tuple([values[name] for name in names])
+    return itemgetter(*names)
+
+
+def _all(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return values
 
 
 _inserts: dict[tuple[type[DeclarativeBase], tuple[str, ...], bool], Statement] = {}

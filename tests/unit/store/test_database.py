@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.errors import AlreadyRecorded, AuditError, RecordFailed, StoreError
-from v2xpki.store import Database, Statement, random_key
+from v2xpki.store import Database, Statement, random_key, upgrade
 from v2xpki.store.base import AuditHead, AuditRow, Setting
 from v2xpki.time import HOUR
 
@@ -57,6 +58,19 @@ def test_insert_if_new_leaves_an_existing_row(database: Database) -> None:
         assert tx.insert_if_new(Setting, name="a", value=b"1")
         assert not tx.insert_if_new(Setting, name="a", value=b"2")
     assert database.setting("a") == b"1"
+
+
+def test_columns_are_named_in_any_order(database: Database) -> None:
+    with database.write(durable=True) as tx:
+        tx.insert(Setting, value=b"1", name="a")
+        tx.insert_if_new(Setting, value=b"2", name="b")
+        tx.insert_many(Setting, [{"value": b"3", "name": "c"}])
+    assert [database.setting(name) for name in "abc"] == [b"1", b"2", b"3"]
+
+
+def test_a_column_that_must_have_a_value_gets_one(database: Database) -> None:
+    with pytest.raises(RecordFailed), database.write(durable=True) as tx:
+        tx.insert(Setting, name="a")
 
 
 def test_many_rows_go_in_at_once(database: Database) -> None:
@@ -273,3 +287,24 @@ def test_a_write_inside_a_write_is_refused_at_once(tmp_path: Path) -> None:
 
 def test_keys_are_random() -> None:
     assert len({random_key() for _ in range(100)}) == 100
+
+
+def test_a_server_that_dropped_its_sessions_is_asked_again(
+    new_url: Callable[[], str], request: pytest.FixtureRequest
+) -> None:
+    url = new_url()
+    if url.startswith("sqlite"):
+        pytest.skip("SQLite has no sessions")
+    database = Database.open(url)
+    upgrade(database, "ea")
+    server = request.getfixturevalue("postgres_server")
+    server.disconnect_all()
+    with database.write(durable=True) as tx:
+        tx.insert(Setting, name="a", value=b"1")
+    server.disconnect_all()
+    assert database.setting("a") == b"1"
+    with pytest.raises(RecordFailed), database.write(durable=True) as tx:
+        tx.insert(Setting, name="b", value=b"1")
+        server.disconnect_all()
+    with database.read() as tx:
+        assert tx.execute(sa.select(Setting.name).where(Setting.name == "b")).all() == []
