@@ -52,6 +52,7 @@ def server(answer, tls=None):
     try:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", heads
     finally:
+        listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
         listener.close()
         thread.join(5)
 
