@@ -19,6 +19,9 @@ from v2xpki.config import PROFILES
     help="What CTL and ECTL tell stations; your public address.",
 )
 @click.option("--curve", "curves", multiple=True, metavar="ROLE=NAME", help="e.g. aa=brainpoolP256r1")
+@click.option(
+    "--database", "databases", multiple=True, metavar="DOMAIN=URL", help="By default a SQLite file in DIR."
+)
 @click.option("--lab", is_flag=True, help="Leave the root's and TLM's tokens within reach.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @json_option
@@ -27,6 +30,7 @@ def command(
     profile: str,
     base_url: str,
     curves: tuple[str, ...],
+    databases: tuple[str, ...],
     lab: bool,
     yes: bool,
     as_json: bool,
@@ -41,6 +45,7 @@ def command(
         profile=profile,
         lab=lab,
         curves=bootstrap.parse_curves(curves),
+        databases=bootstrap.parse_databases(databases),
         operator=operator_name(),
     )
     note(f"new instance in {directory}, lists will say {base_url}")

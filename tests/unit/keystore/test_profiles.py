@@ -1,9 +1,9 @@
 """Vendor profiles: what is shipped loads, what is not known is refused by name."""
 
+import json
 import tomllib
 
 import pytest
-import tomli_w
 
 from v2xpki._resources import data_dir
 from v2xpki.crypto import Curve
@@ -19,7 +19,10 @@ def write(tmp_path):
     def write(**changes):
         table = {key: value for key, value in (SOFTHSM | changes).items() if value is not None}
         path = tmp_path / "own.toml"
-        path.write_text(tomli_w.dumps(table))
+        quirks = table.pop("quirks", {})
+        lines = [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+        lines += ["[quirks]"] + [f"{key} = {json.dumps(value)}" for key, value in quirks.items()]
+        path.write_text("\n".join(lines))
         return path
 
     return write

@@ -31,6 +31,7 @@ from v2xpki.config import ETSI_DOMAINS, FILE_NAME, FORMAT, UNFINISHED, Instance,
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import ConfigError, UnsupportedAlgorithm, V2xPkiError
 from v2xpki.store import Database, upgrade
+from v2xpki.store.schema import current
 from v2xpki.time import Clock, SystemClock
 
 DEFAULT_CURVES: Mapping[str, str] = {
@@ -66,6 +67,8 @@ class Plan:
     profile: str = "etsi"
     lab: bool = False
     curves: Mapping[str, str] = field(default_factory=dict)
+    #: Databases of domains that have theirs elsewhere than in DIR: domain -> URL without a password.
+    databases: Mapping[str, str] = field(default_factory=dict)
     operator: str = "operator"
 
     def __post_init__(self) -> None:
@@ -78,6 +81,11 @@ class Plan:
                 Curve.from_text(name)
             except UnsupportedAlgorithm as error:
                 raise ConfigError(f"{role}: {error}") from None
+        for name in self.databases:
+            if name not in ETSI_DOMAINS:
+                raise ConfigError(
+                    f"no domain {name!r} has a database", hint=f"one of {', '.join(ETSI_DOMAINS)}"
+                )
         self.settings()  # refuses a bad URL before anything is made
 
     @property
@@ -95,8 +103,12 @@ class Plan:
             "# true: the root's and the TLM's tokens stay within reach. For laboratories only.",
             f"lab = {json.dumps(self.lab)}",
         ]
-        for role, curve in self.all_curves.items():
-            lines += ["", f"[domains.{role}]", f"curve = {json.dumps(curve)}"]
+        for role in (*self.all_curves, *(name for name in self.databases if name not in self.all_curves)):
+            lines += ["", f"[domains.{role}]"]
+            if role in self.all_curves:
+                lines.append(f"curve = {json.dumps(self.all_curves[role])}")
+            if role in self.databases:
+                lines.append(f"database_url = {json.dumps(self.databases[role])}")
         return "\n".join(lines) + "\n"
 
     def settings(self) -> Settings:
@@ -113,6 +125,24 @@ def parse_curves(pairs: Sequence[str]) -> dict[str, str]:
             raise ConfigError(f"{pair!r} is no ROLE=NAME, or names a role twice")
         curves[role] = name
     return curves
+
+
+def parse_databases(pairs: Sequence[str]) -> dict[str, str]:
+    """DOMAIN=URL of the command line. Raises ConfigError, for a URL with a password too: it would be seen
+    in the list of processes, and lie in v2xpki.toml."""
+    databases: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, url = pair.partition("=")
+        name = _ALIASES.get(name.lower(), name.lower())
+        if not equals or name in databases:
+            raise ConfigError("--database is DOMAIN=URL, once a domain")
+        if urlsplit(url).password is not None:
+            raise ConfigError(
+                f"the URL of {name}'s database holds a password",
+                hint="name a password file in it: postgresql://ea@host/ea?passfile=/run/secrets/ea",
+            )
+        databases[name] = url
+    return databases
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +215,9 @@ def _unfinished(plan: Plan) -> Iterator[Instance]:
             lock.flush()
             for name in _MADE:
                 (directory / name).mkdir(mode=0o700)
-            yield Instance.load(directory, unfinished=True)
+            instance = Instance.load(directory, unfinished=True)
+            _refuse_used_databases(plan, instance)
+            yield instance
             os.fsync(lock.fileno())
             marker.rename(directory / FILE_NAME)
         except BaseException:
@@ -206,6 +238,16 @@ def _refuse_used(directory: Path) -> None:
         others = [path.name for path in directory.iterdir() if path.name != "lost+found"]
         if others:
             raise ConfigError(f"{directory} is not empty: {', '.join(sorted(others)[:5])}")
+
+
+def _refuse_used_databases(plan: Plan, instance: Instance) -> None:
+    """What another instance, or an init that failed, left in a server is the operator's to remove."""
+    for name in plan.databases:
+        with Database.open(instance.domain(name).database_url) as database:
+            if current(database) is not None:
+                raise ConfigError(
+                    f"the database of {name} is not empty", hint="drop and create it, then try again"
+                )
 
 
 def _remove(directory: Path) -> None:
