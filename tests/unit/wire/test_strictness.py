@@ -190,6 +190,14 @@ def test_what_is_no_record_is_not_encoded():
         wire.encode((1, 2))
 
 
+@pytest.mark.parametrize(
+    ("text", "octets"), [("1.3.6.1", "032b0601"), ("2.100.3", "03813403"), ("0.39", "0127"), ("2.47", "017f")]
+)
+def test_object_identifiers_are_read_and_written(text, octets):
+    assert wire.encode_as("OperatingOrganizationId", text).hex() == octets
+    assert wire.decode_as("OperatingOrganizationId", bytes.fromhex(octets)) == text
+
+
 @pytest.mark.parametrize("text", ["1", "1.2.x", "3.1", "1.40", "1.-2", "01.2", "1.2.+3", ""])
 def test_what_is_no_object_identifier_is_not_encoded(text):
     with pytest.raises(EncodeError, match="OperatingOrganizationId"):
