@@ -18,6 +18,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
 
 from v2xpki.config import Instance
 from v2xpki.web import logs
@@ -50,6 +52,7 @@ RETRY_AFTER = {"Retry-After": "2"}
 #: Requests that wait for a connection to a role before further ones are turned away.
 WAITING_PER_WORKER = 256
 HEALTH_SECONDS = 3.0
+MOST_CONNECTIONS, SPARE_FILES = 8192, 512
 HEAD_END = b"\r\n\r\n"
 
 
@@ -247,6 +250,29 @@ class Rate:
         return count > self.limit
 
 
+class BoundedServer(web.Server):
+    """Turns connections away beyond a number, before they cost more than that."""
+
+    def __init__(self, *args: Any, limit: int, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._limit = limit
+
+    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._limit:
+            router_refused.labels("connections").inc()
+            transport.abort()
+
+
+def connection_limit() -> int:
+    """How many stations may be connected: as many as files may be open, less what the router needs."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + SPARE_FILES
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, soft - SPARE_FILES)
+
+
 class Router:
     """Maps requests of stations to roles."""
 
@@ -409,8 +435,9 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
         read_timeout=limits.read_timeout,
         rate=Rate(limits.requests_per_minute),
     )
-    server = web.Server(
+    server = BoundedServer(
         router.handle,
+        limit=connection_limit(),
         access_log=None,
         # its lines name client addresses, and anyone can cause them
         logger=_silent(),

@@ -1,15 +1,17 @@
 """The router's parts: what it hands on, how it waits, and what a worker may answer."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import web
 from multidict import CIMultiDict
 
-from v2xpki.web.router import Away, Crowded, Rate, Upstream, content_length, forwarded
+from v2xpki.web.router import Away, BoundedServer, Crowded, Rate, Upstream, content_length, forwarded
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\nok"
 
@@ -199,3 +201,25 @@ def test_the_rate_of_one_address_is_limited_by_the_minute_and_forgotten_after_it
     assert not rate.exceeded("192.0.2.1", 120.0)
     assert rate._counts == {"192.0.2.1": 1}
     assert not any(Rate(0).exceeded("192.0.2.1", 0.0) for _ in range(100))
+
+
+def test_connections_beyond_the_limit_are_closed_at_once() -> None:
+    async def main() -> None:
+        async def handle(request: web.BaseRequest) -> web.Response:
+            return web.Response(text="ok")
+
+        server = BoundedServer(handle, limit=2)
+        listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+        address = listening.sockets[0].getsockname()
+        links = [await asyncio.open_connection(*address) for _ in range(3)]
+        with contextlib.suppress(ConnectionError):
+            assert await links[2][0].read() == b""
+        for reader, writer in links[:2]:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        for _, writer in links:
+            writer.close()
+        listening.close()
+        await server.shutdown(1)
+
+    run(main)
