@@ -60,13 +60,14 @@ def test_a_new_database_is_current_and_intact(new_url: Callable[[], str], domain
     assert examine(database).findings == ()
 
 
-def test_migrations_can_be_taken_back(new_url: Callable[[], str]) -> None:
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_migrations_can_be_taken_back(new_url: Callable[[], str], domain: str) -> None:
     from alembic import command
 
     database = Database.open(new_url())
     with database.write(durable=False) as tx:
-        run_migrations(tx.connection, "ea")
-        command.downgrade(schema.alembic_config("ea", tx.connection), "base")
+        run_migrations(tx.connection, domain)
+        command.downgrade(schema.alembic_config(domain, tx.connection), "base")
         assert sa.inspect(tx.connection).get_table_names() == ["alembic_version"]
 
 
