@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from v2xpki import wire
 from v2xpki.audit import Event
 from v2xpki.crypto import Curve, PublicKey
-from v2xpki.errors import AlreadyRecorded, StoreError
+from v2xpki.errors import AlreadyRecorded, ConfigError, StoreError
 from v2xpki.store import Database, Statement, Transaction, random_key
 from v2xpki.store.base import table_of
 from v2xpki.store.ea import ACTIVE, BARRED, EnrolmentCredential, Station
@@ -83,6 +83,10 @@ class NewStation:
     key: PublicKey
     profile: str
     region: Region = None
+
+    def __post_init__(self) -> None:
+        if not self.canonical_id:
+            raise ConfigError("a station needs a canonical id of at least one octet")
 
 
 def find_by_canonical_id(tx: Transaction, canonical_id: bytes) -> KnownStation | None:
