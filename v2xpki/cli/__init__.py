@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "ctl": ("v2xpki.cli.ctl", "Show, verify and lint the CTL of a root."),
     "ectl": ("v2xpki.cli.ectl", "Show, verify and lint the ECTL of a TLM."),
     "crl": ("v2xpki.cli.crl", "Show, verify and lint the CRL of a root."),
+    "bench": ("v2xpki.cli.bench", "Measure this machine against what the cryptography alone costs."),
 }
 
 # The first class that fits gives the exit code.

@@ -1,0 +1,52 @@
+"""`v2xpki bench`: real work on a real instance, told with the floor that it is held against."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+FLOORS = {
+    "ec_issue": {"agree": 1, "sign": 2, "verify": 3, "commit": 1},
+    "at_issue": {"agree": 3, "sign": 4, "verify": 5, "keygen": 1, "ecdh": 1, "commit": 2},
+    "at_http": {"agree": 3, "sign": 4, "verify": 5, "keygen": 1, "ecdh": 1, "commit": 2},
+    "cert_verify": {"verify": 1},
+    "cert_decode": {},
+    "ec_issue_brainpoolP256r1": {
+        "agree": 1, "sign": 2, "verify": 2, "verify_brainpoolP256r1": 1, "commit": 1,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results() -> dict:
+    command = [sys.executable, "-m", "v2xpki", "bench", "--seconds", "0.1", "--json", *FLOORS]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    return {result["name"]: result for result in json.loads(done.stdout)}
+
+
+@pytest.mark.xdist_group("e2e")
+@pytest.mark.parametrize("name", FLOORS)
+def test_a_benchmark_tells_its_rate_and_the_parts_of_its_floor(results, name):
+    result = results[name]
+    assert result["unit"] == "1/s" and result["value"] > 0 and result["n"] >= 40
+    assert {part: entry["count"] for part, entry in result["detail"].items()} == FLOORS[name]
+    assert all(entry["us"] > 0 for entry in result["detail"].values())
+
+
+@pytest.mark.xdist_group("e2e")
+@pytest.mark.parametrize("name", [name for name, floor in FLOORS.items() if floor])
+def test_efficiency_is_the_floor_over_the_time_taken(results, name):
+    result = results[name]
+    floor = sum(entry["count"] * entry["us"] for entry in result["detail"].values())
+    share = 2 if name.startswith("at_http") else 1  # cores
+    assert result["floor"] == pytest.approx(floor, rel=0.01)
+    assert result["efficiency"] == pytest.approx(floor * 1e-6 * result["value"] / share, rel=0.02, abs=0.002)
+
+
+def test_a_benchmark_that_is_not_there_is_named_with_those_that_are():
+    command = [sys.executable, "-m", "v2xpki", "bench", "nonsense"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    assert "nonsense" in done.stderr and "at_issue" in done.stderr

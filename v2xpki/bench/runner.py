@@ -1,0 +1,88 @@
+"""Runs benchmarks: rounds of work, with rounds of the floor's parts between them."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from v2xpki.bench.parts import Parts
+
+ROUNDS = 5
+#: A round's inputs are made beforehand, each different; more than this would take longer than the work.
+MAX_INPUTS = 4000
+
+#: Makes the inputs of a round (not timed); count -> inputs, all different.
+Inputs = Callable[[int], list[Any]]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One unit of work and its floor: the parts that it cannot do without, and how many of each."""
+
+    name: str
+    inputs: Inputs
+    work: Callable[[Any], object]
+    floor: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Result:
+    """As INTERFACE's bench --json. value: units of work a second; floor: microseconds of the parts."""
+
+    name: str
+    unit: str
+    value: float
+    floor: float | None
+    efficiency: float | None
+    n: int
+    detail: Mapping[str, Mapping[str, float]]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "value": round(self.value, 1),
+            "floor": None if self.floor is None else round(self.floor, 1),
+            "efficiency": None if self.efficiency is None else round(self.efficiency, 3),
+            "n": self.n,
+            "detail": self.detail,
+        }
+
+
+def detail_of(floor: Mapping[str, int], parts: Parts) -> dict[str, dict[str, float]]:
+    """What each part costs here, and how often the floor counts it."""
+    return {
+        name: {"count": count, "us": round(parts.microseconds(name), 1)} for name, count in floor.items()
+    }
+
+
+def floor_of(detail: Mapping[str, Mapping[str, float]]) -> float:
+    """Sum of count * us."""
+    return sum(part["count"] * part["us"] for part in detail.values())
+
+
+def run(benchmark: Benchmark, parts: Parts, seconds: float) -> Result:
+    """Five rounds of work in about `seconds`, the floor's parts timed before each and after the last."""
+    names: Iterable[str] = tuple(benchmark.floor)
+    trial = benchmark.inputs(20)
+    for warm in trial[:10]:
+        benchmark.work(warm)
+    start = time.perf_counter()
+    for unit in trial[10:]:
+        benchmark.work(unit)
+    count = min(MAX_INPUTS, max(10, int(seconds / ROUNDS / ((time.perf_counter() - start) / 10))))
+    times = []
+    for _ in range(ROUNDS):
+        inputs = benchmark.inputs(count)
+        parts.measure(names)
+        start = time.perf_counter()
+        for unit in inputs:
+            benchmark.work(unit)
+        times.append((time.perf_counter() - start) / count)
+    parts.measure(names)
+    taken = statistics.median(times)
+    detail = detail_of(benchmark.floor, parts)
+    floor = floor_of(detail) if detail else None
+    efficiency = None if floor is None else floor / (taken * 1e6)
+    return Result(benchmark.name, "1/s", 1 / taken, floor, efficiency, count * ROUNDS, detail)
