@@ -442,6 +442,31 @@ class Database:
         """A block whose queries all see one state."""
         return Transaction(self, write=False, durable=False)
 
+    def row(self, statement: Statement, **values: Any) -> tuple[Any, ...] | None:
+        """The first row of a single compiled query, or None, outside of any block.
+
+        One statement to the driver instead of the three of `read`: 8 us instead of 25 with SQLite here, one
+        round trip instead of three with PostgreSQL.
+        """
+        compiled = statement.on(self._engine.dialect)
+        parameters = compiled.bind(values)
+        for attempt in (1, 2):
+            link = self._take()
+            try:
+                link.cursor.execute(compiled.text, parameters)
+                # all of them: an open cursor would keep SQLite's snapshot
+                found: list[tuple[Any, ...]] = link.cursor.fetchall()
+            except self._errors as error:
+                lost = self._dialect.is_lost(link)
+                link.close()
+                if lost and attempt == 1:
+                    self._drop_idle()
+                    continue
+                raise self._translated(error, write=False) from None
+            self._idle.append(link)
+            return found[0] if found else None
+        raise AssertionError("unreachable")
+
     def close(self) -> None:
         """Close what is idle and give up the run. A closed database may be used again."""
         self._check_process()

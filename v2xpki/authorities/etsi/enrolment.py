@@ -260,15 +260,13 @@ class EnrolmentAuthority:
     ) -> tuple[KnownStation, Certificate | None]:
         """The station that signed the outer message, and the EC it did it with (None: the canonical key)."""
         if outer.signer.kind == "self":
-            with self._database.read() as tx:
-                station = find_by_canonical_id(tx, wish.its_id)
+            station = find_by_canonical_id(self._database, wish.its_id)
             if station is None:
                 raise RefusedEnrolment(EnrolmentReason.UNKNOWN_STATION)
             credential, key, signer = None, _canonical_key(station.curve, station.point), b""
             self._verify_outer(outer, key, signer)
         elif outer.signer_digest is not None:
-            with self._database.read() as tx:
-                found = find_by_credential(tx, outer.signer_digest)
+            found = find_by_credential(self._database, outer.signer_digest)
             if found is None:
                 raise RefusedEnrolment(EnrolmentReason.UNKNOWN_STATION, "no such enrolment credential")
             # TS 102 941 6.2.3.2.1: on re-enrolment itsId is the HashedId8 of the current EC
@@ -468,8 +466,7 @@ class EnrolmentAuthority:
             raise RefusedValidation(ValidationReason.BAD_SIGNATURE, "ecSignature is over something else")
         if proof.signer_digest is None or not is_plain_header(proof.header):
             raise RefusedValidation(ValidationReason.BAD_SIGNATURE, "signer or header of ecSignature")
-        with self._database.read() as tx:
-            found = find_by_credential(tx, proof.signer_digest)
+        found = find_by_credential(self._database, proof.signer_digest)
         if found is None:
             raise RefusedValidation(ValidationReason.UNKNOWN_STATION)
         station, credential = found[0], _certificate(found[1])

@@ -95,12 +95,11 @@ class RequestMemory:
 
     def recall(self, key: bytes) -> bytes | None:
         """The final answer to a request, if there was one."""
-        with self._database.read() as tx:
-            row = tx.row(self._answer, key=key)
+        row = self._database.row(self._answer, key=key)
         return None if row is None else row[0]
 
     def keep_refusal(self, key: bytes, answer: bytes) -> bytes:
-        """Remember a refusal; the answer that counts, which may be a twin's."""
+        """`keep` for a refusal, up to a number an hour."""
         now = self._clock.time32()
         hour, count = self._refusals
         if hour != now // HOUR:
@@ -108,10 +107,13 @@ class RequestMemory:
         if count >= REFUSALS_AN_HOUR:
             return answer
         self._refusals = hour, count + 1
+        return self.keep(key, answer)
+
+    def keep(self, key: bytes, answer: bytes) -> bytes:
+        """Remember a final answer; the one that counts, which may be a twin's."""
+        expires = self.forgotten_at(self._clock.time32())
         with self._database.write(durable=False) as tx:
-            if tx.insert_if_new(
-                self._model, id=key, record=None, answer=answer, expires=self.forgotten_at(now)
-            ):
+            if tx.insert_if_new(self._model, id=key, record=None, answer=answer, expires=expires):
                 return answer
         return self.recall(key) or answer
 
@@ -140,7 +142,7 @@ class RequestMemory:
             if isinstance(twin, bytes):
                 return twin
             if isinstance(twin, Certificate):
-                return self.keep_refusal(key, answer(twin))
+                return self.keep(key, answer(twin))
             if twin is _ORPHAN:
                 recover(self._database)
                 continue

@@ -89,15 +89,15 @@ class NewStation:
             raise ConfigError("a station needs a canonical id of at least one octet")
 
 
-def find_by_canonical_id(tx: Transaction, canonical_id: bytes) -> KnownStation | None:
+def find_by_canonical_id(database: Database, canonical_id: bytes) -> KnownStation | None:
     """The station of a canonical id."""
-    row = tx.row(_BY_CANONICAL, canonical_id=canonical_id)
+    row = database.row(_BY_CANONICAL, canonical_id=canonical_id)
     return None if row is None else KnownStation(*row)
 
 
-def find_by_credential(tx: Transaction, hashed_id8: bytes) -> tuple[KnownStation, bytes] | None:
+def find_by_credential(database: Database, hashed_id8: bytes) -> tuple[KnownStation, bytes] | None:
     """The station that an EC was issued to, and the EC's octets."""
-    row = tx.row(_BY_CREDENTIAL, hashed_id8=hashed_id8)
+    row = database.row(_BY_CREDENTIAL, hashed_id8=hashed_id8)
     return None if row is None else (KnownStation(*row[:-1]), row[-1])
 
 
@@ -133,8 +133,7 @@ class StationRegister:
 
     def find(self, canonical_id: bytes) -> KnownStation | None:
         """The station of a canonical id."""
-        with self._database.read() as tx:
-            return find_by_canonical_id(tx, canonical_id)
+        return find_by_canonical_id(self._database, canonical_id)
 
     def all(self) -> Iterator[KnownStation]:
         """Every station, by canonical id."""
