@@ -105,7 +105,9 @@ def failures(checks: list[dict]) -> list[str]:
 
 def test_everything_is_ready(real: Real) -> None:
     status, body = real.get("/readyz")
-    assert (status, json.loads(body)["roles"]) == (200, {"ea": "ok", "aa": "ok", "dc": "ok"})
+    told = json.loads(body)
+    assert (status, told["roles"]) == (200, {"ea": "ok", "aa": "ok", "dc": "ok"})
+    assert told["lab"] is True  # stations and operators see that this is no place for real ones
 
 
 def test_an_independent_station_passes_every_check_over_http(real: Real, tmp_path: Path) -> None:

@@ -284,6 +284,7 @@ class Router:
         self._upstreams = upstreams
         self._body_limit, self._read_timeout = body_limit, read_timeout
         self._rate = rate or Rate(0)
+        self._lab = lab
         self._off = sorted(set(prefixes.values()) - set(upstreams))
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -372,6 +373,8 @@ class Router:
         word = "ready" if path == "/readyz" else "alive"
         document: dict[str, Any] = {word: well, "roles": dict(zip(roles, states, strict=True))}
         document["roles"] |= dict.fromkeys(self._off, "off")
+        if self._lab:
+            document["lab"] = True  # the root's and the TLM's keys are within this machine's reach
         return web.json_response(
             document, status=200 if well else 503, headers={"server": SERVER, "cache-control": "no-store"}
         )
@@ -434,6 +437,7 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
         body_limit=limits.body_octets,
         read_timeout=limits.read_timeout,
         rate=Rate(limits.requests_per_minute),
+        lab=instance.lab,
     )
     server = BoundedServer(
         router.handle,
