@@ -278,7 +278,7 @@ class Router:
 
     def __init__(
         self, prefixes: Mapping[str, str], upstreams: Mapping[str, Upstream], *, body_limit: int,
-        read_timeout: float, rate: Rate | None = None,
+        read_timeout: float, rate: Rate | None = None, lab: bool = False,
     ) -> None:  # fmt: skip
         self._roles = {prefix: upstreams[role] for prefix, role in prefixes.items() if role in upstreams}
         self._upstreams = upstreams
