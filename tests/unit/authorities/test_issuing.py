@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.support.etsi import Pki, TestStation, read_answer, rows
 from v2xpki.errors import AuditError, RecordFailed, TokenLost
@@ -100,8 +101,6 @@ def _impatient(pki: Pki) -> Any:
 
 def _trigger(database: Database, where: str) -> Callable[[], None]:
     def run(sql: str) -> None:
-        import sqlalchemy as sa
-
         with database.write(durable=False) as tx:
             tx.execute(sa.text(sql))
 
@@ -261,6 +260,17 @@ def test_the_same_wish_in_another_envelope_gets_the_same_ticket(memory_pki: Pki)
     assert len(set(tickets)) == 1
     for one in sent:  # and each envelope has its own answer, which stays
         assert memory_pki.aa.authorize(one.body) == memory_pki.aa.authorize(one.body)
+
+
+def test_a_wish_whose_ticket_has_expired_and_is_purged_is_a_new_one(
+    memory_pki: Pki, fixed_clock: FixedClock
+) -> None:
+    car = memory_pki.station()
+    wish, new = car.wish(car.enrol())
+    car.send_authorization(car.wrapped(wish, new)).ok()
+    with memory_pki.aa_database.write(durable=False) as tx:
+        tx.execute(sa.text("DELETE FROM issuance_record"))
+    assert car.send_authorization(car.wrapped(wish, new)).code == "ok"
 
 
 def test_twenty_envelopes_of_one_wish_at_once_get_one_ticket(memory_pki: Pki) -> None:

@@ -78,6 +78,7 @@ class RequestMemory:
         self._drop = Statement(
             sa.delete(t).where(key, t.c.record == sa.bindparam("of_record"), t.c.answer.is_(None))
         )
+        self._forget = Statement(sa.delete(t).where(key))
         self._old = Statement(sa.delete(t).where(t.c.expires <= sa.bindparam("before")))
         self._twins = {
             name: Statement(sa.select(t.c.id, t.c.record).where(t.c[name] == sa.bindparam("value")))
@@ -180,7 +181,8 @@ class RequestMemory:
                 standing = self._standing(tx, key, more)
                 if standing is not None:
                     return standing
-                tx.insert(self._model, **row)
+                if not tx.insert_if_new(self._model, **row):
+                    return _WAIT
             tx_save(tx, prepared.record)
             record(tx)
         return None
@@ -202,12 +204,16 @@ class RequestMemory:
             else:
                 return None
         state = tx.row(_STATE, id=of_record)
-        if state is not None and state[0] == "issued" and other != key:
-            return Certificate.parse(state[2])
+        if state is not None and state[0] == "issued":
+            # the same request: stored since we looked, so the answer is there at the next look
+            return _WAIT if other == key else Certificate.parse(state[2])
         if state is not None and state[0] == "open":
             return _WAIT if self._database.run_is_alive(state[1]) else _ORPHAN
-        # void: whoever claimed this request will never answer it
-        tx.run(self._drop, key=other, of_record=of_record)
+        if state is None and other != key:
+            tx.run(self._forget, key=other)  # its ticket has expired and is purged
+        else:
+            # void: whoever claimed this request will never answer it
+            tx.run(self._drop, key=other, of_record=of_record)
         return None
 
     def _release(self, key: bytes, prepared: Prepared) -> None:
