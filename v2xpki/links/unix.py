@@ -1,7 +1,7 @@
 """The AA's way to an EA of the same house: kept connections on the EA's unix socket.
 
 The other side is this package's own worker, which answers whole requests with a Content-Length, so the
-client needs no general HTTP library: 70 us of CPU a call here, urllib3's takes 250 to 400.
+client needs no general HTTP library: 17-21 us of CPU a call on this side, urllib3's takes 204-254.
 """
 
 import contextlib

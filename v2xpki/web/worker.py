@@ -7,11 +7,11 @@ worker after the fork.
 
 `RoleWorker` keeps gunicorn's process model and replaces the way of one request through it. gunicorn's
 threaded worker hands a kept connection back to its poller after each answer and parses with a
-general-purpose parser in Python: 415-555 us of CPU a request with Flask here, 330-420 without. On a
-unix socket the other side is the router or an AA of the same house, which keep their connections and
-send nothing unusual: the thread waits a moment for the next request on its own connection, reads it in
-one go and answers in one go; 155-240 us with Flask. Whatever is not in that plain form (chunks, 100-continue,
-HTTP/1.0, two of the same header ...) is given back unread to gunicorn's parser.
+general-purpose parser in Python: 415-555 us of CPU a request with a bare Flask view. On a unix socket the
+other side is the router or an AA of the same house, which keep their connections and send nothing
+unusual: the thread waits a moment for the next request on its own connection, reads it in one go and
+answers in one go; 155-332 us with the same view (docs/performance.md). Whatever is not in that plain form
+(chunks, 100-continue, HTTP/1.0, two of the same header ...) is given back unread to gunicorn's parser.
 """
 
 import io
