@@ -6,12 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lab import lab
 from v2xpki.errors import ConfigError
 from v2xpki.keystore import Pkcs11Keystore, TokenConfig, VendorProfile, create_token, open_token
 from v2xpki.time import FixedClock
 
+__all__ = ["lab"]
+
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run in several processes (pytest-xdist, --dist loadgroup), a file's stay together, for what
+    they share is dear; and all that use the one served instance."""
+    for item in items:
+        shares = "lab" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("lab" if shares else str(item.path.relative_to(ROOT))))
 
 
 class TokenStore:
