@@ -1,15 +1,11 @@
 """The drill: back up, destroy, restore; the same keys sign, the audit chains are whole."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.commands import free_ports, serving, v2xpki
 
 # Each domain in a process of its own, as `init` does it.
 MAKE = """
@@ -51,21 +47,10 @@ def run(in_own_process):
     return lambda code, *arguments: in_own_process(code, *arguments)
 
 
-def v2xpki(*arguments, passphrase="a passphrase of the drill", expect=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
-        env={k: v for k, v in os.environ.items() if k != "SOFTHSM2_CONF"}
-        | {"PYTHONPATH": str(ROOT), "V2XPKI_BACKUP_PASSPHRASE": passphrase},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done
+PASSPHRASE = {"V2XPKI_BACKUP_PASSPHRASE": "a passphrase of the drill"}
 
 
-@pytest.mark.parametrize("moved", [False, True], ids=["in place", "to another machine's path"])
-def test_the_same_keys_sign_after_a_restore(tmp_path, run, token_store, moved):
+def test_the_same_keys_sign_after_a_restore_to_another_place(tmp_path, run, token_store):
     del token_store  # asked for so that the test is skipped where there is no SoftHSM
     home, backup = tmp_path / "pki", tmp_path / "pki.backup"
     home.mkdir()
@@ -75,14 +60,14 @@ def test_the_same_keys_sign_after_a_restore(tmp_path, run, token_store, moved):
         run(MAKE, home, name)
     before = {name: json.loads(run(USE, home, name)) for name in domains}
 
-    v2xpki("backup", home, backup)
+    v2xpki("backup", home, backup, **PASSPHRASE)
     shutil.rmtree(home)
-    target = tmp_path / "elsewhere" / "pki" if moved else home
-    dry = v2xpki("restore", target, backup)
+    target = tmp_path / "elsewhere" / "pki"
+    dry = v2xpki("restore", target, backup, **PASSPHRASE)
     assert "--yes" in dry.stdout and not target.exists()
-    v2xpki("restore", target, backup, "--yes", passphrase="not the passphrase", expect=3)
+    v2xpki("restore", target, backup, "--yes", expect=3, V2XPKI_BACKUP_PASSPHRASE="not the passphrase")
     assert not target.exists()
-    told = json.loads(v2xpki("restore", target, backup, "--yes", "--json").stdout)
+    told = json.loads(v2xpki("restore", target, backup, "--yes", "--json", **PASSPHRASE).stdout)
     assert told["applied"] and told["databases"] == list(domains)
 
     after = {name: json.loads(run(USE, target, name)) for name in domains}
@@ -102,3 +87,42 @@ def assert_verifies(result):
     key = PublicKey.from_sec1(Curve.NIST_P256, bytes.fromhex(point))
     signature = signature_record(Curve.NIST_P256, bytes.fromhex(result["signature"]))
     verify(key, signature, hashlib.sha256(b"drill").digest())
+
+
+def test_a_fleet_goes_on_after_a_restore(tmp_path, token_store):
+    """Backed up while it serves; then all is gone; then it serves again: same keys, same station."""
+    del token_store
+    [port] = free_ports(1)
+    home, backup, car = tmp_path / "pki", tmp_path / "pki.backup", tmp_path / "car"
+    url = f"http://127.0.0.1:{port}"
+    made = json.loads(v2xpki("init", home, "--base-url", url, "--yes", "--json").stdout)
+    ids = {entry["role"]: entry["hashedId8"] for entry in made["authorities"]}
+    v2xpki("client", "init", car, "--id", "car-1", "--url", url, "--tlm", ids["tlm"])
+    v2xpki("station", "register", home, "--id", "car-1", "--key", car / "canonical.pub.pem")
+    plan = (home, ["--http", f"127.0.0.1:{port}"])
+
+    with serving(plan):
+        v2xpki("client", "enrol", car)
+        v2xpki("backup", home, backup, **PASSPHRASE)
+        refused = v2xpki("restore", home, backup, "--yes", expect=2, **PASSPHRASE)
+        assert "being served" in refused.stderr
+    before = json.loads(v2xpki("status", home, "--json").stdout)
+    shutil.rmtree(home)
+    v2xpki("restore", home, backup, "--yes", **PASSPHRASE)
+    with serving(plan):
+        # the EC of before is known, and the AA's ticket verifies under the certificates of before
+        v2xpki("client", "authorize", car, "-n", "1")
+        v2xpki("client", "enrol", car, "--by-ec")
+    after = json.loads(v2xpki("status", home, "--json").stdout)
+    assert keys_of(after) == keys_of(before)
+    assert len(keys_of(after)) == 6  # root, tlm; ea and aa with two each
+
+
+def keys_of(document):
+    """Every public key that `status` names, wherever in it."""
+    if isinstance(document, dict):
+        own = [document["publicKey"]] if "publicKey" in document else []
+        return own + [key for value in document.values() for key in keys_of(value)]
+    if isinstance(document, list):
+        return [key for value in document for key in keys_of(value)]
+    return []

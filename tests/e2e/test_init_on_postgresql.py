@@ -1,33 +1,19 @@
 """`init` with two domains' databases on a server; `backup` and `restore` of such an instance."""
 
 import json
-import os
 import secrets
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import psycopg
 import pytest
 
+from tests.support.commands import v2xpki
 from tests.support.postgres import postgres_server  # noqa: F401
 
 pytestmark = pytest.mark.postgres
-ROOT = Path(__file__).parents[2]
 
 
-def v2xpki(*arguments, expect=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
-        env={key: value for key, value in os.environ.items() if key != "SOFTHSM2_CONF"}
-        | {"PYTHONPATH": str(ROOT), "V2XPKI_BACKUP_PASSPHRASE": "a passphrase of the drill"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done
+PASSPHRASE = {"V2XPKI_BACKUP_PASSPHRASE": "a passphrase of the drill"}
 
 
 def tables(url):
@@ -71,14 +57,14 @@ def test_an_instance_lives_on_a_server_and_comes_back(tmp_path, urls):
 
     if not shutil.which("pg_dump"):
         pytest.skip("no pg_dump (Debian package postgresql-client)")
-    v2xpki("backup", home, backup)
+    v2xpki("backup", home, backup, **PASSPHRASE)
     before = {name: entries(url) for name, url in urls.items()}
     for url in urls.values():
         with psycopg.connect(url) as connection:
             connection.execute("DROP SCHEMA public CASCADE")
             connection.execute("CREATE SCHEMA public")
     shutil.rmtree(home)
-    told = json.loads(v2xpki("restore", home, backup, "--yes", "--json").stdout)
+    told = json.loads(v2xpki("restore", home, backup, "--yes", "--json", **PASSPHRASE).stdout)
     assert set(told["databases"]) == {"root", "tlm", "ea", "aa", "dc"}
     for name, url in urls.items():
         assert tables(url) == made[name]
