@@ -161,6 +161,8 @@ class Pkcs11Keystore:
         if len(label.text) > profile.quirks.label_length:
             raise KeyRefused(f"{label} is longer than the {profile.quirks.label_length} octets of a label")
         session = self._session
+        if label.use == "encrypt":
+            self._refuse_without_plain_ecdh(label)
         with session.at_work(f"generating {label}"):
             for kind in (_calls.PRIVATE_KEY, _calls.PUBLIC_KEY):
                 if session.module.calls.find(session.handle, kind, label.text):
@@ -218,8 +220,7 @@ class Pkcs11Keystore:
         key = self._key(label)
         if not isinstance(key, TokenAgreer):
             raise KeyRefused(f"{label} is a signing key; it agrees with nobody")
-        if "null" not in self.profile.quirks.kdfs:
-            raise KeyRefused(f"{self.profile.vendor} does not give the plain ECDH value that {label} needs")
+        self._refuse_without_plain_ecdh(label)
         return key
 
     def self_test(self, label: KeyLabel) -> None:
@@ -244,6 +245,10 @@ class Pkcs11Keystore:
             with self._session.at_work(f"looking {label} up"):
                 key = self._keys[label] = kind(self._session, label, self.profile)
         return key
+
+    def _refuse_without_plain_ecdh(self, label: KeyLabel) -> None:
+        if "null" not in self.profile.quirks.kdfs:
+            raise KeyRefused(f"{self.profile.vendor} does not give the plain ECDH value that {label} needs")
 
     def _refuse_closed(self) -> None:
         if self._closed:
