@@ -51,12 +51,14 @@ class EnrolmentCredential(EaBase):
 class EnrolmentRequest(EaBase):
     """A request for an EC or its renewal, and the octets of its final answer.
 
-    `record` is the issuance record made for it; without an answer, that record is still open.
+    `wish` is the blinded hash of what the station signed: in another envelope it gets the same EC. `record`
+    is the issuance record made for it; without an answer, that record is still open.
     """
 
     __tablename__ = "enrolment_request"
 
     id: Mapped[Key16]  # blinded SHA-256 of the octets
+    wish: Mapped[bytes | None] = mapped_column(unique=True)
     record: Mapped[bytes | None]
     answer: Mapped[bytes | None]
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
@@ -69,7 +71,7 @@ class Validation(EaBase):
 
     __tablename__ = "validation"
 
-    id: Mapped[Key16]  # blinded EC and SHA-256(SharedAtRequest)
+    id: Mapped[Key16]  # blinded EC, AA and SHA-256(SharedAtRequest)
     start: Mapped[int | None]  # the ticket's start where the EA chose it: a whole hour
     expires: Mapped[int] = mapped_column(index=True)
 

@@ -259,6 +259,15 @@ def _validity(s: Subject) -> str | None:
     return f"from {period.start} for {period.duration.value} {period.duration.kind}"
 
 
+@_rule("e_region_sound", "IEEE 1609.2 6.4.17", "region holds a place, in a sensible number of parts")
+def _region_sound(s: Subject) -> str | None:
+    try:
+        regions.check_region(s.tbs.region)
+    except PermissionDenied as error:
+        return str(error)
+    return None
+
+
 @_rule(
     "e_validity_limit",
     "EU certificate policy 7.2",

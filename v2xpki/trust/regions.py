@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from v2xpki.errors import ConfigError
+from v2xpki.errors import ConfigError, PermissionDenied
 from v2xpki.wire import dot2
 
 Region = dot2.GeographicRegion | None  # None: everywhere
@@ -47,6 +47,11 @@ EU_COUNTRIES = frozenset(
         752,
     )
 )
+
+# IEEE 1609.2 6.4.17 asks receivers for eight parts; containment costs the product of both numbers.
+MOST_CORNERS = 64  # of a polygon; of rectangles together
+MOST_PLACES = 256  # countries, regions and subregions together
+_HIGHEST, _FURTHEST = 900_000_000, 1_800_000_000  # one more is "unknown"
 
 _EARTH = 6371008.8  # mean radius; the ellipsoid differs by at most 0.56 %, hence the margin
 _MARGIN = 1.006
@@ -86,6 +91,57 @@ _BOXES: dict[int, tuple[tuple[float, float, float, float], ...]] = {
     756: ((45.7, 5.8, 48.0, 10.6),),
     826: ((49.7, -8.9, 61.1, 2.1),),
 }
+
+
+def check_region(region: Region) -> None:
+    """Raises PermissionDenied for a region that is none (empty, without area, without a known place, corners
+    swapped), which readers would take for nothing or for everywhere, and for one of too many parts."""
+    if region is None:
+        return
+    parts = _parts(region)
+    most = MOST_PLACES if region.kind == "identifiedRegion" else MOST_CORNERS
+    if parts > most:
+        raise PermissionDenied(f"a region of {parts} parts; at most {most}", rule="region")
+    if not parts or not _has_area(region):
+        raise PermissionDenied("a region that holds no place", rule="region")
+
+
+def _parts(region: dot2.GeographicRegion) -> int:
+    """How many shapes, corners or places a region has; 0 where one of its lists is empty."""
+    if not isinstance(region.value, tuple) or isinstance(region.value, dot2.CircularRegion):
+        return 1
+    count = 0
+    for entry in region.value:
+        value = entry.value if isinstance(entry, dot2.IdentifiedRegion) else None
+        if isinstance(value, dot2.CountryAndRegions):
+            inner = [len(value.regions)]
+        elif isinstance(value, dot2.CountryAndSubregions):
+            inner = [len(part.subregions) for part in value.region_and_subregions]
+        else:
+            inner = [1]
+        if not inner or 0 in inner:
+            return 0
+        count += sum(inner)
+    return count
+
+
+def _has_area(region: dot2.GeographicRegion) -> bool:
+    value = region.value
+    if isinstance(value, dot2.CircularRegion):
+        return value.radius > 0 and _is_known(_point(value.center))
+    if region.kind == "rectangularRegion":
+        return bool(_rectangles(region)) and all(
+            _is_known(point) for part in _rectangles(region) for point in _vertices(part)
+        )
+    if region.kind == "polygonalRegion":
+        corners = _polygon(region)
+        doubled = sum(a[0] * b[1] - a[1] * b[0] for a, b in _edges(corners))
+        return doubled != 0 and all(map(_is_known, corners))
+    return True
+
+
+def _is_known(point: Point) -> bool:
+    return abs(point[0]) <= _HIGHEST and abs(point[1]) <= _FURTHEST
 
 
 def region_contains(outer: Region, inner: Region) -> bool:
@@ -353,8 +409,10 @@ def from_table(table: object) -> dot2.GeographicRegion:
         raise ConfigError(f"region {table!r}: expected one of countries, circle, rectangles, polygon")
     ((kind, value),) = table.items()
     try:
-        return _from_numbers(str(kind), value)
-    except (TypeError, ValueError) as error:
+        region = _from_numbers(str(kind), value)
+        check_region(region)
+        return region
+    except (TypeError, ValueError, PermissionDenied) as error:
         raise ConfigError(f"region {table!r}: {error}", hint="for instance {countries = [276]}") from error
 
 

@@ -84,6 +84,7 @@ SPOILT_TBS: dict[str, tuple[str, dict]] = {
     "e_psid_once": ("AT", {"app_permissions": services(p36="010000") * 2}),
     "e_app_permissions": ("AT", {"app_permissions": None}),
     "e_validity_not_empty": ("AT", lasting("hours", 0)),
+    "e_region_sound": ("AT", {"region": dot2.GeographicRegion(kind="identifiedRegion", value=())}),
     "e_validity_limit": ("AT", lasting("hours", 169)),
     "e_validity_inside_issuer": ("AT", lasting("hours", 1, start=NOW - 10_000)),
     "e_permissions_inside_issuer": ("AT", {"app_permissions": services(p36="020000")}),

@@ -1,11 +1,22 @@
 """Regions: containment is proven or refused; points."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from v2xpki.errors import ConfigError
-from v2xpki.trust.regions import describe, from_table, from_text, point_in_region, region_contains
+from v2xpki.trust.regions import (
+    MOST_CORNERS,
+    MOST_PLACES,
+    check_region,
+    describe,
+    from_table,
+    from_text,
+    point_in_region,
+    region_contains,
+)
 from v2xpki.wire import dot2
 
 DEGREE = 10_000_000
@@ -221,3 +232,19 @@ def test_parts_of_countries_are_described():
 def test_no_region_is_guessed(text):
     with pytest.raises(ConfigError):
         from_text(text)
+
+
+@pytest.mark.parametrize("region", [EU, GERMANY, L_SHAPE, rectangle(51, 9, 50, 10), circle(50, 10, 1), None])
+def test_a_region_with_a_place_is_sound(region):
+    check_region(region)
+
+
+def test_a_configured_region_is_small_and_has_an_area():
+    ring = [(10 * math.sin(n / 10), 10 * math.cos(n / 10)) for n in range(MOST_CORNERS + 1)]
+    with pytest.raises(ConfigError, match="65 parts"):
+        polygon(*ring)
+    with pytest.raises(ConfigError, match="no place"):
+        polygon((1, 1), (2, 2), (3, 3))
+    with pytest.raises(ConfigError, match="at most 256"):
+        from_table({"countries": list(range(MOST_PLACES + 1))})
+    polygon(*ring[:-1])

@@ -10,7 +10,15 @@ from hashlib import sha256
 from typing import Protocol
 
 from v2xpki import wire
-from v2xpki.authorities.etsi.envelope import OwnKeys, Request, UnknownCipher, in_time, is_plain_header
+from v2xpki.authorities.etsi.envelope import (
+    CONFIRMATION_BIT,
+    OwnKeys,
+    Request,
+    UnknownCipher,
+    in_time,
+    is_plain_header,
+    may_request,
+)
 from v2xpki.authorities.etsi.issuing import RequestMemory
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers
@@ -43,7 +51,7 @@ from v2xpki.time import Clock
 from v2xpki.trust import validity
 from v2xpki.trust.permissions import check_app_permissions
 from v2xpki.trust.profiles import Profiles, shipped
-from v2xpki.trust.regions import region_contains
+from v2xpki.trust.regions import check_region
 from v2xpki.wire import dot2, etsi
 
 _DENIED = AuthorizationReason.DENIED_PERMISSIONS
@@ -234,6 +242,7 @@ class AuthorizationAuthority:
             peer.revoked
             or not certificate.start <= now < certificate.end
             or certificate.encryption_key is None
+            or not may_request(certificate, CONFIRMATION_BIT)
         ):
             raise RefusedAuthorization(AuthorizationReason.INVALID_EA)
         return peer
@@ -295,11 +304,10 @@ class AuthorizationAuthority:
         assert confirmed.validity_period is not None
         if not validity.inside(confirmed.validity_period, aa.start, aa.end):
             raise RefusedAuthorization(_DENIED, "validity outside the AA's")
-        if confirmed.region is not None and not region_contains(
-            aa.record.to_be_signed.region, confirmed.region
-        ):
-            raise RefusedAuthorization(_DENIED, "region not inside the AA's")
+        if validity.end(confirmed.validity_period) <= self._clock.time32():
+            raise RefusedAuthorization(_DENIED, "validity is over")
         try:
+            check_region(confirmed.region)
             check_app_permissions(aa, confirmed.app_permissions or ())
             return self._profiles.profile("AT").build_tbs(
                 now=self._clock.time32(),

@@ -13,7 +13,17 @@ import sqlalchemy as sa
 
 from v2xpki import wire
 from v2xpki.authorities.etsi import tickets
-from v2xpki.authorities.etsi.envelope import OwnKeys, Request, UnknownCipher, in_time, is_plain_header
+from v2xpki.authorities.etsi.envelope import (
+    AUTHORIZATION_BIT,
+    ENROLMENT_BIT,
+    VALIDATION_BIT,
+    OwnKeys,
+    Request,
+    UnknownCipher,
+    in_time,
+    is_plain_header,
+    may_request,
+)
 from v2xpki.authorities.etsi.issuing import RequestMemory
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peers
@@ -48,12 +58,10 @@ from v2xpki.store.base import table_of
 from v2xpki.store.ea import ACTIVE, EnrolmentCredential, EnrolmentRequest, Station, TicketWindow, Validation
 from v2xpki.time import Clock
 from v2xpki.trust import validity
-from v2xpki.trust.profiles import SCR_PSID, Profiles, StationProfile, shipped
-from v2xpki.trust.regions import Region, region_contains
+from v2xpki.trust.profiles import Profiles, StationProfile, shipped
+from v2xpki.trust.regions import Region, check_region, region_contains
 from v2xpki.wire import dot2, etsi
 
-# bits of the second octet of the SSP for certificate requests (TS 102 941 B.5)
-ENROLMENT_BIT, AUTHORIZATION_BIT, VALIDATION_BIT = 0x80, 0x40, 0x20
 DAY = 86400
 
 _STATION, _WINDOW = table_of(Station), table_of(TicketWindow)
@@ -189,11 +197,14 @@ class EnrolmentAuthority:
                 expires=certificate.end,
             )
 
+        # What a station signed once is worth one EC, in however many envelopes it comes (checklist E13).
+        wish_id = self._database.blind("wish", sha256(outer.tbs_octets).digest())[:16]
         return self._memory.issue_once(
             remembered,
             prepared,
             record=record,
             complete=complete,
+            unique={"wish": wish_id},
             answer=lambda certificate: self._enrolment_response(request, "ok", certificate),
         )
 
@@ -301,6 +312,10 @@ class EnrolmentAuthority:
         now, profile, ea = self._clock.time32(), self._profiles.profile("EC"), self._own.certificate
         bound = self._home(station, self._station_profile(station))
         region = wanted.region if wanted.region is not None else bound
+        try:
+            check_region(region)
+        except PermissionDenied as error:
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
         if region is not None and not (
             region_contains(bound, region) and region_contains(ea.record.to_be_signed.region, region)
         ):
@@ -496,12 +511,14 @@ class EnrolmentAuthority:
         wanted: etsi.CertificateSubjectAttributes,
         shared_hash: bytes,
     ) -> etsi.CertificateSubjectAttributes:
-        """Confirm, and count the ticket: once for each SharedAtRequest of an EC (checklist E13)."""
+        """Confirm, and count the ticket: once for each SharedAtRequest of an EC at an AA (checklist E13)."""
         now = self._clock.time32()
         confirmed, chosen = tickets.confirm(limits, wanted, now)
         assert confirmed.validity_period is not None
         start, end = tickets.hours_of(confirmed.validity_period)
-        known = self._database.blind("validation", limits.ec.hashed_id8 + shared_hash)[:16]
+        # SharedAtRequest names no AA: without it here, one count would be worth a ticket at every AA.
+        asked = limits.ec.hashed_id8 + limits.aa.hashed_id8 + shared_hash
+        known = self._database.blind("validation", asked)[:16]
         # The AA signs what is confirmed here, so the count must be on the disk first.
         with self._database.write(durable=True) as tx:
             if not tx.insert_if_new(
@@ -545,11 +562,3 @@ _PURGES = (
     Statement(sa.delete(_VALIDATION).where(_VALIDATION.c.expires <= sa.bindparam("before"))),
     Statement(sa.delete(_WINDOW).where(_WINDOW.c.end <= sa.bindparam("before"))),
 )
-
-
-def may_request(certificate: Certificate, bit: int) -> bool:
-    """Whether a certificate's SSP for certificate requests (psid 623) has a bit (checklist E14)."""
-    ssp = certificate.app_permissions.get(SCR_PSID)
-    if ssp is None or not isinstance(ssp.value, bytes):
-        return False
-    return len(ssp.value) >= 2 and ssp.value[0] == 1 and bool(ssp.value[1] & bit)

@@ -22,6 +22,9 @@ from v2xpki.time import MICROSECONDS
 from v2xpki.trust.profiles import SCR_PSID
 from v2xpki.wire import dot2, etsi
 
+# bits of the second octet of the SSP for certificate requests (TS 102 941 B.5)
+ENROLMENT_BIT, AUTHORIZATION_BIT, VALIDATION_BIT, CONFIRMATION_BIT = 0x80, 0x40, 0x20, 0x08
+
 _ONLY_TIME = (None,) * (len(dot2.HeaderInfo._fields) - 2)
 
 
@@ -119,3 +122,11 @@ def is_plain_header(header: dot2.HeaderInfo) -> bool:
 def in_time(header: dot2.HeaderInfo, now64: int, window: int) -> bool:
     """Whether generationTime is at most `window` seconds from now, either way."""
     return header.generation_time is not None and abs(header.generation_time - now64) <= window * MICROSECONDS
+
+
+def may_request(certificate: Certificate, bit: int) -> bool:
+    """Whether a certificate's SSP for certificate requests (psid 623) has a bit (checklist E14)."""
+    ssp = certificate.app_permissions.get(SCR_PSID)
+    if ssp is None or not isinstance(ssp.value, bytes):
+        return False
+    return len(ssp.value) >= 2 and ssp.value[0] == 1 and bool(ssp.value[1] & bit)

@@ -108,7 +108,7 @@ class AuthorizationReason(Enum):
     BAD_KEYS = "the verification key cannot be certified"
     OUT_OF_TIME = "generationTime is outside the window"
     UNKNOWN_EA = "the EA is not on the trust list"
-    INVALID_EA = "the EA has expired, is revoked or has no access point"
+    INVALID_EA = "the EA has expired, is revoked, has no encryption key or may not confirm"
     DENIED_PERMISSIONS = "attributes beyond what this AA may certify"
     BAD_PROOF = "the proof of possession does not verify"
     NO_PROOF = "proof of possession is asked for here"

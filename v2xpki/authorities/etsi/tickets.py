@@ -15,7 +15,7 @@ from v2xpki.time import HOUR
 from v2xpki.trust import validity
 from v2xpki.trust.permissions import check_app_permissions, check_confirmed_permissions
 from v2xpki.trust.profiles import StationProfile
-from v2xpki.trust.regions import Region, region_contains
+from v2xpki.trust.regions import Region, check_region, region_contains
 from v2xpki.wire import dot2, etsi
 
 _DENIED = ValidationReason.DENIED_PERMISSIONS
@@ -85,6 +85,10 @@ class Limits:
         region = wanted if wanted is not None else bound
         if region is None:
             return None
+        try:
+            check_region(region)
+        except PermissionDenied as error:
+            raise RefusedValidation(_DENIED, str(error)) from error
         for outer in (bound, self.aa.record.to_be_signed.region, self.ea.record.to_be_signed.region):
             if not region_contains(outer, region):
                 raise RefusedValidation(_DENIED, "the region is not inside the station's or the AA's")

@@ -38,10 +38,12 @@ def upgrade() -> None:
     op.create_table(
         "enrolment_request",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("wish", sa.LargeBinary(), nullable=True),
         sa.Column("record", sa.LargeBinary(), nullable=True),
         sa.Column("answer", sa.LargeBinary(), nullable=True),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_request")),
+        sa.UniqueConstraint("wish", name=op.f("uq_enrolment_request_wish")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("enrolment_request", schema=None) as batch_op:
