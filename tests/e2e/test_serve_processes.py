@@ -192,6 +192,29 @@ def test_nonsense_on_the_wire_ends_with_400(served: Served) -> None:
     assert ask(served, "POST", "/ea", b"x", REQUEST)[0] == 200
 
 
+def test_nonsense_on_the_wire_is_not_told_back(served: Served) -> None:
+    with socket.create_connection(served.address("http"), 10) as link:
+        link.sendall(b"POST /ea HTTP/1.1\r\nHost: x\r\nname : value\r\n\r\n")
+        answer = link.makefile("rb").read()
+    assert b"value" not in answer and b"aiohttp" not in answer and b"Python" not in answer
+
+
+def test_who_waits_for_leave_to_send_the_body_gets_it(served: Served) -> None:
+    with socket.create_connection(served.address("http"), 10) as link:
+        head = b"POST /ea HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-its-request\r\n"
+        link.sendall(head + b"Expect: 100-continue\r\nContent-Length: 8\r\n\r\n")
+        assert link.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        link.sendall(b"abcdefgh")
+        assert link.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_who_announces_too_much_gets_no_leave_to_send_it(served: Served) -> None:
+    with socket.create_connection(served.address("http"), 10) as link:
+        head = b"POST /ea HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-its-request\r\n"
+        link.sendall(head + b"Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n")
+        assert link.recv(100).startswith(b"HTTP/1.1 413")
+
+
 # --- what fails inside ----------------------------------------------------------------------------------
 
 

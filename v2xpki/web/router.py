@@ -250,12 +250,31 @@ class Rate:
         return count > self.limit
 
 
+class _Handler(RequestHandler):
+    """aiohttp's, which tells who sends nonsense what it read and who it is."""
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        router_refused.labels("not http").inc()
+        response = web.Response(status=status, text="not a request\n", headers={"server": SERVER})
+        response.force_close()
+        return response
+
+
 class BoundedServer(web.Server):
     """Turns connections away beyond a number, before they cost more than that."""
 
     def __init__(self, *args: Any, limit: int, **options: Any) -> None:
         super().__init__(*args, **options)
         self._limit = limit
+
+    def __call__(self) -> RequestHandler:
+        return _Handler(self, loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
         super().connection_made(handler, transport)
@@ -333,6 +352,9 @@ class Router:
             return self._refuse(request, 413, f"the body is larger than {self._body_limit} octets")
         if not request.body_exists:
             return b""
+        if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
+            # the client waits for this before it sends the body (RFC 9110 10.1.1)
+            request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         parts: list[bytes] = []
         size = 0
         try:
