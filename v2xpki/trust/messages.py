@@ -201,9 +201,13 @@ def _check_fresh(header: dot2.HeaderInfo, generated: int, at: int, limits: Windo
 def _ticket(message: SignedMessage, trust: TrustStore, at: int) -> Certificate:
     """The signer's ticket, verified at the second of generation."""
     if message.signer.kind == "certificate":
-        if len(message.signer_certificates) != 1:
-            raise InvalidMessage(f"{len(message.signer_certificates)} signer certificates", rule="signer")
-        named = message.signer_certificates[0]
+        try:
+            certificates = message.signer_certificates
+        except CryptoError as error:  # its keys or its r are no points of their curve
+            raise InvalidMessage(f"signer's certificate: {error}", rule="certificate") from error
+        if len(certificates) != 1:
+            raise InvalidMessage(f"{len(certificates)} signer certificates", rule="signer")
+        named = certificates[0]
     else:
         known = trust.ticket(message.signer_digest or b"")
         if known is None:

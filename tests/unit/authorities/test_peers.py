@@ -128,6 +128,47 @@ def test_a_revoked_root_takes_all_with_it(folder: Folder, peers: TrustFolder) ->
     assert aa.revoked
 
 
+def test_a_crl_that_is_taken_away_unrevokes_nobody(folder: Folder, peers: TrustFolder) -> None:
+    id8 = folder.pki.aa_certificate.hashed_id8
+    folder.put_crl(folder.pki.aa_certificate)
+    assert peers.aa(id8) is not None
+    (folder.path / "crl.oer").unlink()
+    aa = peers.aa(id8)
+    assert aa is not None and aa.revoked
+    assert peers.problem is not None and "crl.oer" in peers.problem
+
+
+def test_without_a_crl_nobody_is_trusted_at_the_start(folder: Folder) -> None:
+    folder.put_root()
+    folder.put_ctl(*folder.entries)
+    peers = TrustFolder(folder.path, folder.pki.clock)
+    assert peers.aa(folder.pki.aa_certificate.hashed_id8) is None
+
+
+def test_an_older_crl_put_back_unrevokes_nobody(folder: Folder, peers: TrustFolder) -> None:
+    id8, older = folder.pki.aa_certificate.hashed_id8, (folder.path / "crl.oer").read_bytes()
+    folder.pki.clock.advance(60)
+    folder.put_crl(folder.pki.aa_certificate)
+    assert peers.aa(id8) is not None
+    folder.put("crl.oer", older)
+    aa = peers.aa(id8)
+    assert aa is not None and aa.revoked
+    assert peers.problem is not None and "older" in peers.problem
+
+
+def test_a_file_that_could_not_be_read_is_read_again_unchanged(
+    folder: Folder, peers: TrustFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Path) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", fails)
+        assert peers.aa(folder.pki.aa_certificate.hashed_id8) is None
+    assert peers.aa(folder.pki.aa_certificate.hashed_id8) is not None
+    assert peers.problem is None
+
+
 def test_a_list_that_does_not_verify_changes_nothing(folder: Folder, peers: TrustFolder) -> None:
     id8 = folder.pki.ea_certificate.hashed_id8
     assert peers.ea(id8) is not None
@@ -171,6 +212,7 @@ def test_a_certificate_the_root_did_not_sign_is_left_out(folder: Folder) -> None
     forged = certify(pki.aa_certificate.record.to_be_signed, MemoryKey(pki.root.curve), pki.root)
     folder.put_root()
     folder.put_ctl(folder.entries[0], AaEntry(forged, "http://aa.example/a"))
+    folder.put_crl()
     peers = TrustFolder(folder.path, pki.clock)
     assert peers.aa(forged.hashed_id8) is None
     assert peers.ea(pki.ea_certificate.hashed_id8) is not None
@@ -179,6 +221,7 @@ def test_a_certificate_the_root_did_not_sign_is_left_out(folder: Folder) -> None
 def test_a_list_past_its_next_update_still_counts(folder: Folder, fixed_clock: FixedClock) -> None:
     folder.put_root()
     folder.put_ctl(*folder.entries)
+    folder.put_crl()
     fixed_clock.advance(YEAR)
     peers = TrustFolder(folder.path, fixed_clock)
     assert peers.ea(folder.pki.ea_certificate.hashed_id8) is not None

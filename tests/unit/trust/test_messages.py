@@ -101,6 +101,35 @@ def test_a_message_signed_by_another_key_than_its_tickets_is_refused(pki, trust)
     refuse("signature", wire.encode(stolen._replace(content=content)), trust)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        dot2.PublicVerificationKey(
+            kind="ecdsaNistP256", value=dot2.EccP256CurvePoint(kind="fill", value=None)
+        ),
+        dot2.PublicVerificationKey(
+            kind="ecdsaNistP256",
+            value=dot2.EccP256CurvePoint(
+                kind="uncompressedP256",
+                value=dot2.EccP256CurvePointUncompressedP256(x=bytes(32), y=bytes(32)),
+            ),
+        ),
+        dot2.PublicVerificationKey(
+            kind="ecsigSm2", value=dot2.EccP256CurvePoint(kind="x-only", value=bytes(32))
+        ),
+    ],
+)
+def test_a_ticket_whose_key_is_no_point_is_refused_like_any_other(pki, trust, key):
+    message = wire.decode(dot2.Ieee1609Dot2Data, pki.message(pki.at))
+    signed = message.content.value
+    (ticket,) = signed.signer.value
+    indicator = dot2.VerificationKeyIndicator(kind="verificationKey", value=key)
+    tbs = ticket.to_be_signed._replace(verify_key_indicator=indicator)
+    signer = signed.signer._replace(value=(ticket._replace(to_be_signed=tbs),))
+    content = message.content._replace(value=signed._replace(signer=signer))
+    refuse("certificate", wire.encode(message._replace(content=content)), trust)
+
+
 def test_a_ticket_of_an_untrusted_pki_is_refused(pki, trust):
     stranger = Pki()
     assert "chain" in refuse("certificate", stranger.message(stranger.at), trust)

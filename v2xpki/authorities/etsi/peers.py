@@ -61,8 +61,9 @@ class TrustFolder:
     """Peers from the files of a trust folder.
 
     The files are looked at again on every question (three stat calls, 4 us) and read when one changed. Lists
-    that do not verify are not taken over: the ones before stay in force, and `problem` says why. At the
-    start there is nothing before, so that nobody is trusted then.
+    that do not verify, are older than those in force or are missing are not taken over: the ones before stay
+    in force, and `problem` says why. At the start there is nothing before, so that nobody is trusted then.
+    The CRL belongs to it, an empty one is issued too (checklist L5): without it all would be unrevoked.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -71,6 +72,7 @@ class TrustFolder:
         self._lock = threading.Lock()
         self._stamps: _Stamps = ()
         self._found = FixedPeers()
+        self._since = (b"", 0, 0)  # root, and from when on its CTL and CRL in force hold
         self.problem: str | None = "not read yet"
 
     def aa(self, hashed_id8: bytes) -> Peer | None:
@@ -86,7 +88,12 @@ class TrustFolder:
                 if stamps != self._stamps:
                     try:
                         self._found, self.problem = self._read(), None
-                    except (V2xPkiError, OSError) as error:
+                    except FileNotFoundError as error:
+                        self.problem = str(error)
+                    except OSError as error:
+                        self.problem = str(error)
+                        return self._found  # the file may be fine: read again at the next question
+                    except V2xPkiError as error:
                         self.problem = str(error)
                     self._stamps = stamps
         return self._found
@@ -100,13 +107,14 @@ class TrustFolder:
             raise InvalidList(f"ctl.oer is a {ctl.kind}", rule="kind")
         # A list past its nextUpdate is an alarm for the operator, not a reason to stop all stations.
         ctl.verify(root, now, expired=True)
-        revoked: frozenset[bytes] = frozenset()
-        if crl_path.exists():
-            crl = SignedList.parse(crl_path.read_bytes())
-            if crl.kind != "crl":
-                raise InvalidList(f"crl.oer is a {crl.kind}", rule="kind")
-            crl.verify(root, now, expired=True)
-            revoked = crl.revoked
+        crl = SignedList.parse(crl_path.read_bytes())
+        if crl.kind != "crl":
+            raise InvalidList(f"crl.oer is a {crl.kind}", rule="kind")
+        crl.verify(root, now, expired=True)
+        revoked = crl.revoked
+        since = root.hashed_id8, ctl.this_update, crl.this_update
+        if since[0] == self._since[0] and (since[1] < self._since[1] or since[2] < self._since[2]):
+            raise InvalidList("a list older than the one in force", rule="rollback")
         aas, eas = {}, {}
         for entry in ctl.entries:
             if not isinstance(entry, AaEntry | EaEntry):
@@ -122,6 +130,7 @@ class TrustFolder:
                 aas[certificate.hashed_id8] = Peer(certificate, entry.access_point, barred)
             else:
                 eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, barred)
+        self._since = since
         return FixedPeers(aas, eas)
 
 
