@@ -71,6 +71,7 @@ def test_an_instance_lives_on_a_server_and_comes_back(tmp_path, urls):
         assert entries(url)[:-1] == before[name] and entries(url)[-1] == ("backup.restored",)
 
 
-def test_a_password_in_a_database_url_is_refused(tmp_path):
-    refused = v2xpki("init", tmp_path / "pki", "--yes", "--database=ea=postgresql://u:s3cret@h/d", expect=2)
+@pytest.mark.parametrize("url", ["postgresql://u:s3cret@h/d", "postgresql://u@h/d?password=s3cret"])
+def test_a_password_in_a_database_url_is_refused(tmp_path, url):
+    refused = v2xpki("init", tmp_path / "pki", "--yes", f"--database=ea={url}", expect=2)
     assert "passfile" in refused.stderr and "s3cret" not in refused.stderr

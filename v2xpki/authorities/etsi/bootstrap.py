@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from v2xpki._resources import data_dir
 from v2xpki.authorities.etsi import ceremony
@@ -136,7 +136,7 @@ def parse_databases(pairs: Sequence[str]) -> dict[str, str]:
         name = _ALIASES.get(name.lower(), name.lower())
         if not equals or name in databases:
             raise ConfigError("--database is DOMAIN=URL, once a domain")
-        if urlsplit(url).password is not None:
+        if urlsplit(url).password is not None or "password" in parse_qs(urlsplit(url).query):
             raise ConfigError(
                 f"the URL of {name}'s database holds a password",
                 hint="name a password file in it: postgresql://ea@host/ea?passfile=/run/secrets/ea",
