@@ -13,10 +13,13 @@ import json
 import multiprocessing
 import os
 import shutil
+import signal
 import string
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -290,6 +293,10 @@ def _run_ceremonies(plan: Plan, instance: Instance, progress: Callable[[str], No
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["v2xpki.authorities.etsi.ceremony"])
+    resource_tracker.ensure_running()  # started by the one below, it would let a Ctrl-C through again
+    with _uninterrupted():
+        # it and what it forks: a Ctrl-C at the terminal is ours alone, and ceremonies at work get their end
+        forkserver.ensure_running()
     files = {name: _ceremony_path(instance, n, name) for n, name in enumerate(_CEREMONIES, 1)}
     waiting, finished = list(files), set[str]()
     running: dict[Any, tuple[str, BaseProcess]] = {}  # by the connection that it answers on
@@ -301,9 +308,10 @@ def _run_ceremonies(plan: Plan, instance: Instance, progress: Callable[[str], No
                     process: BaseProcess = context.Process(
                         target=_ceremony_process, args=(theirs, files[name], plan.operator)
                     )
-                    process.start()
+                    with _uninterrupted():  # or one would be at work that nobody knows of
+                        process.start()
+                        running[ours] = name, process
                     theirs.close()
-                    running[ours] = name, process
                     waiting.remove(name)
             for ready in wait(list(running), _TIMEOUT) or _out_of_time(running):
                 name, process = running.pop(ready)
@@ -316,6 +324,24 @@ def _run_ceremonies(plan: Plan, instance: Instance, progress: Callable[[str], No
             process.join(_TIMEOUT)
             process.kill()
             connection.close()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """A Ctrl-C waits until the block is done. Processes that are started meanwhile never see one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python interrupts the main thread alone
+        return
+    seen: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: seen.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        if seen:
+            signal.raise_signal(signal.SIGINT)
 
 
 def _ceremony_process(connection: Any, file: Path, operator: str) -> None:
