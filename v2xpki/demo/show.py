@@ -1,0 +1,180 @@
+"""What people see of a demo: progress on stderr while it works, tables on stdout when it is done."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from v2xpki.demo.report import Authority, Message, Report
+from v2xpki.demo.steps import Step
+
+_WIDE = 112  # columns where no terminal tells: logs and pipes
+_TITLE = 14  # columns of a step's name
+_GOOD, _BAD, _DIM = "green", "bold red", "dim"
+
+
+class Progress:
+    """A spinner and a line for each finished step on a terminal; the lines alone elsewhere."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False, markup=False)
+        self._status: Status | None = None
+        self._title = ""
+
+    def begin(self, title: str) -> None:
+        self._title = title
+        if self._console.is_terminal:
+            self._status = self._console.status(self._working(""))
+            self._status.start()
+
+    def tell(self, text: str) -> None:
+        if self._status is not None:
+            self._status.update(self._working(text))
+
+    def end(self, step: Step) -> None:
+        self._stop()
+        self._print(_mark(good=True), step.title, f"{step.seconds:5.1f} s", step.outcome)
+
+    def failed(self, title: str) -> None:
+        self._stop()
+        self._print(_mark(good=False), title, "", "")
+
+    def _print(self, mark: tuple[str, str], title: str, time: str, outcome: str) -> None:
+        self._console.print(
+            Text.assemble(mark, (f"{time:>7}  ", _DIM), f"{title:{_TITLE}} ", (outcome, _DIM)), soft_wrap=True
+        )
+
+    def _working(self, text: str) -> Text:
+        return Text.assemble(" " * 8, f"{self._title:{_TITLE}} ", (text, _DIM))
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def print_report(report: Report, command: str, docs: Path | None, console: Console | None = None) -> None:
+    """The tables, and where to go next. command: how the reader calls v2xpki; docs: where its guides are."""
+    out = console or Console(highlight=False, markup=False)
+    if console is None and not out.is_terminal:
+        out = Console(highlight=False, markup=False, width=_WIDE)
+    out.print()
+    honest = [message for message in report.messages if not message.is_forged]
+    forged = [message for message in report.messages if message.is_forged] + report.repeated
+    for table in (
+        _authorities(report),
+        _messages("What it says", honest),
+        _messages("What is wrong with it", forged),
+    ):
+        out.print(table)
+        out.print()
+    for refusal in report.refusals:
+        out.print(Text.assemble(_mark(good=refusal.problem is None), refusal.what, f": {refusal.code}"))
+    out.print(_summary(report), soft_wrap=True)
+    if report.problems:
+        for problem in report.problems:
+            out.print(Text(f"  {problem}", style=_BAD), soft_wrap=True)
+        out.print(f"\nLogs: {report.directory}/log", soft_wrap=True)
+        return
+    out.print(_next_steps(report, command, docs), soft_wrap=True, end="")
+
+
+def _mark(*, good: bool) -> tuple[str, str]:
+    return ("✓ ", _GOOD) if good else ("✗ ", _BAD)
+
+
+def _table(*columns: str) -> Table:
+    """Columns whose names end in `!` keep their lines whole."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.rstrip("!"), overflow="fold", no_wrap=column.endswith("!"))
+    return table
+
+
+def _authorities(report: Report) -> Table:
+    table = _table("Authority!", "HashedId8!", "Curve!", "Keys in its token!", "Issued")
+    for authority in report.authorities:
+        table.add_row(
+            _ROLES.get(authority.role, authority.role),
+            authority.certificate.hex8,
+            authority.certificate.curve.text,
+            ", ".join(sorted(authority.key_labels, reverse=True)),
+            _counted(authority),
+        )
+    return table
+
+
+_ROLES = {"root": "Root CA", "tlm": "TLM", "ea": "EA", "aa": "AA"}
+
+
+def _counted(authority: Authority) -> str:
+    parts = []
+    for kind, count in authority.issued.items():
+        own = (authority.role, kind) in (("root", "RCA"), ("tlm", "TLM"))
+        if not own:
+            parts.append(f"{count} {kind}{'s' if count > 1 else ''}")
+    return ", ".join(parts)
+
+
+def _messages(title: str, messages: Iterable[Message]) -> Table:
+    table = _table("From!", "To!", "Message!", title, "Verdict")
+    for message in messages:
+        mark, style = _mark(good=message.problem is None)
+        why = "accepted" if message.rule is None else f"refused ({message.rule}): {message.reason}"
+        table.add_row(
+            message.sender, message.receiver, message.kind, message.what, Text.assemble((mark, style), why)
+        )
+    return table
+
+
+def _summary(report: Report) -> Text:
+    good = not report.problems
+    accepted = sum(1 for message in report.messages if message.verdict == "valid")
+    refused = len(report.messages) + len(report.repeated) - accepted
+    text = (
+        f"{accepted} messages accepted, {refused} refused, {report.audit_entries} audit entries intact, "
+        f"in {report.seconds:.1f} s."
+        if good
+        else f"Something went otherwise than it should, in {report.seconds:.1f} s:"
+    )
+    return Text.assemble("\n", (text, "bold" if good else _BAD))
+
+
+def _next_steps(report: Report, command: str, docs: Path | None) -> Text:
+    parts = [
+        (
+            f"Serve it again, at {report.http_url} and {report.base_url} (TLS CA: $D/tls/ca.pem)",
+            [f"D={report.directory}", f"{command} serve $D"],
+        ),
+        (
+            f"Let your own station enrol; the TLM that it trusts is {report.tlm.hex8}",
+            [f"{command} station register $D --id my-unit --key my-unit.pub.pem"],
+        ),
+        ("Verify one of the messages by itself", _verify_example(report, command)),
+        (
+            "Take messages apart in Wireshark; look at requests and answers as they were sent",
+            ["$D/artifacts/messages.pcap", "$D/artifacts/wire"],
+        ),
+    ]
+    if docs is not None:
+        guides = [f"{docs}/{name}-guide.md" for name in ("integrators", "operators")]
+        parts.append(("Read how to connect a unit, how to run a PKI", guides))
+    text = Text("\nWhere to go next\n", style="")
+    for title, entries in parts:
+        text.append(f"  {title}\n", style=_DIM)
+        text.append("".join(f"    {entry}\n" for entry in entries))
+    return text
+
+
+def _verify_example(report: Report, command: str) -> list[str]:
+    message = next((entry for entry in report.messages if entry.verdict == "valid"), None)
+    if message is None:
+        return []
+    chain = " ".join(f"$C/{path.name}" for path in message.chain)
+    return [
+        "C=$D/artifacts/certificates",
+        f"{command} data verify $D/artifacts/messages/{message.file.name} --chain {chain}",
+    ]
