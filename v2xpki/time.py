@@ -13,6 +13,10 @@ ITS_EPOCH = 1072915200  # unix seconds of 2004-01-01T00:00:00Z
 # unix second from which the count of leap seconds since 2004 holds
 _LEAPS = ((1136073600, 1), (1230768000, 2), (1341100800, 3), (1435708800, 4), (1483228800, 5))
 _LAST = 253402300799  # unix second 9999-12-31T23:59:59Z
+# Nearly every time asked about is past the last leap second: a comparison for it (0.2 us) instead of a walk
+# through the table (1.2). A ticket takes some thirty conversions.
+_SINCE, _COUNT = _LEAPS[-1]
+_OFFSET = _COUNT - ITS_EPOCH
 MICROSECONDS = 1_000_000
 HOUR = 3600
 
@@ -20,11 +24,15 @@ HOUR = 3600
 def time32_from_unix(unix: float) -> int:
     """TAI seconds since 2004 of a unix time."""
     second = int(unix // 1)
+    if second >= _SINCE:
+        return second + _OFFSET
     return second - ITS_EPOCH + sum(1 for start, _ in _LEAPS if second >= start)
 
 
 def unix_from_time32(time32: int) -> int:
     """Unix seconds of a Time32; a leap second itself maps to the second after it."""
+    if time32 >= _SINCE + _OFFSET:
+        return time32 - _OFFSET
     for start, count in reversed(_LEAPS):
         if time32 - count + ITS_EPOCH >= start:
             return time32 - count + ITS_EPOCH

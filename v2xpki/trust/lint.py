@@ -451,9 +451,8 @@ def _encrypts_p256(s: Subject) -> str | None:
 @_rule("w_at_start_on_hour", "privacy of tickets", "a ticket starts on a full hour", kinds=("AT",))
 def _on_hour(s: Subject) -> str | None:
     start = s.tbs.validity_period.start
-    return (
-        None if validity.floor_hour(start) == start else f"{iso_from_time32(start)} helps to tell who asked"
-    )
+    past = start - validity.floor_hour(start)
+    return f"{past} s past the hour helps to tell who asked" if past else None
 
 
 # --- what only a signed certificate has ----------------------------------------------------

@@ -111,6 +111,18 @@ def test_a_new_list_is_read_when_it_is_there(folder: Folder, peers: TrustFolder)
     assert peers.ea(id8) is None
 
 
+def test_between_two_looks_the_files_are_left_alone(folder: Folder, peers: TrustFolder) -> None:
+    now = 100.0
+    patient = TrustFolder(folder.path, folder.pki.clock, interval=0.5, monotonic=lambda: now)
+    id8 = folder.pki.ea_certificate.hashed_id8
+    assert patient.ea(id8) is not None
+    folder.put_ctl(folder.entries[1])
+    now += 0.4
+    assert patient.ea(id8) is not None
+    now += 0.1
+    assert patient.ea(id8) is None
+
+
 def test_a_revoked_peer_is_marked(folder: Folder, peers: TrustFolder) -> None:
     folder.put_crl(folder.pki.aa_certificate)
     aa = peers.aa(folder.pki.aa_certificate.hashed_id8)

@@ -91,7 +91,8 @@ def test_a_certificate_is_made_recorded_and_audited(database: Database, curve: C
 
     ca.certificate.verify_signature(None)
     certificate.verify_signature(ca.certificate)
-    assert Certificate.parse(certificate.octets).octets == certificate.octets
+    assert Certificate.parse(certificate.octets).record == certificate.record
+    assert wire.encode(certificate.record) == certificate.octets
     with database.read() as tx:
         row = tx.execute(sa.select(IssuanceRecord).where(IssuanceRecord.kind == "EC")).one()
     assert (row.state, row.open_by, row.issuer) == ("issued", None, ca.certificate.hashed_id8)

@@ -20,6 +20,9 @@ from v2xpki.store import Database
 from v2xpki.time import Clock
 from v2xpki.trust.profiles import Profiles
 
+#: Seconds after which changed lists count at the latest: nothing beside what their way here takes.
+LOOK_AGAIN = 0.1
+
 
 def open_own_keys(keystore: Keystore, domain: DomainConfig) -> tuple[OwnKeys, KeyLabel]:
     """The certificates of an EA or AA with their keys' handles, and the label of its signing key now.
@@ -74,7 +77,7 @@ def open_enrolment_authority(
         own=own,
         issuer=Issuer.open(keystore, label, own.certificate, database, clock),
         database=database,
-        peers=TrustFolder(domain.trust_dir, clock),
+        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
         clock=clock,
         policy=instance.settings.ea,
         profiles=profiles,
@@ -100,7 +103,7 @@ def open_authorization_authority(
         own=own,
         issuer=Issuer.open(keystore, label, own.certificate, database, clock),
         database=database,
-        peers=TrustFolder(domain.trust_dir, clock),
+        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
         link=link,
         clock=clock,
         policy=instance.settings.aa,
