@@ -29,6 +29,7 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.sql.base import Executable
 
 from v2xpki import audit
+from v2xpki.audit import Head
 from v2xpki.errors import AlreadyRecorded, AuditError, RecordFailed, StoreError
 from v2xpki.store.base import AuditHead, AuditRow, Setting
 from v2xpki.store.runs import FileRun, Run, ServerRun, file_run_is_alive, server_run_is_alive
@@ -36,11 +37,19 @@ from v2xpki.store.statement import Statement, insert_statement
 from v2xpki.time import Clock, SystemClock
 
 BUSY_SECONDS = 10.0  # how long a writer waits for the others
+# A ticket writes some 12 pages to the AA's log, so SQLite's own 1000 would mean a checkpoint (two flushes,
+# and every page that changed, in random places) for each 80 tickets. With 4000, 16 MiB, a page that changed
+# often is written back once: 2 % of a ticket less on a quiet disk, more on a slow one.
+CHECKPOINT_PAGES = 4000
 
 _HEAD = Statement(sa.select(AuditHead.sequence, AuditHead.hash).where(AuditHead.id == 1).with_for_update())
 _MOVE_HEAD = Statement(
     sa.update(AuditHead)
-    .where(AuditHead.id == 1)
+    .where(
+        AuditHead.id == 1,
+        AuditHead.sequence == sa.bindparam("old_sequence", type_=sa.BigInteger()),
+        AuditHead.hash == sa.bindparam("old_hash", type_=sa.LargeBinary()),
+    )
     .values(
         sequence=sa.bindparam("new_sequence", type_=sa.BigInteger()),
         hash=sa.bindparam("new_hash", type_=sa.LargeBinary()),
@@ -94,6 +103,7 @@ class _Sqlite:
             "journal_mode=WAL",
             "foreign_keys=ON",
             "secure_delete=ON",  # what is purged is gone from the file
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
             f"busy_timeout={int(BUSY_SECONDS * 1000)}",
         ):
             link.cursor.execute(f"PRAGMA {pragma}").fetchall()
@@ -222,6 +232,7 @@ class Transaction:
         "_durable",
         "_errors",
         "_failed",
+        "_head",
         "_link",
         "_write",
     )
@@ -232,6 +243,7 @@ class Transaction:
         self._audit: list[tuple[audit.Event, str]] = []
         self._callbacks: list[Callable[[], None]] = []
         self._failed = False
+        self._head: Head | None = None  # where the chain ends once this is committed
 
     # -- the block
 
@@ -263,6 +275,8 @@ class Transaction:
                 raise
         finally:
             database._end(link, write=self._write)
+        if self._head is not None:
+            database._head = self._head
         for callback in self._callbacks:
             callback()
 
@@ -351,18 +365,43 @@ class Transaction:
         self._audit.append((event, audit.detail_text(event, detail)))
 
     def _append(self) -> None:
+        database = self._database
+        now = database.clock.time32()
         try:
-            found = self._run(_HEAD, {}).fetchone()
-            if found is None:
-                raise AuditError("the head of the audit chain is missing")
-            head, now = audit.Head(*found), self._database.clock.time32()
-            for event, detail in self._audit:
-                entry = audit.append(head, now, event, detail)
-                self._insert(AuditRow, entry._asdict(), if_new=False)
-                head = audit.Head(entry.sequence, entry.hash)
-            self._run(_MOVE_HEAD, {"new_sequence": head.sequence, "new_hash": head.hash})
+            # Where the head was when this process last wrote is where it is, but for the entries of other
+            # processes; moving it from there tells. One statement in place of two: 10 us.
+            head = database._head
+            if head is None or not self._append_to(head, now):
+                found = self._run(_HEAD, {}).fetchone()
+                if found is None:
+                    raise AuditError("the head of the audit chain is missing")
+                if not self._append_to(Head(*found), now):
+                    raise AuditError("the head of the audit chain moves while it is locked")
         except StoreError as error:
             raise AuditError(f"the audit record cannot be written: {error}") from None
+
+    def _append_to(self, old: Head, now: int) -> bool:
+        """Writes the entries after a head, if that is where the chain ends."""
+        entries, head = [], old
+        for event, detail in self._audit:
+            entry = audit.append(head, now, event, detail)
+            head = Head(entry.sequence, entry.hash)
+            entries.append(entry)
+        moved = self._run(
+            _MOVE_HEAD,
+            {
+                "old_sequence": old.sequence,
+                "old_hash": old.hash,
+                "new_sequence": head.sequence,
+                "new_hash": head.hash,
+            },
+        )
+        if moved.rowcount != 1:
+            return False
+        for entry in entries:
+            self._insert(AuditRow, entry._asdict(), if_new=False)
+        self._head = head
+        return True
 
     # -- for the layers above
 
@@ -410,6 +449,7 @@ class Database:
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._settings: dict[str, bytes] = {}
+        self._head: Head | None = None  # a guess, never trusted: see Transaction._append
 
     def __repr__(self) -> str:
         return f"Database({self._url.render_as_string(hide_password=True)})"
