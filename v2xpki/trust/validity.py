@@ -1,21 +1,20 @@
 """Validity periods: start and end in TAI seconds since 2004; the end is exclusive (IEEE 1609.2 6.4.14)."""
 
+from v2xpki.crypto import seconds_of
 from v2xpki.errors import PermissionDenied
 from v2xpki.time import HOUR, time32_from_unix, unix_from_time32
 from v2xpki.wire import dot2
 
 YEAR = 31_556_952  # the `years` unit, in seconds
 _UNITS = {"seconds": 1, "minutes": 60, "hours": HOUR, "sixtyHours": 60 * HOUR, "years": YEAR}
-_PARTS = {"microseconds": 1_000_000, "milliseconds": 1000}
 _EXACT: tuple[dot2.DurationKind, ...] = ("years", "hours", "minutes", "seconds")
 _COARSER: tuple[dot2.DurationKind, ...] = ("minutes", "hours", "sixtyHours")
 _MOST = 65535  # a Uint16 counts the units
 
 
 def duration_seconds(duration: dot2.Duration) -> int:
-    """Seconds of a Duration; parts of a second count as one."""
-    unit = _UNITS.get(duration.kind)
-    return duration.value * unit if unit is not None else -(-duration.value // _PARTS[duration.kind])
+    """Whole seconds of a Duration, as a certificate's end counts them: what is shorter than one is none."""
+    return seconds_of(duration)
 
 
 def duration(seconds: int) -> dot2.Duration:

@@ -104,6 +104,14 @@ def test_whatever_is_asked_a_confirmed_period_is_within_all_limits(
     assert limits().period(wanted, NOW + later, begin if chosen is None else chosen)[0] == period
 
 
+@pytest.mark.parametrize(("unit", "value"), [("microseconds", 65535), ("milliseconds", 999), ("hours", 0)])
+def test_a_period_in_which_no_second_lies_is_denied(unit: Any, value: int) -> None:
+    """A certificate's end counts whole seconds, so such a ticket would never be in force."""
+    wanted = dot2.ValidityPeriod(start=NOW + HOUR, duration=dot2.Duration(kind=unit, value=value))
+    with pytest.raises(RefusedValidation):
+        limits().period(wanted, NOW)
+
+
 def test_no_period_asked_for_is_a_week_from_this_hour() -> None:
     period, chosen = limits().period(None, NOW)
     assert span(period) == (FLOOR, FLOOR + WEEK)

@@ -186,9 +186,9 @@ def test_a_duration_of_nothing_is_refused():
         validity.duration(0)
 
 
-def test_parts_of_a_second_count_as_one():
-    assert validity.duration_seconds(dot2.Duration(kind="milliseconds", value=1)) == 1
-    assert validity.duration_seconds(dot2.Duration(kind="microseconds", value=0)) == 0
+@pytest.mark.parametrize(("milliseconds", "seconds"), [(0, 0), (999, 0), (1000, 1), (1999, 1), (60_000, 60)])
+def test_a_period_ends_when_a_certificate_of_it_does(milliseconds, seconds):
+    assert validity.duration_seconds(dot2.Duration(kind="milliseconds", value=milliseconds)) == seconds
 
 
 def test_hours_are_those_of_utc():
