@@ -178,6 +178,10 @@ class Lab:
     def aa_certificate(self) -> Certificate:
         return self._certificate("aa")
 
+    @property
+    def root(self) -> Certificate:
+        return Certificate.parse((self.directory / "dc" / "trust" / "root.oer").read_bytes())
+
     def _certificate(self, name: str) -> Certificate:
         cached: Certificate | None = self.__dict__.get(f"_{name}")
         if cached is None:
