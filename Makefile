@@ -49,7 +49,7 @@ types:
 	@$(BIN)/mypy
 
 test: lint
-	@$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadgroup --no-loadscope-reorder \
+	@$(BIN)/python -m pytest -m "not soak" -n $(JOBS) --dist loadfile --no-loadscope-reorder \
 	    --cov --cov-report=term --cov-fail-under=$(COVERAGE_MIN) $(ARGS)
 
 soak: setup

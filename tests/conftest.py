@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,13 +19,23 @@ ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run in several processes (pytest-xdist, --dist loadgroup), a file's stay together, for what
-    they share is dear; and all that use the one served instance."""
-    for item in items:
-        shares = "lab" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("lab" if shares else str(item.path.relative_to(ROOT))))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Where tests run in several processes, a file's stay together, for what they share is dear; and so do
+    all files that use the one served instance. (pytest-xdist's own groups do nothing with pytest 9.2.)"""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return "the lab" if _uses_the_lab(file) else file
+
+    return Scheduling(config, log)
+
+
+@cache
+def _uses_the_lab(file: str) -> bool:
+    return "tests.support.lab import" in (ROOT / file).read_text() and "/support/" not in file
 
 
 class TokenStore:

@@ -17,7 +17,6 @@ import sqlalchemy as sa
 from tests.support.etsi import Answer, Sent
 from tests.support.lab import Lab, LabStation, Reply, open_reply, v2xpki, wait_until
 from v2xpki.crypto import Certificate
-from v2xpki.keystore import MemoryKey
 from v2xpki.store.base import IssuanceRecord
 from v2xpki.store.ea import EnrolmentCredential, TicketWindow
 
@@ -218,7 +217,8 @@ def test_authorizations_survive_the_death_of_workers(fragile: Lab, role: str) ->
     client = Client(fragile, "/aa", fragile.aa_certificate)
     answers = insist_while(client, sent, 10, kill_workers(fragile, role))
     print(f"{dict(client.troubles)}, {void(fragile, 'aa')} void")
-    assert client.troubles or void(fragile, "aa"), "no death came in the middle of anything"
+    # the death of an EA's worker may pass unnoticed: the AA asks again on a fresh connection
+    assert role == "ea" or client.troubles or void(fragile, "aa"), "no death came in the middle of anything"
     assert_one_each(fragile, client, "aa", "AT", sent, answers)
     # the EA was asked again for what the AA did not live to answer, and counted it once
     assert [tickets_of(fragile, car) for car in cars] == [10] * 6

@@ -39,12 +39,22 @@ class Held:
 
     @classmethod
     def of(cls, database: Database, logs: Iterable[Path] = ()) -> "Held":
-        held = cls([
-            (f"{table}.{column}", value)
-            for table, row in rows(database)
-            for column, value in row.items()
-            if value is not None
-        ])  # fmt: skip
+        """All of a database but for what it says of stations without privacy: a roadside unit's place is in
+        its EC and in its tickets, and on the map."""
+        found = [(table, row) for table, row in rows(database) if table != "alembic_version"]
+        open_ = {row["id"] for table, row in found if table == "station" and row["profile"] == "rsu"}
+        theirs = {
+            row["certificate"]
+            for table, row in found
+            if table == "enrolment_credential" and row["station"] in open_
+        }
+        held = cls()
+        for table, row in found:
+            if row.get("station") in open_ or row.get("signed") in theirs:
+                continue
+            if table == "station" and row["id"] in open_:
+                continue
+            held.values += [(f"{table}.{name}", value) for name, value in row.items() if value is not None]
         for path in logs:
             held.values += [(path.name, line) for line in path.read_text().splitlines()]
         return held
