@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,8 +17,10 @@ from click.testing import CliRunner
 
 from tests.support.serving import wait_for
 from v2xpki.cli import main
+from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
 from v2xpki.demo import chosen
+from v2xpki.demo.serving import Server
 from v2xpki.errors import ConfigError, CryptoError, TrustError
 from v2xpki.time import SystemClock
 from v2xpki.trust import SignedList
@@ -253,6 +256,69 @@ def test_the_stations_can_go_on_as_clients(shown):
     assert [ticket["hashedId8"] for ticket in found["tickets"]] == document["stations"][0]["tickets"]
 
 
+def test_nothing_of_a_finished_demo_runs_on(shown):
+    directory, document, _ = shown
+    assert processes_of(directory) == []
+    assert not is_listening(document["baseUrl"])
+
+
+# --- the guides, on the folder that a demo leaves ---------------------------------------------------
+
+
+def blocks(language):
+    text = (ROOT / "docs/integrators-guide.md").read_text()
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def test_what_the_guide_prints_works_on_the_folder_of_a_demo(shown, tmp_path, monkeypatch):
+    directory, document, _ = shown
+    server = Server(Instance.load(directory))
+    try:
+        server.await_ready()
+        run_shell_of_the_guide(directory, document, tmp_path)
+        run_python_of_the_guide(directory, document, tmp_path, monkeypatch)
+    finally:
+        server.stop()
+
+
+def run_shell_of_the_guide(directory, document, folder):
+    command = folder / "bin/v2xpki"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m v2xpki "$@"\n')
+    command.chmod(0o755)
+    (block,) = blocks("sh")
+    assert block.count("\nv2xpki ") > 8
+    done = subprocess.run(
+        ["sh", "-eu", "-c", block],
+        cwd=folder,
+        env=os.environ
+        | {
+            "PATH": f"{command.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "D": str(directory),
+            "URL": document["httpUrl"],
+            "TLM": document["tlm"],
+        },
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "denm.oer: accepted" in done.stdout
+
+
+def run_python_of_the_guide(directory, document, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    create, use = blocks("python")
+    names = {"URL": document["baseUrl"], "TLM": document["tlm"], "TLS_CA": str(directory / "tls/ca.pem")}
+    exec(create, names)
+    register = ["station", "register", str(directory), "--id", "car-2", "--key", "car-2.pub.pem"]
+    assert CliRunner().invoke(main, register).exit_code == 0
+    exec(use, names)
+    assert len(names["station"].tickets) == 5
+    assert names["octets"][:2] == b"\x03\x81"
+
+
 # --- where it does not go ---------------------------------------------------------------------------
 
 
@@ -319,12 +385,6 @@ def at_work(tmp_path, token_store):
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     process.communicate(timeout=30)
-
-
-def test_nothing_of_a_finished_demo_runs_on(shown):
-    directory, document, _ = shown
-    assert processes_of(directory) == []
-    assert not is_listening(document["baseUrl"])
 
 
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])

@@ -27,7 +27,8 @@ class Progress:
     def begin(self, title: str) -> None:
         self._title = title
         if self._console.is_terminal:
-            self._status = self._console.status(self._working(""))
+            spinner = "dots" if _knows_marks(self._console) else "line"
+            self._status = self._console.status(self._working(""), spinner=spinner)
             self._status.start()
 
     def tell(self, text: str) -> None:
@@ -36,11 +37,11 @@ class Progress:
 
     def end(self, step: Step) -> None:
         self._stop()
-        self._print(_mark(good=True), step.title, f"{step.seconds:5.1f} s", step.outcome)
+        self._print(_mark(self._console, good=True), step.title, f"{step.seconds:5.1f} s", step.outcome)
 
     def failed(self, title: str) -> None:
         self._stop()
-        self._print(_mark(good=False), title, "", "")
+        self._print(_mark(self._console, good=False), title, "", "")
 
     def _print(self, mark: tuple[str, str], title: str, time: str, outcome: str) -> None:
         self._console.print(
@@ -66,13 +67,13 @@ def print_report(report: Report, command: str, docs: Path | None, console: Conso
     forged = [message for message in report.messages if message.is_forged] + report.repeated
     for table in (
         _authorities(report),
-        _messages("What it says", honest),
-        _messages("What is wrong with it", forged),
+        _messages(out, "What it says", honest),
+        _messages(out, "What is wrong with it", forged),
     ):
         out.print(table)
         out.print()
     for refusal in report.refusals:
-        out.print(Text.assemble(_mark(good=refusal.problem is None), refusal.what, f": {refusal.code}"))
+        out.print(Text.assemble(_mark(out, good=refusal.problem is None), refusal.what, f": {refusal.code}"))
     out.print(_summary(report), soft_wrap=True)
     if report.problems:
         for problem in report.problems:
@@ -82,8 +83,13 @@ def print_report(report: Report, command: str, docs: Path | None, console: Conso
     out.print(_next_steps(report, command, docs), soft_wrap=True, end="")
 
 
-def _mark(*, good: bool) -> tuple[str, str]:
-    return ("✓ ", _GOOD) if good else ("✗ ", _BAD)
+def _mark(console: Console, *, good: bool) -> tuple[str, str]:
+    marks = ("✓ ", "✗ ") if _knows_marks(console) else ("+ ", "! ")
+    return (marks[0], _GOOD) if good else (marks[1], _BAD)
+
+
+def _knows_marks(console: Console) -> bool:
+    return console.encoding.lower().startswith("utf")
 
 
 def _table(*columns: str) -> Table:
@@ -119,14 +125,12 @@ def _counted(authority: Authority) -> str:
     return ", ".join(parts)
 
 
-def _messages(title: str, messages: Iterable[Message]) -> Table:
+def _messages(console: Console, title: str, messages: Iterable[Message]) -> Table:
     table = _table("From!", "To!", "Message!", title, "Verdict")
     for message in messages:
-        mark, style = _mark(good=message.problem is None)
+        mark = _mark(console, good=message.problem is None)
         why = "accepted" if message.rule is None else f"refused ({message.rule}): {message.reason}"
-        table.add_row(
-            message.sender, message.receiver, message.kind, message.what, Text.assemble((mark, style), why)
-        )
+        table.add_row(message.sender, message.receiver, message.kind, message.what, Text.assemble(mark, why))
     return table
 
 

@@ -95,6 +95,13 @@ def test_the_next_steps_name_folder_urls_tlm_and_guides(report, pki):
         assert part in text, part
 
 
+def test_a_terminal_that_knows_no_check_marks_gets_others(report):
+    out = io.TextIOWrapper(io.BytesIO(), encoding="iso-8859-1", newline="")
+    print_report(report, "v2xpki", None, Console(file=out, width=120))
+    out.flush()
+    assert b"+ refused (signature)" in out.buffer.getvalue()
+
+
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_no_id_is_torn_apart_on_a_narrow_terminal(report, pki, width):
     text = printed(report, width)
