@@ -55,9 +55,8 @@ class Event(StrEnum):
     STATION_BARRED = "station.barred"
     STATION_UNBARRED = "station.unbarred"
     STATIONS_IMPORTED = "stations.imported"
-    ENROLMENT_ANSWERED = "enrolment.answered"
-    VALIDATION_ANSWERED = "validation.answered"
-    AUTHORIZATION_ANSWERED = "authorization.answered"
+    MESSAGES_ALLOWED = "messages.allowed"
+    MESSAGES_SIGNED = "messages.signed"
     REQUESTS_PURGED = "requests.purged"
     POLICY_CHANGED = "policy.changed"
 
@@ -90,10 +89,9 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.STATION_BARRED: frozenset({"station", "reason", "operator"}),
     Event.STATION_UNBARRED: frozenset({"station", "reason", "operator"}),
     Event.STATIONS_IMPORTED: frozenset({"count", "digest", "operator"}),
-    Event.ENROLMENT_ANSWERED: frozenset({"outcome", "station", "certificate"}),
-    # TS 102 941 6.2.3.3.1: nothing about which station or which ticket
-    Event.VALIDATION_ANSWERED: frozenset({"outcome"}),
-    Event.AUTHORIZATION_ANSWERED: frozenset({"outcome"}),
+    # TS 102 941 6.2.3.3.1: counts alone, nothing about which station or which ticket
+    Event.MESSAGES_ALLOWED: frozenset({"block", "count"}),
+    Event.MESSAGES_SIGNED: frozenset({"block", "counts"}),
     Event.REQUESTS_PURGED: frozenset({"count"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }

@@ -28,8 +28,8 @@ NOW = 720_000_123
 def chain(outcomes: list[str], head: Head | None = None) -> list[AuditEntry]:
     head, entries = head or Head(), []
     for step, outcome in enumerate(outcomes):
-        detail = detail_text(Event.VALIDATION_ANSWERED, {"outcome": outcome})
-        entries.append(append(head, NOW + step * 600, Event.VALIDATION_ANSWERED, detail))
+        detail = detail_text(Event.MESSAGES_SIGNED, {"counts": outcome})
+        entries.append(append(head, NOW + step * 600, Event.MESSAGES_SIGNED, detail))
         head = Head(entries[-1].sequence, entries[-1].hash)
     return entries
 
@@ -157,7 +157,7 @@ def test_every_event_says_what_it_may_carry(event: Event) -> None:
 
 
 def test_an_entry_about_a_validation_names_no_station_and_no_ticket() -> None:
-    assert FIELDS[Event.VALIDATION_ANSWERED] == {"outcome"}
+    assert FIELDS[Event.MESSAGES_SIGNED] == {"block", "counts"}
 
 
 def test_octets_are_written_as_hex_and_fields_in_order() -> None:

@@ -1,5 +1,6 @@
 """What the Flask applications of all roles have in common: opening, errors, health."""
 
+import atexit
 import contextlib
 import threading
 import time
@@ -31,6 +32,8 @@ class Opened(Generic[A]):
     checks: Mapping[str, Check]
     #: Called every few minutes in every worker: forgets what is past its time.
     upkeep: Callable[[], object] | None = None
+    #: Called when the worker ends in order.
+    close: Callable[[], object] | None = None
 
 
 class Lazy(Generic[A]):
@@ -64,6 +67,8 @@ class Lazy(Generic[A]):
             if self._opened.upkeep is not None:
                 upkeep = self._opened.upkeep
                 threading.Thread(target=_keep_up, args=(upkeep,), name="upkeep", daemon=True).start()
+            if self._opened.close is not None:
+                atexit.register(self._opened.close)
             return self._opened
 
     def authority(self) -> A:

@@ -32,7 +32,8 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
     database = open_database(instance, "ea", clock)
     keystore = open_token(TokenConfig.of_domain(domain))
     authority = open_enrolment_authority(instance, keystore, database, clock, observer=metrics.Answers("ea"))
-    return Opened(authority, _checks(domain, keystore, database, clock), authority.purge)
+    checks = _checks(domain, keystore, database, clock)
+    return Opened(authority, checks, upkeep=authority.purge, close=authority.close)
 
 
 def open_aa(settings: RoleSettings, clock: Clock | None = None) -> Opened[AuthorizationAuthority]:
@@ -48,7 +49,8 @@ def open_aa(settings: RoleSettings, clock: Clock | None = None) -> Opened[Author
     authority = open_authorization_authority(
         instance, keystore, database, link, clock, observer=metrics.Answers("aa")
     )
-    return Opened(authority, _checks(domain, keystore, database, clock), authority.purge)
+    checks = _checks(domain, keystore, database, clock)
+    return Opened(authority, checks, upkeep=authority.purge, close=authority.close)
 
 
 def _checks(

@@ -206,7 +206,7 @@ def test_no_audit_no_record(database: Database) -> None:
 
 def test_an_entry_must_not_carry_more_than_its_event_allows(database: Database) -> None:
     with pytest.raises(AuditError, match="station"), database.write(durable=True) as tx:
-        tx.audit(Event.VALIDATION_ANSWERED, outcome="ok", station="vehicle 7")
+        tx.audit(Event.MESSAGES_SIGNED, counts="ok=1", station="vehicle 7")
 
 
 def test_reading_audits_nothing(database: Database) -> None:

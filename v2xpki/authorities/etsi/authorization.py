@@ -20,6 +20,7 @@ from v2xpki.authorities.etsi.envelope import (
     may_request,
 )
 from v2xpki.authorities.etsi.issuing import RequestMemory
+from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers
 from v2xpki.authorities.etsi.reasons import (
@@ -91,6 +92,7 @@ class AuthorizationAuthority:
         self._peers, self._link, self._clock = peers, link, clock
         self._policy, self._profiles = policy or AaPolicy(), profiles or shipped()
         self._observer: Observer = observer or Silent()
+        self._ledger = AnswerLedger(database, clock)
         self._window = self._policy.generation_time_window
         self._urls = {bytes.fromhex(hex8): url for hex8, url in self._policy.ea_urls.items()}
         self._memory = RequestMemory(
@@ -252,6 +254,7 @@ class AuthorizationAuthority:
     ) -> etsi.CertificateSubjectAttributes:
         """What the EA confirms (TS 102 941 6.2.3.4). Raises RefusedAuthorization with the EA's reason."""
         plain = self._own.sign(
+            self._ledger,
             "authorizationValidationRequest",
             etsi.AuthorizationValidationRequest(shared_at_request=shared, ec_signature=signature),
             self._clock.time64(),
@@ -324,6 +327,7 @@ class AuthorizationAuthority:
 
     def _response(self, request: Request, code: str, certificate: Certificate | None) -> bytes:
         return self._own.seal(
+            self._ledger,
             "authorizationResponse",
             etsi.InnerAtResponse(
                 request_hash=request.request_hash,
@@ -336,6 +340,11 @@ class AuthorizationAuthority:
 
     # --- upkeep ------------------------------------------------------------------------------
 
+    def close(self) -> None:
+        """Put on the record what was signed, at the end of a process."""
+        self._ledger.close()
+
     def purge(self) -> int:
         """Forget requests past the retry window; the count of rows. To be called every few minutes."""
+        self._ledger.settle()
         return self._memory.purge(self._clock.time32())

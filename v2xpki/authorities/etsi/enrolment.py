@@ -25,6 +25,7 @@ from v2xpki.authorities.etsi.envelope import (
     may_request,
 )
 from v2xpki.authorities.etsi.issuing import RequestMemory
+from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peers
 from v2xpki.authorities.etsi.reasons import (
@@ -141,6 +142,7 @@ class EnrolmentAuthority:
         )
         self._policy, self._profiles = policy or EaPolicy(), profiles or shipped()
         self._observer: Observer = observer or Silent()
+        self._ledger = AnswerLedger(database, clock)
         self._window = self._policy.generation_time_window
         self._memory = RequestMemory(
             database, EnrolmentRequest, issuer, clock, keep=self._policy.retry_window
@@ -368,6 +370,7 @@ class EnrolmentAuthority:
 
     def _enrolment_response(self, request: Request, code: str, certificate: Certificate | None) -> bytes:
         return self._own.seal(
+            self._ledger,
             "enrolmentResponse",
             etsi.InnerEcResponse(
                 request_hash=request.request_hash,
@@ -389,6 +392,7 @@ class EnrolmentAuthority:
         except RefusedValidation as refusal:
             code, why = VALIDATION_CODES[refusal.reason], str(refusal)
         answer = self._own.seal(
+            self._ledger,
             "authorizationValidationResponse",
             etsi.AuthorizationValidationResponse(
                 request_hash=request.request_hash,
@@ -545,11 +549,16 @@ class EnrolmentAuthority:
 
     # --- upkeep ------------------------------------------------------------------------------
 
+    def close(self) -> None:
+        """Put on the record what was signed, at the end of a process."""
+        self._ledger.close()
+
     def purge(self) -> int:
         """Forget requests past the retry window, and tickets past their end; the count of rows.
 
         To be called every few minutes by each service process.
         """
+        self._ledger.settle()
         now = self._clock.time32()
         count = self._memory.purge(now)
         with self._database.write(durable=False) as tx:

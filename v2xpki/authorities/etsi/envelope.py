@@ -2,7 +2,7 @@
 
     request = own.open(octets)          NotRecipient or DecodeError: nobody could read an answer
     request.decrypt()                   from here on every failure can be answered under request.key
-    own.seal(pdu, request.key, now)
+    own.seal(ledger, pdu, request.key, now)
 
 The two steps of decryption are apart here, since a content that does not open under an AES key that did
 (`decryptionfailed`) can still be answered.
@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from v2xpki import wire
+from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.crypto import Agreer, Certificate, ccm_decrypt, unwrap_key
 from v2xpki.errors import CryptoError, NotRecipient
 from v2xpki.keystore import Responder
@@ -104,14 +105,18 @@ class OwnKeys:
             return Request(digest, key, value.recipient_id != self._current, content.ciphertext)
         raise NotRecipient("no recipient is a certificate of this authority")
 
-    def sign(self, kind: str, value: object, now64: int) -> bytes:
-        """COER of the signed message around a PDU; `kind` as in EtsiTs102941DataContent."""
+    def sign(self, ledger: AnswerLedger, kind: str, value: object, now64: int) -> bytes:
+        """COER of the signed message around a PDU; `kind` as in EtsiTs102941DataContent.
+
+        Raises AuditError or StoreError where the audit record does not take it: then nothing is signed.
+        """
+        ledger.enter(kind)
         content = etsi.EtsiTs102941DataContent(kind=kind, value=value)  # type: ignore[arg-type]  # pairs as they are made
         return self._responder.respond(etsi.EtsiTs102941Data(version=1, content=content), now64)
 
-    def seal(self, kind: str, value: object, key: bytes, now64: int) -> bytes:
+    def seal(self, ledger: AnswerLedger, kind: str, value: object, key: bytes, now64: int) -> bytes:
         """An answer: signed, and encrypted under the request's AES key with a fresh nonce."""
-        return encrypt_psk(self.sign(kind, value, now64), key)
+        return encrypt_psk(self.sign(ledger, kind, value, now64), key)
 
 
 def is_plain_header(header: dot2.HeaderInfo) -> bool:
