@@ -15,6 +15,7 @@ from types import FrameType
 
 from v2xpki.config import FILE_NAME, Instance
 from v2xpki.errors import V2xPkiError
+from v2xpki.station import Urllib3Http
 
 HOST = "127.0.0.1"
 _START_SECONDS = 40.0
@@ -94,7 +95,7 @@ class Server:
             )
 
     def await_ready(self) -> None:
-        """Until every role answers. Raises V2xPkiError with what `serve` said."""
+        """Until every role is ready. Raises V2xPkiError with what `serve` said."""
         state = self._instance.run_dir / "serve.json"
         end = time.monotonic() + _START_SECONDS
         while True:
@@ -102,13 +103,24 @@ class Server:
                 raise V2xPkiError(f"serve ended at once: {self.said()}", hint=f"logs: {self._log.parent}")
             with contextlib.suppress(OSError, ValueError, KeyError):
                 if json.loads(state.read_bytes())["pid"] == self._process.pid:
-                    return
+                    break
             if time.monotonic() > end:
                 raise V2xPkiError(
                     f"serve does not answer within {_START_SECONDS:.0f} s: {self.said()}",
                     hint=f"logs: {self._log.parent}",
                 )
             time.sleep(0.02)
+        self._check_ready()
+
+    def _check_ready(self) -> None:
+        """`serve` goes on when a role cannot start; a demo would not get far."""
+        http = Urllib3Http()
+        reply = http.get(f"http://{self._instance.settings.serve.http}/readyz")
+        http.close()
+        if reply.status != 200:
+            states = json.loads(reply.body)["roles"]
+            missing = ", ".join(f"{role} {state}" for role, state in states.items() if state != "ok")
+            raise V2xPkiError(f"not every service is ready: {missing}", hint=f"logs: {self._log.parent}")
 
     def said(self) -> str:
         """The last lines that `serve` wrote."""

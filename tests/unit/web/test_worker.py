@@ -4,12 +4,16 @@ import io
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.serving import make_instance
+from v2xpki.web import worker
+from v2xpki.web.process import RoleSettings
 from v2xpki.web.worker import HEAD_LIMIT, Unusual, read_request
 
 PLAIN = b"POST /ea HTTP/1.1\r\nHost: localhost\r\ncontent-type: a/b\r\ncontent-length: 4\r\n\r\nbody"
@@ -100,3 +104,14 @@ def test_any_octets_give_a_request_or_a_clean_refusal(octets: bytes, start: byte
     except (Unusual, ConnectionResetError):
         return
     assert environ["wsgi.input"].getbuffer().nbytes == int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def test_heartbeats_are_kept_elsewhere_where_shared_memory_is_not_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some containers give an ordinary user no /dev/shm."""
+    settings = RoleSettings("dc", make_instance(tmp_path / "pki"), "unix:x.sock")
+    monkeypatch.setattr(worker, "_SHARED_MEMORY", str(tmp_path))
+    assert worker.RoleApplication(settings).cfg.worker_tmp_dir == str(tmp_path)
+    monkeypatch.setattr(worker, "_SHARED_MEMORY", str(tmp_path / "none"))
+    assert worker.RoleApplication(settings).cfg.worker_tmp_dir is None
