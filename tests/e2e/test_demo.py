@@ -46,10 +46,9 @@ def start(*options, **more):
 def shown(tmp_path_factory, token_store):
     """Folder, document and progress of a whole demo."""
     directory = tmp_path_factory.mktemp("demo") / "pki"
-    process = start("--dir", directory, "--json")
-    out, err = process.communicate(timeout=180)
-    assert process.returncode == 0, err
-    return directory, json.loads(out), err
+    result = CliRunner().invoke(main, ["demo", "--dir", str(directory), "--json"])
+    assert result.exit_code == 0, result.stderr
+    return directory, json.loads(result.stdout), result.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What people see of a demo: progress on stderr while it works, tables on stdout when it is done."""
 
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -148,10 +149,12 @@ def _summary(report: Report) -> Text:
 
 
 def _next_steps(report: Report, command: str, docs: Path | None) -> Text:
+    directory = str(report.directory)
+    quoted = shlex.quote(directory)
     parts = [
         (
             f"Serve it again, at {report.http_url} and {report.base_url} (TLS CA: $D/tls/ca.pem)",
-            [f"D={report.directory}", f"{command} serve $D"],
+            [f"D={quoted}", f"{command} serve $D"],
         ),
         (
             f"Let your own station enrol; the TLM that it trusts is {report.tlm.hex8}",
@@ -168,8 +171,11 @@ def _next_steps(report: Report, command: str, docs: Path | None) -> Text:
         parts.append(("Read how to connect a unit, how to run a PKI", guides))
     text = Text("\nWhere to go next\n", style="")
     for title, entries in parts:
+        lines = "".join(f"    {entry}\n" for entry in entries)
+        if quoted != directory:
+            lines = lines.replace("$D", '"$D"').replace("$C", '"$C"')
         text.append(f"  {title}\n", style=_DIM)
-        text.append("".join(f"    {entry}\n" for entry in entries))
+        text.append(lines)
     return text
 
 

@@ -95,6 +95,15 @@ def test_the_next_steps_name_folder_urls_tlm_and_guides(report, pki):
         assert part in text, part
 
 
+def test_a_folder_with_a_blank_can_be_copied_from_the_next_steps(report):
+    report.directory = Path("/some where")
+    text = printed(report)
+    assert "D='/some where'" in text
+    assert 'serve "$D"' in text
+    assert 'C="$D"/artifacts/certificates' in text
+    assert '--chain "$C"/vehicle-at-1.oer' in text
+
+
 def test_a_terminal_that_knows_no_check_marks_gets_others(report):
     out = io.TextIOWrapper(io.BytesIO(), encoding="iso-8859-1", newline="")
     print_report(report, "v2xpki", None, Console(file=out, width=120))
