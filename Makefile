@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 # Line coverage below this fails `make test`.
-COVERAGE_MIN ?= 0
+COVERAGE_MIN ?= 90
 # Test processes at once.
 JOBS ?= 2
 # What `make serve` serves; made by `init --lab` when it is not there.
