@@ -15,17 +15,19 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from tests.support.etsi import rows
+from v2xpki.audit import FIELDS, Event
 from v2xpki.crypto import Certificate, hash_octets
 from v2xpki.store import Database
 from v2xpki.time import HOUR
+from v2xpki.wire import etsi
 
 RUN = 8  # octets: the length from which a value may join
 _HEX = re.compile(rb"[0-9A-Fa-f]{16,}")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{11,}={0,2}")
-_WORD = re.compile(rb"[A-Za-z0-9+/=_.-]{8,}")
+_WORD = re.compile(rb"[A-Za-z0-9+/_.-]{8,}")
 _HOUR = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:00:00Z?")
 _LEAP_SECONDS = 5  # whole hours of UTC, counted in TAI seconds since 2004
 _CLOCK = re.compile(rb"\d{4}-\d\d-\d\d[T ]\d\d:(\d\d:\d\d(?:\.\d+)?)")
@@ -122,6 +124,13 @@ def public_runs(certificates: Iterable[Certificate]) -> set[bytes]:
         for name in ("sha256", "sha384"):
             found |= runs_of(hash_octets(name, certificate.octets))
     return found
+
+
+def vocabulary() -> set[bytes]:
+    """The words that every audit is written with: names of events, of their fields, of messages."""
+    words = {event.value for event in Event} | {name for names in FIELDS.values() for name in names}
+    words |= set(get_args(etsi.EtsiTs102941DataContentKind))
+    return {run for word in words for octets in forms(word) for run in runs_of(octets)}
 
 
 def spellings(octets: bytes) -> set[bytes]:
