@@ -123,16 +123,48 @@ class ListPolicy:
     """`[lists]`: how long a signed list holds, and how many are signed ahead in one ceremony."""
 
     ectl_validity: Seconds = seconds("90 days")
-    ctl_validity: Seconds = seconds("90 days")
-    crl_validity: Seconds = seconds("90 days")
-    #: The alarm: a list whose successor is not there this long before its end.
-    warn_before: Seconds = seconds("14 days")
+    ctl_validity: Seconds = seconds("30 days")
+    crl_validity: Seconds = seconds("30 days")
+    #: How long before its predecessor's end a list begins: the time stations have to fetch it.
+    overlap: Seconds = seconds("7 days")
+    #: Lists in one run, unless --count says otherwise. A laboratory signs one at a time.
+    run_length: int = 8
+    #: The alarm: this long before the end of the last list that is signed.
+    warn_before: Seconds = seconds("60 days")
+    #: How often EA and AA ask the distribution centre for the lists that they go by.
+    refresh: Seconds = seconds("1 minute")
 
     def __post_init__(self) -> None:
-        _positive(self, "ectl_validity", "ctl_validity", "crl_validity", "warn_before")
-        for name in ("ectl_validity", "ctl_validity", "crl_validity"):
-            if self.warn_before >= getattr(self, name):
-                raise ConfigError(f"warn_before ({self.warn_before} s) is not shorter than {name}")
+        _positive(
+            self, "ectl_validity", "ctl_validity", "crl_validity", "run_length", "warn_before", "refresh"
+        )
+        _not_negative(self, "overlap")
+        if self.run_length > 100:
+            raise ConfigError(f"run_length is {self.run_length}, above 100")
+        for kind in ("ectl", "ctl", "crl"):
+            if self.overlap >= self.validity(kind):
+                raise ConfigError(
+                    f"overlap ({self.overlap} s) is not shorter than {kind}_validity "
+                    f"({self.validity(kind)} s): each list would begin no later than the one before it"
+                )
+            if self.warn_before >= self.coverage(kind):
+                raise ConfigError(
+                    f"warn_before ({self.warn_before} s) is not shorter than the {self.coverage(kind)} s "
+                    f"that {self.run_length} lists of {kind}_validity cover: the alarm would never be off"
+                )
+
+    def validity(self, kind: str) -> int:
+        """Seconds that a list of a kind (ectl, ctl, crl) holds."""
+        return int({"ectl": self.ectl_validity, "ctl": self.ctl_validity, "crl": self.crl_validity}[kind])
+
+    def coverage(self, kind: str) -> int:
+        """Seconds from the beginning of a run to the end of its last list."""
+        return (self.run_length - 1) * (self.validity(kind) - self.overlap) + self.validity(kind)
+
+    def alarm(self, kind: str, *, lab: bool) -> int:
+        """Seconds before the end of the last signed list at which the alarm goes. A laboratory, which signs
+        one list at a time with its tokens at hand, hears of it in the list's last third."""
+        return min(int(self.warn_before), self.validity(kind) // 3) if lab else int(self.warn_before)
 
 
 @dataclass(frozen=True, slots=True)

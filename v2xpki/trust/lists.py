@@ -1,4 +1,5 @@
-"""Trust and revocation lists (TS 102 941 6.3): the RCA's CTL and CRL, the TLM's ECTL. Full lists.
+"""Trust and revocation lists (TS 102 941 6.3): the RCA's CTL and CRL, the TLM's ECTL; full lists.
+Deltas are in `deltas.py`, runs of lists that are signed ahead in `runs.py`.
 
 Schedules and entries refuse nonsense when they are made; `build_*` return what a ListIssuer signs.
 `SignedList` reads and verifies what others published. Times are TAI seconds since 2004.
@@ -6,7 +7,7 @@ Schedules and entries refuse nonsense when they are made; `build_*` return what 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 from v2xpki import wire
 from v2xpki.crypto import Certificate
@@ -217,6 +218,8 @@ class DcEntry:
 
 EctlEntry = RcaEntry | TlmEntry | DcEntry
 CtlEntry = EaEntry | AaEntry | DcEntry
+E = TypeVar("E", bound=CtlEntry | EctlEntry)
+_ORDER: tuple[type, ...] = (RcaEntry, TlmEntry, EaEntry, AaEntry, DcEntry)
 
 
 def _record(certificate: Certificate | None) -> dot2.Certificate | None:
@@ -283,13 +286,13 @@ def build_crl(
     revoked: certificates of its EAs and AAs, or its own; expired ones are left out. Raises InvalidList
     for another root and for what another one issued.
     """
-    entries = []
+    entries = set()
     for certificate in revoked:
         if certificate != root and certificate.issuer_id8 != root.hashed_id8:
             what = "another root" if certificate.is_self_signed else "not issued by this RCA"
             raise InvalidList(f"CRL entry {certificate.hex8} is {what} (RCA {root.hex8})", rule="entry")
-        if certificate.end > schedule.this_update and certificate.hashed_id8 not in entries:
-            entries.append(certificate.hashed_id8)
+        if certificate.end > schedule.this_update:
+            entries.add(certificate.hashed_id8)
     return _data(
         "crl",
         etsi.ToBeSignedCrl(
@@ -304,22 +307,41 @@ def build_crl(
 def _trust_list(
     kind: ListKind, schedule: CtlSchedule, entries: Sequence[CtlEntry | EctlEntry]
 ) -> etsi.EtsiTs102941Data:
-    if len(set(map(_key, entries))) != len(entries):
+    if len(set(map(key_of, entries))) != len(entries):
         raise InvalidList("an entry twice", rule="entry")
+    commands = [etsi.CtlCommand(kind="add", value=entry.record()) for entry in in_order(entries)]
+    return build_commands(kind, schedule, commands, full=True)
+
+
+def build_commands(
+    kind: ListKind, schedule: CtlSchedule, commands: Iterable[etsi.CtlCommand], *, full: bool
+) -> etsi.EtsiTs102941Data:
+    """A CTL or ECTL of commands as they are; `build_ctl`, `build_ectl`, `deltas.build_delta` check them."""
     return _data(
         kind,
         etsi.CtlFormat(
             version=1,
             next_update=schedule.next_update,
-            is_full_ctl=True,
+            is_full_ctl=full,
             ctl_sequence=schedule.sequence,
-            ctl_commands=tuple(etsi.CtlCommand(kind="add", value=entry.record()) for entry in entries),
+            ctl_commands=tuple(commands),
         ),
     )
 
 
-def _key(entry: CtlEntry | EctlEntry) -> str | bytes:
+def key_of(entry: CtlEntry | EctlEntry) -> str | bytes:
+    """What tells entries apart: a certificate's HashedId8, a distribution centre's URL."""
     return entry.url if isinstance(entry, DcEntry) else entry.certificate.hashed_id8
+
+
+def in_order(entries: Iterable[E]) -> tuple[E, ...]:
+    """Entries in the order that every full list made here has: by kind, then by certificate or URL. So the
+    same entries make the same octets, whoever lists them and however they came about."""
+    return tuple(sorted(entries, key=lambda entry: (_ORDER.index(type(entry)), _sortable(key_of(entry)))))
+
+
+def _sortable(key: str | bytes) -> bytes:
+    return key.encode() if isinstance(key, str) else key
 
 
 def _data(kind: ListKind, value: etsi.CtlFormat | etsi.ToBeSignedCrl) -> etsi.EtsiTs102941Data:
@@ -358,7 +380,7 @@ class SignedList:
         if isinstance(body, etsi.ToBeSignedCrl):
             return cls(kind, message, body, (), frozenset(body.entries), octets)
         added = [command.value for command in body.ctl_commands if command.kind == "add"]
-        entries = tuple(_entry(entry) for entry in added if isinstance(entry, etsi.CtlEntry))
+        entries = tuple(parse_entry(entry) for entry in added if isinstance(entry, etsi.CtlEntry))
         return cls(kind, message, body, entries, frozenset(), octets)
 
     @property
@@ -395,7 +417,7 @@ class SignedList:
         """Whether an entry is there twice."""
         if isinstance(self.body, etsi.ToBeSignedCrl):
             return len(self.revoked) != len(self.body.entries)
-        return len(set(map(_key, self.entries))) != len(self.entries)
+        return len(set(map(key_of, self.entries))) != len(self.entries)
 
     @property
     def signer_id8(self) -> bytes | None:
@@ -499,7 +521,8 @@ def _ssp_bits(signer: Certificate, psid: int) -> int:
     return ssp.value[1] if len(ssp.value) > 1 else 0
 
 
-def _entry(entry: etsi.CtlEntry) -> CtlEntry | EctlEntry:
+def parse_entry(entry: etsi.CtlEntry) -> CtlEntry | EctlEntry:
+    """The typed entry of a record. Raises InvalidList."""
     value = entry.value
     if isinstance(value, etsi.RootCaEntry):
         return RcaEntry(Certificate.of(value.selfsigned_root_ca), _certificate(value.successor_to))

@@ -41,6 +41,8 @@ class Hall:
             curve=CURVES.get(domain, ""),
             name=f"{domain} of a test",
             validity="7776000",
+            overlap="0",
+            count="1",
         )
 
     def run(self, name: str, *changes: tuple[str, str], yes: bool = True) -> ceremony.Outcome:

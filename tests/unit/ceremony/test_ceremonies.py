@@ -168,7 +168,6 @@ def test_a_list_can_be_signed_ahead(hall):
     hall.run_all("root", "crl")
     hall.run(
         "crl",
-        ("crl-0.oer", "crl-1.oer"),
         ("revoked: []", "revoked: []\nthis_update: 2026-08-01T00:00:00Z"),
     )
     ahead = SignedList.parse((hall.directory / "root/lists/crl-1.oer").read_bytes())

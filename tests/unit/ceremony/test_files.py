@@ -18,7 +18,7 @@ key: root-sign-1
 signer: root/certificates/root-1.oer
 next_update: 90 days
 revoked: []
-output: root/lists/crl-0.oer
+output: root/lists
 """
 CTL = """\
 title: CTL
@@ -31,7 +31,7 @@ sequence: 0
 next_update: 90 days
 entries:
   - {entry: dc, url: "http://127.0.0.1/dc", certificates: [root/certificates/root-1.oer]}
-output: root/lists/ctl-0.oer
+output: root/lists
 """
 
 
@@ -40,8 +40,9 @@ def test_the_shipped_files_are_read_once_filled_in():
         with pytest.raises(ConfigError, match="not filled in"):
             CeremonyFile.read(path)
         text = string.Template(path.read_text()).safe_substitute(
-            instance="..", base_url="http://127.0.0.1", validity="60", name="x", curve="nistP256"
-        )
+            instance="..", base_url="http://127.0.0.1", validity="60", overlap="1", count="2",
+            name="x", curve="nistP256",
+        )  # fmt: skip
         assert parse(text).title
 
 
@@ -62,6 +63,9 @@ def test_times_are_durations():
         ("signer: root", "signer: ../x", CeremonyRefused, "outside the instance"),
         ("revoked: []", "revoked: [/x]", CeremonyRefused, "outside the instance"),
         ("revoked: []", "revoked: none", ConfigError, "not a list"),
+        ("output: root/lists", "output: root/lists/crl-0.oer", ConfigError, "is no folder"),
+        ("revoked: []", "revoked: []\noverlap: 90 days", CeremonyRefused, "7776000 s is not shorter"),
+        ("revoked: []", "revoked: []\ncount: 0", CeremonyRefused, "0 lists in a run"),
         ("key: root-sign-1", "key: ${key}", ConfigError, "not filled in"),
         ("title: CRL", "title: [", ConfigError, "no YAML"),
         ("title: CRL", "title: !!python/object:os.system x", ConfigError, "no YAML"),

@@ -269,10 +269,15 @@ def _render_ceremonies(plan: Plan, instance: Instance) -> None:
         "root": {"curve": curves["root"], "name": f"RCA {host}"},
         "ea": {"curve": curves["ea"], "name": f"EA {host}"},
         "aa": {"curve": curves["aa"], "name": f"AA {host}"},
-        "ectl": {"validity": str(lists.ectl_validity)},
-        "ctl": {"validity": str(lists.ctl_validity)},
-        "crl": {"validity": str(lists.crl_validity)},
     }
+    # A laboratory signs each list when it is wanted; otherwise the tokens go away after the first run.
+    count = "1" if plan.lab else str(lists.run_length)
+    for kind in ("ectl", "ctl", "crl"):
+        own[kind] = {
+            "validity": str(lists.validity(kind)),
+            "overlap": str(0 if plan.lab else lists.overlap),
+            "count": count,
+        }
     for number, name in enumerate(_CEREMONIES, 1):
         template = string.Template((data_dir("hsm") / "ceremonies" / f"{name}.yaml").read_text("utf-8"))
         values = {"instance": "..", "base_url": instance.base_url, **own[name.removesuffix("-request")]}
@@ -397,11 +402,15 @@ def _install(instance: Instance) -> None:
 
 def _publish(instance: Instance, clock: Clock) -> None:
     """Give the distribution centre what it serves."""
-    found = {name: path.read_bytes() for name, path in trust_material(instance).items()}
-    lists = [published_list(found[name]) for name in ("ectl.oer", "ctl.oer", "crl.oer")]
+    tlm = published_tlm(trust_material(instance)["tlm.oer"].read_bytes())
+    lists = [
+        published_list(path.read_bytes())
+        for name in ("tlm", "root")
+        for path in sorted(instance.path(name).glob("lists/*.oer"))
+    ]
     with Database.open(instance.domain("dc").database_url, clock=clock) as database:
         upgrade(database, "dc")
-        import_publications(database, clock, [published_tlm(found["tlm.oer"]), *lists])
+        import_publications(database, clock, [tlm, *lists])
 
 
 def _write_tls(plan: Plan, instance: Instance, clock: Clock) -> None:

@@ -35,27 +35,28 @@ from v2xpki.authorities.etsi.ceremony_file import (
     TrustList,
 )
 from v2xpki.authorities.etsi.root import RootAuthority
+from v2xpki.authorities.etsi.signing import lists_of
 from v2xpki.authorities.etsi.tlm import TrustListManager
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CeremonyRefused, ConfigError, UnsupportedAlgorithm, V2xPkiError
-from v2xpki.issuance import sign_ca_request
+from v2xpki.issuance import recover, sign_ca_request
 from v2xpki.keystore import KeyLabel
+from v2xpki.store.signed_lists import Kept
 from v2xpki.time import Clock, SystemClock, iso_from_time32, time32_from_iso
 from v2xpki.trust import (
     AaEntry,
-    CrlSchedule,
-    CtlSchedule,
     DcEntry,
     EaEntry,
     EctlSchedule,
     RcaEntry,
-    SignedList,
     TlmEntry,
     lint_certificate,
     validity,
 )
+from v2xpki.trust.lists import ListKind
 from v2xpki.trust.profiles import Kind
+from v2xpki.trust.runs import RunSchedule
 from v2xpki.wire import dot2
 
 Confirm = Callable[[Sequence[str]], bool]
@@ -81,6 +82,8 @@ class Outcome:
     outputs: list[Output] = field(default_factory=list)
     keys: list[tuple[KeyLabel, PublicKey]] = field(default_factory=list)
     checks: list[str] = field(default_factory=list)
+    #: What an operator has to be told.
+    warnings: list[str] = field(default_factory=list)
     transcript: Path = Path()
 
 
@@ -136,6 +139,8 @@ class _Run:
     # --- before -----------------------------------------------------------------------------------
 
     def _refuse_output(self) -> None:
+        if isinstance(self.spec, TrustList | RevocationList):
+            return  # a folder; each file in it is new
         path = self.instance.path(self.spec.output)
         if path.exists():
             raise CeremonyRefused(f"{path} exists; a ceremony replaces nothing")
@@ -172,16 +177,17 @@ class _Run:
             request = self._read_request(spec.request)
             lines.append(f"request    {spec.request}, SHA-256 {hashlib.sha256(request.octets).hexdigest()}")
         if isinstance(spec, TrustList):
-            lines.append(f"sequence   {spec.sequence}")
+            last = spec.sequence + spec.count - 1
+            lines.append(f"sequence   {spec.sequence}" + (f" to {last}" if spec.count > 1 else ""))
             lines += [f"entry      {self._plan_entry(entry)}" for entry in spec.entries]
         if isinstance(spec, RevocationList):
             revoked = [self._certificate(path).hex8 for path in spec.revoked]
             lines.append(f"revokes    {', '.join(revoked) or 'nothing'}")
         if isinstance(spec, TrustList | RevocationList):
-            start = self._this_update(spec.this_update)
-            lines.append(
-                f"holds      {iso_from_time32(start)} to {iso_from_time32(start + spec.next_update)}"
-            )
+            periods = list(self._schedule(spec))
+            lines += [
+                f"holds      {iso_from_time32(start)} to {iso_from_time32(end)}" for start, end in periods
+            ]
         lines.append(f"output     {spec.output}")
         return lines
 
@@ -202,7 +208,7 @@ class _Run:
             for url in (entry.url, entry.access_point, entry.its_access_point, entry.aa_access_point)
             if url
         ]
-        return " ".join([entry.entry, *ids, *urls])
+        return " ".join([entry.entry, *ids, *map(str.upper, entry.roots), *urls])
 
     # --- the work -----------------------------------------------------------------------------------
 
@@ -262,37 +268,41 @@ class _Run:
 
     def _sign_trust_list(self, domain: OpenDomain, spec: TrustList) -> None:
         signer, label = self._certificate(spec.signer), KeyLabel.parse(spec.key)
-        start = self._this_update(spec.this_update)
-        end = start + spec.next_update
+        schedule = self._schedule(spec)
+        self._recover_lists(domain, signer)
+        entries = [self._entry(entry) for entry in spec.entries]
         if spec.kind == "ectl":
             manager = TrustListManager(domain, label, signer)
-            octets = manager.sign_ectl(
-                EctlSchedule(this_update=start, next_update=end, sequence=spec.sequence),
-                [
-                    entry
-                    for spec_ in spec.entries
-                    if not isinstance(entry := self._entry(spec_), EaEntry | AaEntry)
-                ],
-            )
+            ectl = [entry for entry in entries if not isinstance(entry, EaEntry | AaEntry)]
+            signed = manager.sign_ectls(schedule, ectl, spec.sequence)
+            warning = EctlSchedule(*signed[-1][2:4], sequence=signed[-1].number).warning
+            self.outcome.warnings += [warning] if warning else []
         else:
             root = RootAuthority(domain, label, signer)
-            octets = root.sign_ctl(
-                CtlSchedule(this_update=start, next_update=end, sequence=spec.sequence),
-                [
-                    entry
-                    for spec_ in spec.entries
-                    if not isinstance(entry := self._entry(spec_), RcaEntry | TlmEntry)
-                ],
-            )
-        self._keep_list(octets, signer, start)
+            ctl = [entry for entry in entries if not isinstance(entry, RcaEntry | TlmEntry)]
+            signed = root.sign_ctls(schedule, ctl, spec.sequence)
+        self._keep_lists(signed, signer)
 
     def _sign_crl(self, domain: OpenDomain, spec: RevocationList) -> None:
         signer = self._certificate(spec.signer)
-        start = self._this_update(spec.this_update)
+        self._recover_lists(domain, signer)
         root = RootAuthority(domain, KeyLabel.parse(spec.key), signer)
-        schedule = CrlSchedule(this_update=start, next_update=start + spec.next_update)
-        octets = root.sign_crl(schedule, [self._certificate(path) for path in spec.revoked])
-        self._keep_list(octets, signer, start)
+        revoked = [self._certificate(path) for path in spec.revoked]
+        self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator), signer)
+
+    def _recover_lists(self, domain: OpenDomain, signer: Certificate) -> None:
+        """What a ceremony that was killed left behind: open records become void, and lists whose record is
+        complete get the files that they are without."""
+        recover(domain.database)
+        kind = cast(ListKind, self.spec.kind)
+        lists = lists_of(domain.database, kind, signer.hashed_id8)
+        for kept in lists.signed(in_force_after=self.clock.time32()):
+            path = self.instance.path(self.spec.output) / list_file(kind, kept)
+            if not path.exists():
+                write_new(path, kept.octets)
+
+    def _schedule(self, spec: TrustList | RevocationList) -> RunSchedule:
+        return RunSchedule(self._this_update(spec.this_update), spec.next_update, spec.overlap, spec.count)
 
     # --- inputs ---------------------------------------------------------------------------------------
 
@@ -322,15 +332,15 @@ class _Run:
 
     def _entry(self, spec: EntrySpec) -> RcaEntry | TlmEntry | EaEntry | AaEntry | DcEntry:
         if spec.entry == "dc":
-            return DcEntry(
-                spec.url or "", tuple(self._certificate(path).hashed_id8 for path in spec.certificates)
-            )
+            roots = [self._certificate(path).hashed_id8 for path in spec.certificates]
+            return DcEntry(spec.url or "", (*roots, *map(bytes.fromhex, spec.roots)))
         assert spec.certificate is not None
         certificate = self._certificate(spec.certificate)
+        former = self._certificate(spec.successor_to) if spec.successor_to else None
         if spec.entry == "rca":
-            return RcaEntry(certificate)
+            return RcaEntry(certificate, former)
         if spec.entry == "tlm":
-            return TlmEntry(certificate, spec.access_point or "")
+            return TlmEntry(certificate, spec.access_point or "", former)
         if spec.entry == "ea":
             return EaEntry(certificate, spec.aa_access_point or "", spec.its_access_point)
         return AaEntry(certificate, spec.access_point or "")
@@ -350,15 +360,19 @@ class _Run:
         ]
         self._keep(certificate.octets, kind, certificate.hashed_id8)
 
-    def _keep_list(self, octets: bytes, signer: Certificate, at: int) -> None:
-        SignedList.parse(octets).verify(signer, at)
-        self.outcome.checks.append(f"list verifies under {signer.hex8}")
-        self._keep(octets, self.spec.kind, signer.hashed_id8)
+    def _keep_lists(self, signed: Sequence[Kept], signer: Certificate) -> None:
+        # Their record is complete by now; where this process ends here, the next ceremony writes the files.
+        self.outcome.checks.append(f"{len(signed)} lists verify under {signer.hex8}, each at its own time")
+        folder = self.instance.path(self.spec.output)
+        for kept in signed:
+            path = folder / list_file(self.spec.kind, kept)
+            write_new(path, kept.octets)
+            digest = hashlib.sha256(kept.octets).digest()
+            self.outcome.outputs.append(Output(path, self.spec.kind, digest, signer.hashed_id8))
 
     def _keep(self, octets: bytes, kind: str, hashed_id8: bytes | None = None) -> None:
         path = self.instance.path(self.spec.output)
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_new(path, octets)
+        write_new(path, octets)
         self.outcome.outputs.append(Output(path, kind, hashlib.sha256(octets).digest(), hashed_id8))
 
     def _audit(self, domain: OpenDomain, event: Event, **more: str) -> None:
@@ -389,6 +403,7 @@ class _Run:
                     for label, key in self.outcome.keys
                 ],
                 "checks": self.outcome.checks,
+                "warnings": self.outcome.warnings,
                 "outputs": [
                     {
                         "file": str(output.path.relative_to(self.instance.directory)),
@@ -403,20 +418,30 @@ class _Run:
             allow_unicode=True,
             width=110,
         )
-        _write_new(path, text.encode())
+        write_new(path, text.encode())
         self.outcome.transcript = path
 
 
-def _write_new(path: Path, octets: bytes) -> None:
-    """A new file that is on the disk when this returns. Raises CeremonyRefused where one is there."""
+def list_file(kind: str, kept: Kept) -> str:
+    """The name of a signed list's file."""
+    return f"{kind}-{kept.number}{'-delta' if kept.delta else ''}.oer"
+
+
+def write_new(path: Path, octets: bytes) -> None:
+    """A new file, whole and on the disk when it has its name. Raises CeremonyRefused where one is there."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(octets)
+            file.flush()
+            os.fsync(file.fileno())
+        path.hardlink_to(draft)  # unlike a rename it replaces nothing
     except FileExistsError:
         raise CeremonyRefused(f"{path} exists; a ceremony replaces nothing") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(file.fileno())
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _curve(text: str) -> Curve:

@@ -3,14 +3,15 @@
     kind: self-signed   a root's or trust list manager's key and certificate
     kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request
     kind: sub-ca        the root certifies what a request asks for
-    kind: ectl          the trust list manager's list
-    kind: ctl | crl     the root's lists
+    kind: ectl          the trust list manager's lists, one or a run of them signed ahead
+    kind: ctl | crl     the root's lists, likewise
 
 Strict like v2xpki.toml: unknown, missing and doubled keys are refused by name, and so is a ${...} that
 nobody filled in. `instance` is relative to the file, all other paths to the instance; none may leave it.
 """
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -18,8 +19,11 @@ from typing import Any, ClassVar
 
 import yaml
 
-from v2xpki.config import Seconds, check_url, strict_table
-from v2xpki.errors import CeremonyRefused, ConfigError
+from v2xpki.config import Seconds, check_url, seconds, strict_table
+from v2xpki.errors import CeremonyRefused, ConfigError, InvalidList
+from v2xpki.trust.runs import RunSchedule
+
+_HEX8 = re.compile(r"[0-9A-Fa-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +52,22 @@ class EntrySpec:
     entry: str
     certificate: Path | None = None
     certificates: tuple[Path, ...] = ()
+    #: Roots of a distribution centre by HashedId8 in hex, where their certificates are not at hand.
+    roots: tuple[str, ...] = ()
     url: str | None = None
     access_point: str | None = None
     its_access_point: str | None = None
     aa_access_point: str | None = None
+    #: The root or TLM that this one takes over from.
+    successor_to: Path | None = None
 
     #: entry -> fields it must have, fields it may have
     FIELDS: ClassVar[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
-        "rca": (frozenset({"certificate"}), frozenset()),
-        "tlm": (frozenset({"certificate", "access_point"}), frozenset()),
+        "rca": (frozenset({"certificate"}), frozenset({"successor_to"})),
+        "tlm": (frozenset({"certificate", "access_point"}), frozenset({"successor_to"})),
         "ea": (frozenset({"certificate", "aa_access_point"}), frozenset({"its_access_point"})),
         "aa": (frozenset({"certificate", "access_point"}), frozenset()),
-        "dc": (frozenset({"url", "certificates"}), frozenset()),
+        "dc": (frozenset({"url"}), frozenset({"certificates", "roots"})),
     }
 
     def __post_init__(self) -> None:
@@ -71,6 +79,11 @@ class EntrySpec:
             raise ConfigError(f"{name} is missing in entry {self.entry}")
         for name in sorted(given - must - may):
             raise ConfigError(f"{name} has no place in entry {self.entry}")
+        if self.entry == "dc" and not (self.certificates or self.roots):
+            raise ConfigError("certificates is missing in entry dc")
+        for root in self.roots:
+            if not _HEX8.fullmatch(root):
+                raise ConfigError(f"{root!r} is no HashedId8 of 16 hex digits")
         for name in ("url", "access_point", "its_access_point", "aa_access_point"):
             if getattr(self, name):
                 check_url(getattr(self, name), name)
@@ -120,13 +133,18 @@ class TrustList:
     domain: str
     key: str
     signer: Path
+    #: Of the first list; it must be the next one.
     sequence: int
     #: After the list's own time.
     next_update: Seconds
     entries: tuple[EntrySpec, ...]
+    #: A folder; the files are named by kind and number.
     output: Path
-    #: ISO 8601: the list's time, for one that is signed ahead; else now.
+    #: ISO 8601: the first list's time, where it is signed ahead; else now.
     this_update: str = ""
+    #: Lists in the run, and how long before a list's end the next one begins.
+    count: int = 1
+    overlap: Seconds = seconds(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +156,12 @@ class RevocationList:
     key: str
     signer: Path
     next_update: Seconds
-    #: Certificates of this root's EAs and AAs, or its own.
+    #: Certificates of this root's EAs and AAs, or its own, besides those that it has revoked before.
     revoked: tuple[Path, ...]
     output: Path
     this_update: str = ""
+    count: int = 1
+    overlap: Seconds = seconds(0)
 
 
 Spec = SelfSigned | Request | SubCa | TrustList | RevocationList
@@ -206,6 +226,16 @@ def parse(text: str) -> Spec:
         for entry in spec.entries:
             if entry.entry not in _ENTRIES[kind]:
                 raise CeremonyRefused(f"an {entry.entry} entry has no place in a {kind.upper()}")
+    if isinstance(spec, TrustList | RevocationList):
+        if spec.output.suffix:
+            raise ConfigError(
+                f"output {spec.output} is no folder",
+                hint="a run of lists makes several files; name their folder",
+            )
+        try:
+            RunSchedule(0, spec.next_update, spec.overlap, spec.count)
+        except InvalidList as error:
+            raise CeremonyRefused(str(error)) from None
     for path in _paths(spec):
         if path.is_absolute() or ".." in path.parts:
             raise CeremonyRefused(f"{path} is outside the instance")
@@ -220,7 +250,8 @@ def _paths(spec: Spec) -> list[Path]:
         paths.append(spec.signer)
     if isinstance(spec, TrustList):
         for entry in spec.entries:
-            paths += [*([entry.certificate] if entry.certificate else []), *entry.certificates]
+            paths += [path for path in (entry.certificate, entry.successor_to) if path]
+            paths += entry.certificates
     elif isinstance(spec, RevocationList):
         paths += spec.revoked
     return paths

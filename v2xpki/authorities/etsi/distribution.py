@@ -1,7 +1,8 @@
 """Distribution centre and CPOC: what root and TLM signed, handed out as it is.
 
 Nothing is signed here. A publication has a time from which it holds; a run of lists that a ceremony
-signed ahead becomes visible list by list, each when it is due. (TS 102 941 6.3.1-6.3.4.)
+signed ahead becomes visible list by list, each when it is due: `Publisher` commits it then, in one worker of
+all. (TS 102 941 6.3.1-6.3.4.)
 """
 
 import hashlib
@@ -14,12 +15,15 @@ from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidList, InvalidSignature
 from v2xpki.secured import SignedMessage
 from v2xpki.store import Database
-from v2xpki.store.dc import DcStore, Kind, Publication
-from v2xpki.time import MICROSECONDS, Clock
+from v2xpki.store.dc import DcStore, Kind, Publication, Recorded
+from v2xpki.time import MICROSECONDS, Clock, iso_from_time32
+from v2xpki.trust.lists import AaEntry, EaEntry, SignedList
 from v2xpki.wire import etsi
 
 #: Seconds that a client may keep a document without asking again.
 MAX_AGE = 3600
+#: Seconds between two looks for what is due.
+LOOK = 5.0
 _LISTS = {
     "certificateTrustListRca": Kind.CTL,
     "certificateTrustListTlm": Kind.ECTL,
@@ -36,7 +40,7 @@ class Document(NamedTuple):
 
 
 class Freshness(NamedTuple):
-    """How long the present list of an issuer holds. Times in TAI seconds."""
+    """How long the present list of an issuer holds, and what follows it. Times in TAI seconds."""
 
     kind: Kind
     issuer: bytes
@@ -44,6 +48,10 @@ class Freshness(NamedTuple):
     next_update: int
     #: Lists that are recorded and not yet due.
     ahead: int
+    #: When the last of them ends.
+    covered: int
+    #: From when on a list should be handed out that is not: nobody publishes. None where all is well.
+    overdue: int | None
 
 
 @dataclass(frozen=True)
@@ -95,22 +103,53 @@ class Distribution:
         """The link certificate that the root with this HashedId8 signed for its successor."""
         return self._document(Kind.ROOT_LINK, root)
 
-    def publish(self, publications: Sequence[Publication]) -> int:
-        """Records and, when due, hands out; all or nothing. How many were new.
+    def publish(self, publications: Sequence[Publication]) -> Recorded:
+        """Records publications and hands out those that are due; all or nothing.
 
-        Publishing the same octets again changes nothing. Raises AlreadyRecorded where other octets
-        hold that place, RecordFailed, AuditError.
+        What is there already changes nothing, nor does what is older than what is handed out. Raises
+        AlreadyRecorded where other octets hold a place, InvalidList for a delta without its full list;
+        RecordFailed, AuditError.
         """
-        return self._store.publish(publications)
+        return self._store.publish(publications, self._clock.time32())
+
+    def check_permanence(self, entry: Publication) -> None:
+        """Raise InvalidList for a CRL that lets go of a certificate that is still valid.
+
+        A CRL has no sequence: that one is newer than another shows in that it lets go of nothing.
+        """
+        present = self._store.current(Kind.CRL, entry.issuer)
+        if entry.kind is not Kind.CRL or present is None or present.octets == entry.octets:
+            return
+        gone = SignedList.parse(present.octets).revoked - SignedList.parse(entry.octets).revoked
+        if not gone:
+            return
+        # What was never on a CTL from here nobody came to trust through it; what was has its end there.
+        for octets in self._store.full_lists(Kind.CTL, entry.issuer):
+            for listed in SignedList.parse(octets).entries:
+                if not isinstance(listed, EaEntry | AaEntry) or listed.certificate.hashed_id8 not in gone:
+                    continue
+                end = listed.certificate.end
+                if end > entry.this_update:
+                    raise InvalidList(
+                        f"the CRL of {iso_from_time32(entry.this_update)} lets go of "
+                        f"{listed.certificate.hex8}, which is revoked and valid until {iso_from_time32(end)}",
+                        rule="permanence",
+                        hint="it was signed before the CRL that is handed out: sign a new run",
+                    )
 
     def freshness(self) -> list[Freshness]:
         """The present full list of every issuer, for health checks and status."""
-        now = self._clock.time32()
         return [
             Freshness(
-                found.kind, found.issuer, found.sequence, found.next_update, self._store.ahead(found, now)
+                found.publication.kind,
+                found.publication.issuer,
+                found.publication.sequence,
+                found.publication.next_update,
+                found.ahead,
+                found.covered,
+                found.overdue,
             )
-            for found in self._store.present_lists(now)
+            for found in self._store.present_lists(self._clock.time32())
         ]
 
     def check(self) -> None:
@@ -132,8 +171,8 @@ class Distribution:
 
     def _look_up(self, key: tuple[Kind, bytes | None, int | None, bool], revision: int, now: int) -> _Kept:
         kind, issuer, sequence, delta = key
-        found = self._store.current(kind, issuer, now, sequence=sequence, delta=delta)
-        due = self._store.next_due(kind, now)
+        found = self._store.current(kind, issuer, sequence=sequence, delta=delta)
+        due = self._store.next_due(kind)
         until = now + MAX_AGE if due is None else min(due, now + MAX_AGE)
         if found is None:
             return _Kept(revision, until, None)
@@ -141,6 +180,29 @@ class Distribution:
         # The longest time a copy may be kept shrinks towards the next list; it is computed when the
         # document is looked up again, so at the latest after MAX_AGE.
         return _Kept(revision, until, Document(found.octets, etag, max(0, min(until - now, MAX_AGE))))
+
+
+class Publisher:
+    """Commits what is due, when it is due, in one worker of all (a lease in the database).
+
+    A worker that finds something due takes the lease and publishes, both in the database: it may die at any
+    step, and another one goes on. Until the commit nobody sees anything, from then on everybody does.
+    """
+
+    def __init__(self, store: DcStore, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+
+    def round(self) -> float:
+        """One look: publishes what is due; seconds until the next look. Raises StoreError, AuditError."""
+        now = self._clock.time32()
+        due = self._store.next_due()
+        if due is not None and due <= now:
+            if not self._store.lease(now):
+                return LOOK
+            self._store.publish_due(now)
+            due = self._store.next_due()
+        # Lists may be recorded by another process meanwhile: never longer than LOOK.
+        return LOOK if due is None else float(min(max(due - now, 1), LOOK))
 
 
 def published_list(octets: bytes, signer: Certificate | None = None) -> Publication:
@@ -189,6 +251,11 @@ def published_tlm(octets: bytes) -> Publication:
     return Publication(Kind.TLM_CERTIFICATE, tlm.hashed_id8, tlm.start, tlm.end, octets)
 
 
-def import_publications(database: Database, clock: Clock, publications: Sequence[Publication]) -> int:
-    """Puts what ceremonies signed into a distribution centre's database; see `Distribution.publish`."""
-    return Distribution(DcStore(database), clock).publish(publications)
+def import_publications(database: Database, clock: Clock, publications: Sequence[Publication]) -> Recorded:
+    """Puts what ceremonies signed into a distribution centre's database; see `Distribution.publish`. Raises
+    InvalidList also for a CRL that lets go of a certificate that is still valid."""
+    distribution = Distribution(DcStore(database), clock)
+    for entry in publications:
+        if entry.kind is Kind.CRL:
+            distribution.check_permanence(entry)
+    return distribution.publish(publications)

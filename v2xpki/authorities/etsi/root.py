@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 
 from v2xpki.authorities.etsi.ca_request import CaRequest
-from v2xpki.authorities.etsi.signing import CeremonialAuthority
+from v2xpki.authorities.etsi.signing import SEQUENCES, CeremonialAuthority, Draft, last_entries, lists_of
 from v2xpki.crypto import Certificate
 from v2xpki.errors import CeremonyRefused
+from v2xpki.store.signed_lists import Kept, Revoked
+from v2xpki.trust import detect_kind
+from v2xpki.trust.deltas import build_delta
 from v2xpki.trust.lists import CrlSchedule, CtlEntry, CtlSchedule, build_crl, build_ctl
 from v2xpki.trust.permissions import check_certificate
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
+from v2xpki.trust.runs import RunSchedule
 from v2xpki.wire import dot2
 
 
@@ -40,17 +44,46 @@ class RootAuthority(CeremonialAuthority):
         check_certificate(self.certificate, tbs)
         return self._certify(tbs, kind)
 
-    def sign_ctl(self, schedule: CtlSchedule, entries: Sequence[CtlEntry]) -> bytes:
-        """A full CTL. Raises InvalidList."""
-        data = build_ctl(self._own(), schedule, entries)
-        return self._sign_list(data, CTL_PSID, schedule.this_update)
+    def sign_ctls(
+        self, schedule: RunSchedule, entries: Sequence[CtlEntry], sequence: int | None = None
+    ) -> list[Kept]:
+        """A run of full CTLs with consecutive sequences, all with these entries, each with its delta against
+        the full list before it; the very first list has none before it, and no delta.
 
-    def sign_crl(self, schedule: CrlSchedule, revoked: Sequence[Certificate]) -> bytes:
-        """A CRL, also an empty one. Raises InvalidList."""
-        data = build_crl(self._own(), schedule, revoked)
-        return self._sign_list(data, CRL_PSID, schedule.this_update)
+        `sequence` of the first must be the next one; None: whatever that is. Raises InvalidList,
+        CeremonyRefused.
+        """
+        own = self._own()
+        lists = lists_of(self.domain.database, "ctl", own.hashed_id8)
+        number = self._next_number(lists, sequence, schedule)
+        before, drafts = last_entries(lists), []
+        for offset, period in enumerate(schedule):
+            plan = CtlSchedule(*period, sequence=(number + offset) % SEQUENCES)
+            drafts.append(Draft(number + offset, False, period, build_ctl(own, plan, entries)))
+            if before is not None:
+                drafts.append(Draft(number + offset, True, period, build_delta(plan, before, entries)))
+            before = entries
+        return self._sign_run(lists, drafts, CTL_PSID)
 
-    def _own(self) -> Certificate:
-        if self.certificate is None:
-            raise CeremonyRefused(f"{self.label} has no certificate yet: it signs no lists")
-        return self.certificate
+    def sign_crls(
+        self, schedule: RunSchedule, revoked: Sequence[Certificate], operator: str = ""
+    ) -> list[Kept]:
+        """A run of CRLs, also empty ones: what was revoked before and what is revoked now, without what has
+        expired by each list's thisUpdate. From then on it stays revoked. Raises InvalidList.
+        """
+        own = self._own()
+        lists = lists_of(self.domain.database, "crl", own.hashed_id8)
+        number = self._next_number(lists, None, schedule)
+        known = {c.hashed_id8: c for c in map(Certificate.parse, lists.revoked())}
+        every = known | {certificate.hashed_id8: certificate for certificate in revoked}
+        drafts = [
+            Draft(number + offset, False, period, build_crl(own, CrlSchedule(*period), every.values()))
+            for offset, period in enumerate(schedule)
+        ]
+        new = [
+            Revoked(id8, certificate.octets, detect_kind(certificate.record))
+            for id8, certificate in every.items()
+            if id8 not in known
+        ]
+        now = self.domain.clock.time32()
+        return self._sign_run(lists, drafts, CRL_PSID, lambda tx: lists.tx_revoke(tx, new, now, operator))
