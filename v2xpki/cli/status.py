@@ -37,11 +37,12 @@ def _print(document: dict[str, Any]) -> None:
             f"{authority['role']:9}  {authority.get('hashedId8', '-'):16}  {authority.get('curve', '-'):15}  "
             f"{end:20}  {keys or ('offline' if authority['offline'] else '-')}"
         )
-    click.echo("\nlist       issuer            sequence  next update           signed ahead")
+    click.echo("\nlist       issuer            sequence  next update           ahead  signed until")
     for entry in document["lists"]:
+        state = "" if entry["state"] == "in force" else f"  {entry['state']}"
         click.echo(
             f"{entry['kind']:9}  {entry['issuer']:16}  {entry['sequence']:8}  {entry['nextUpdate']:20}  "
-            f"{entry['ahead']}{'' if entry['state'] == 'in force' else '  ' + entry['state']}"
+            f"{entry['ahead']:5}  {entry['signedUntil']}{state}"
         )
     click.echo("")
     for name, counts in document["counts"].items():

@@ -124,7 +124,7 @@ class HttpEaLink:
     def _socket_pool(self, path: str) -> HTTPConnectionPool:
         pool = self._sockets.get(path)
         if pool is None:
-            pool = self._sockets.setdefault(path, _UnixPool(path, self._size))
+            pool = self._sockets.setdefault(path, UnixPool(path, self._size))
         return pool
 
 
@@ -145,7 +145,9 @@ class _UnixConnection(HTTPConnection):
         return link
 
 
-class _UnixPool(HTTPConnectionPool):
+class UnixPool(HTTPConnectionPool):
+    """Connections to one unix socket."""
+
     def __init__(self, path: str, size: int) -> None:
         super().__init__("localhost", maxsize=size, block=False)
         self._path = path

@@ -76,7 +76,7 @@ def describe_list(signed: SignedList) -> Described:
         "nextUpdate": iso_from_time32(signed.next_update),
         "sequence": signed.sequence,
         "isFull": signed.is_full,
-        "entries": [_list_entry(entry) for entry in signed.entries],
+        "entries": [describe_entry(entry) for entry in signed.entries],
         "deleted": _deleted(signed),
         "revoked": sorted(signed.revoked),
         "signature": _signature(signed.message.signed.signature),
@@ -242,7 +242,8 @@ def _encrypted(data: dot2.EncryptedData) -> Described:
     }
 
 
-def _list_entry(entry: RcaEntry | TlmEntry | EaEntry | AaEntry | DcEntry) -> Described:
+def describe_entry(entry: RcaEntry | TlmEntry | EaEntry | AaEntry | DcEntry) -> Described:
+    """An entry of a CTL or ECTL."""
     if isinstance(entry, DcEntry):
         return {"kind": "dc", "url": entry.url, "roots": list(entry.roots)}
     described: Described = {

@@ -23,6 +23,13 @@ ANSWER_LIMIT = 1 << 20
 
 Gauge = tuple[str, str, dict[str, str], float]
 
+_HELP = {
+    "v2xpki_list_signed_seconds": "Seconds until the end of the last list that is signed ahead",
+    "v2xpki_list_ahead": "Lists that are signed and not yet due",
+    "v2xpki_list_sequence": "ctlSequence of the list that is handed out",
+    "v2xpki_trust_refresh_age_seconds": "Seconds since all lists that the role goes by were last asked for",
+}
+
 
 def admin_app(settings: RoleSettings) -> Flask:
     """The application of the admin listener."""
@@ -61,7 +68,12 @@ class Desk:
                 labels = {"role": role, "check": name}
                 yield "v2xpki_check_ok", "1 where a check passes", labels, float(found["ok"])
                 for gauge, more, value in found.get("values", ()):
-                    yield gauge, "Seconds until it ends", {"role": role, **more}, float(value)
+                    yield (
+                        gauge,
+                        _HELP.get(gauge, "Seconds until it ends"),
+                        {"role": role, **more},
+                        float(value),
+                    )
 
 
 def ask(path: str, target: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from flask import Flask, Response, jsonify, request
@@ -21,6 +21,8 @@ A = TypeVar("A")
 RETRY = 2.0
 #: Seconds between two rounds of upkeep.
 UPKEEP = 300.0
+#: Seconds after a task that failed.
+TASK_RETRY = 5.0
 _STARTED = "v2xpki.started"
 
 
@@ -34,6 +36,8 @@ class Opened(Generic[A]):
     upkeep: Callable[[], object] | None = None
     #: Called when the worker ends in order.
     close: Callable[[], object] | None = None
+    #: Called over and over in every worker, each in a thread of its own; they tell the seconds to wait.
+    tasks: Mapping[str, Callable[[], float]] = field(default_factory=dict)
 
 
 class Lazy(Generic[A]):
@@ -69,6 +73,8 @@ class Lazy(Generic[A]):
                 threading.Thread(target=_keep_up, args=(upkeep,), name="upkeep", daemon=True).start()
             if self._opened.close is not None:
                 atexit.register(self._opened.close)
+            for name, task in self._opened.tasks.items():
+                threading.Thread(target=_repeat, args=(name, task), name=name, daemon=True).start()
             return self._opened
 
     def authority(self) -> A:
@@ -92,6 +98,17 @@ def _keep_up(upkeep: Callable[[], object]) -> None:
         except Exception as error:
             # Tried again at the next turn; what was not purged now is purged then.
             logs.logger().warning("upkeep failed", **logs.describe(error))
+
+
+def _repeat(name: str, task: Callable[[], float]) -> None:
+    while True:
+        try:
+            wait = task()
+        except Exception as error:
+            # Tried again: what a task does is the same whenever it is done.
+            logs.logger().warning("task failed", task=name, **logs.describe(error))
+            wait = TASK_RETRY
+        time.sleep(wait)
 
 
 def protocol_app(role: str, lazy: Lazy[Any], *, warm: bool = True) -> Flask:

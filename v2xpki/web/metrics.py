@@ -28,6 +28,12 @@ unexpected_errors = Counter("v2xpki_unexpected_errors", "Errors that nobody fore
 unavailable = Counter("v2xpki_unavailable", "Answers 503, by what was away", ["role", "cause"])
 router_refused = Counter("v2xpki_router_refused", "Requests that the router answered itself", ["reason"])
 
+trust_refreshes = Counter(
+    "v2xpki_trust_refreshes",
+    "Lists asked for by a role that goes by them, by outcome",
+    ["role", "list", "outcome"],
+)
+
 
 class Meter:
     """Counts the answers of one role; each combination is looked up once: two memory-mapped additions."""

@@ -1,6 +1,7 @@
 """How EA and AA are opened in their workers, each from its own domain, and what is checked of them."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -8,10 +9,12 @@ from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.opening import open_authorization_authority, open_enrolment_authority
 from v2xpki.authorities.etsi.peers import TrustFolder
+from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
 from v2xpki.config import DomainConfig
 from v2xpki.crypto import Certificate
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
 from v2xpki.links.http import HttpEaLink
+from v2xpki.links.lists import HttpListSource
 from v2xpki.links.unix import SocketEaLink
 from v2xpki.store import Database, Statement
 from v2xpki.time import Clock, SystemClock, iso_from_time32
@@ -22,6 +25,8 @@ from v2xpki.web.open_dc import answers, open_database
 from v2xpki.web.process import RoleSettings
 
 DAY = 86400
+#: Rounds in a row that may fail before it is told.
+MISSED_ROUNDS = 10
 _ONE = Statement(sa.select(sa.literal_column("1", sa.Integer())))
 
 
@@ -32,8 +37,13 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
     database = open_database(instance, "ea", clock)
     keystore = open_token(TokenConfig.of_domain(domain))
     authority = open_enrolment_authority(instance, keystore, database, clock, observer=metrics.Answers("ea"))
-    checks = _checks(domain, keystore, database, clock)
-    return Opened(authority, checks, upkeep=authority.purge, close=authority.close)
+    return Opened(
+        authority,
+        _checks(domain, keystore, database, clock, settings),
+        upkeep=authority.purge,
+        close=authority.close,
+        tasks={"refresh": trust_refresh(settings, domain, clock).round},
+    )
 
 
 def open_aa(settings: RoleSettings, clock: Clock | None = None) -> Opened[AuthorizationAuthority]:
@@ -49,13 +59,33 @@ def open_aa(settings: RoleSettings, clock: Clock | None = None) -> Opened[Author
     authority = open_authorization_authority(
         instance, keystore, database, link, clock, observer=metrics.Answers("aa")
     )
-    checks = _checks(domain, keystore, database, clock)
-    return Opened(authority, checks, upkeep=authority.purge, close=authority.close)
+    return Opened(
+        authority,
+        _checks(domain, keystore, database, clock, settings),
+        upkeep=authority.purge,
+        close=authority.close,
+        tasks={"refresh": trust_refresh(settings, domain, clock).round},
+    )
+
+
+def trust_refresh(settings: RoleSettings, domain: DomainConfig, clock: Clock) -> TrustRefresh:
+    """What keeps the domain's trust folder fresh; the distribution centre of this house is asked over its
+    socket, others at their URLs."""
+    ca_file = settings.instance.tls_files().ca
+    source = HttpListSource(routes=settings.dc_routes, ca_file=ca_file if ca_file.exists() else None)
+    return TrustRefresh(
+        domain.trust_dir,
+        source,
+        clock,
+        interval=int(settings.instance.settings.lists.refresh),
+        count=lambda name, outcome: metrics.trust_refreshes.labels(settings.role, name, outcome).inc(),
+    )
 
 
 def _checks(
-    domain: DomainConfig, keystore: Keystore, database: Database, clock: Clock
+    domain: DomainConfig, keystore: Keystore, database: Database, clock: Clock, settings: RoleSettings
 ) -> Mapping[str, Check]:
+    interval = int(settings.instance.settings.lists.refresh)
     certificate = Certificate.parse(domain.certificate_path.read_bytes())
     peers = TrustFolder(domain.trust_dir, clock)
     return {
@@ -63,6 +93,7 @@ def _checks(
         "database": lambda: answers(lambda: _ping(database)),
         "certificate": lambda: certificate_in_force(certificate, clock),
         "trust": lambda: lists_accepted(peers),
+        "refresh": lambda: lists_refreshed(domain.trust_dir, clock, interval),
     }
 
 
@@ -88,6 +119,29 @@ def lists_accepted(peers: TrustFolder) -> Finding:
     """Whether the lists in the trust folder verify; else the authority knows no other."""
     peers.ea(bytes(8))  # has it look at the files
     return Finding(peers.problem or "CTL and CRL accepted", ok=peers.problem is None)
+
+
+def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
+    """Whether the lists are being asked for, and are in force; a warning where not: the authority goes on
+    with what it has."""
+    now, found = clock.time32(), last_round(folder)
+    values: list[tuple[str, Mapping[str, str], float]] = [
+        ("v2xpki_trust_list_seconds_left", {"list": name}, float(state.next_update - now))
+        for name, state in found.lists.items()
+    ]
+    if not found.at:
+        return Finding("not asked for yet")
+    values.append(("v2xpki_trust_refresh_age_seconds", {}, float(now - found.well)))
+    failed = [f"{name}: {state.problem}" for name, state in found.lists.items() if state.problem]
+    over = [
+        f"{name} out of date since {iso_from_time32(state.next_update)}"
+        for name, state in found.lists.items()
+        if state.next_update <= now
+    ]
+    if now - found.well > MISSED_ROUNDS * interval and not failed:
+        failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]
+    warning = bool(over) or now - found.well > MISSED_ROUNDS * interval
+    return Finding("; ".join([*over, *failed]) or "asked for, in force", warning=warning, values=values)
 
 
 def _ping(database: Database) -> None:

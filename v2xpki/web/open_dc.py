@@ -1,9 +1,9 @@
 """How the distribution centre is opened in its worker: a database, no key."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from v2xpki.authorities.etsi.distribution import Distribution
+from v2xpki.authorities.etsi.distribution import Distribution, Freshness, Publisher
 from v2xpki.config import Instance
 from v2xpki.store import Database
 from v2xpki.store.dc import DcStore
@@ -13,48 +13,66 @@ from v2xpki.web.base import Opened
 from v2xpki.web.health import Finding
 from v2xpki.web.process import RoleSettings
 
+#: Seconds after which a list that is due and not handed out is told.
+OVERDUE = 120
+
 
 def open_dc(settings: RoleSettings, clock: Clock | None = None) -> Opened[Distribution]:
     """The distribution centre and CPOC: a database, no key."""
     clock = clock or SystemClock()
     database = open_database(settings.instance, "dc", clock)
-    distribution = Distribution(DcStore(database), clock)
-    warn_before = int(settings.instance.settings.lists.warn_before)
+    store = DcStore(database)
+    distribution, publisher = Distribution(store, clock), Publisher(store, clock)
+    policy, lab = settings.instance.settings.lists, settings.instance.lab
     return Opened(
         distribution,
         {
             "database": lambda: answers(distribution.check),
-            "lists": lambda: lists_fresh(distribution, clock, warn_before),
+            "lists": lambda: lists_fresh(distribution, clock, lambda kind: policy.alarm(kind, lab=lab)),
         },
+        tasks={"publisher": publisher.round},
     )
 
 
-def lists_fresh(distribution: Distribution, clock: Clock, warn_before: int) -> Finding:
-    """Whether a list of each kind is in force; a warning where the next one should be there and is not."""
+def lists_fresh(distribution: Distribution, clock: Clock, alarm: Callable[[str], int]) -> Finding:
+    """Whether a list of each kind is in force; a warning where what is signed ahead comes to its end.
+
+    alarm: kind -> seconds before the end of the last list from which on to warn.
+    """
     now = clock.time32()
     found = distribution.freshness()
-    values = [
-        (
-            "v2xpki_list_seconds_left",
-            {"list": f"{e.kind} {e.issuer.hex().upper()}"},
-            float(e.next_update - now),
-        )
-        for e in found
-    ]
+    values = [value for entry in found for value in _values(entry, now)]
     # A former root's or TLM's last list may be out of date; the present one's must not.
-    present = {entry.kind: entry for entry in sorted(found, key=lambda entry: entry.next_update)}
+    present = {entry.kind: entry for entry in sorted(found, key=lambda entry: entry.covered)}
     missing = [kind for kind in ("ctl", "crl", "ectl") if kind not in {str(kind) for kind in present}]
     stale = [entry for entry in present.values() if entry.next_update <= now]
     if missing or stale:
         texts = [f"{kind} missing" for kind in missing]
         texts += [f"{e.kind} out of date since {iso_from_time32(e.next_update)}" for e in stale]
         return Finding(", ".join(texts), ok=False, values=values)
-    late = [e for e in present.values() if e.next_update - now < warn_before and not e.ahead]
+    late = [
+        f"{e.kind} due since {iso_from_time32(e.overdue)} is not handed out"
+        for e in present.values()
+        if e.overdue is not None and e.overdue < now - OVERDUE
+    ]
+    late += [
+        f"{e.kind} is signed until {iso_from_time32(e.covered)} only, {e.ahead} ahead"
+        for e in present.values()
+        if e.covered - now < alarm(e.kind)
+    ]
     if late:
-        text = ", ".join(f"{e.kind} holds until {iso_from_time32(e.next_update)}, no successor" for e in late)
-        return Finding(text, warning=True, values=values)
-    first = min(present.values(), key=lambda entry: entry.next_update)
-    return Finding(f"in force; {first.kind} until {iso_from_time32(first.next_update)}", values=values)
+        return Finding(", ".join(late), warning=True, values=values)
+    first = min(present.values(), key=lambda entry: entry.covered)
+    text = f"in force; {first.kind} signed until {iso_from_time32(first.covered)}, {first.ahead} ahead"
+    return Finding(text, values=values)
+
+
+def _values(entry: Freshness, now: int) -> Iterator[tuple[str, dict[str, str], float]]:
+    labels = {"list": f"{entry.kind} {entry.issuer.hex().upper()}"}
+    yield "v2xpki_list_seconds_left", labels, float(entry.next_update - now)
+    yield "v2xpki_list_signed_seconds", labels, float(entry.covered - now)
+    yield "v2xpki_list_ahead", labels, float(entry.ahead)
+    yield "v2xpki_list_sequence", labels, float(entry.sequence)
 
 
 def open_database(instance: Instance, name: str, clock: Clock) -> Database:

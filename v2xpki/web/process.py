@@ -23,6 +23,7 @@ PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
 ENV_BIND, ENV_WORKERS, ENV_TLS = "V2XPKI_BIND", "V2XPKI_WORKERS", "V2XPKI_TLS"
 ENV_LISTENERS, ENV_ROLES = "V2XPKI_LISTENERS", "V2XPKI_ROLES"
 ENV_EA_ROUTES, ENV_PARENT = "V2XPKI_EA_ROUTES", "V2XPKI_PARENT"
+ENV_DC_ROUTES = "V2XPKI_DC_ROUTES"
 ENV_METRICS = "PROMETHEUS_MULTIPROC_DIR"
 SOCKET_PATH_LIMIT = 100
 _PR_SET_PDEATHSIG = 1
@@ -39,6 +40,8 @@ class RoleSettings:
     tls: bool = False
     #: Beginning of an EA's URL -> path of its socket, for EAs of this instance.
     ea_routes: Mapping[str, str] = field(default_factory=dict)
+    #: The same for this instance's distribution centre and CPOC.
+    dc_routes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls) -> "RoleSettings":
@@ -55,6 +58,7 @@ class RoleSettings:
             workers=int(environ.get(ENV_WORKERS) or instance.settings.serve.workers),
             tls=environ.get(ENV_TLS) == "1",
             ea_routes=json.loads(environ.get(ENV_EA_ROUTES) or "{}"),
+            dc_routes=json.loads(environ.get(ENV_DC_ROUTES) or "{}"),
         )
 
     def environment(self) -> dict[str, str]:
@@ -66,6 +70,7 @@ class RoleSettings:
             ENV_WORKERS: str(self.workers),
             ENV_TLS: "1" if self.tls else "",
             ENV_EA_ROUTES: json.dumps(dict(self.ea_routes)) if self.ea_routes else "",
+            ENV_DC_ROUTES: json.dumps(dict(self.dc_routes)) if self.dc_routes else "",
         }
 
 

@@ -181,6 +181,7 @@ class Supervisor:
                 bind=f"unix:{socket_path(instance, role)}",
                 workers=plan.workers,
                 ea_routes=self._ea_routes() if role == "aa" else {},
+                dc_routes=self._dc_routes() if role in ("ea", "aa") else {},
             )
             self._children.append(
                 Child(role, self._role_command, self._environment(role, settings.environment()))
@@ -204,6 +205,13 @@ class Supervisor:
         if "ea" not in self._plan.roles:
             return {}
         return {f"{self._instance.base_url}/ea": socket_path(self._instance, "ea")}
+
+    def _dc_routes(self) -> dict[str, str]:
+        """Lists of this instance are fetched over the distribution centre's own socket, likewise."""
+        if "dc" not in self._plan.roles:
+            return {}
+        place = socket_path(self._instance, "dc")
+        return {f"{self._instance.base_url}/{name}": place for name in ("dc", "cpoc")}
 
     def _router(self) -> Child:
         listening = {name: entry.sock.fileno() for name, entry in self._listeners.items() if name != "admin"}

@@ -20,11 +20,13 @@ from v2xpki.errors import V2xPkiError
 from v2xpki.keystore import TokenConfig, open_token
 from v2xpki.store import Database, require_current
 from v2xpki.store.base import AuditHead, IssuanceRecord, table_of
-from v2xpki.store.dc import DcStore
+from v2xpki.store.dc import DcStore, Kind
 from v2xpki.store.ea import EnrolmentCredential, Station
 from v2xpki.time import Clock, SystemClock, iso_from_time32
+from v2xpki.trust.lists import ECTL_WARNING, LAST_SEQUENCE
 
 _TIMEOUT = 30.0  # seconds for a token to answer
+_OVERDUE = 120  # seconds for the service to hand out what is due
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ def _list_keys(connection: Any, domain: DomainConfig) -> None:
 
 
 def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, Any]]:
-    now, warn_before = clock.time32(), instance.settings.lists.warn_before
+    now, policy = clock.time32(), instance.settings.lists
     try:
         with _database(instance, "dc") as database:
             found = Distribution(DcStore(database), clock).freshness()
@@ -175,12 +177,27 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
         left = entry.next_update - now
         name = f"{entry.kind.value} of {entry.issuer.hex().upper()}"
         state = "in force"
-        if left <= 0:
+        if left <= 0 and any(other.kind is entry.kind and other.next_update > now for other in found):
+            state = "former"  # of an issuer that another one took over from
+        elif left <= 0:
             state = "out of date"
             status.problems.append(f"{name} is out of date since {iso_from_time32(entry.next_update)}")
-        elif left < warn_before and not entry.ahead:
+        elif entry.overdue is not None and entry.overdue < now - _OVERDUE:
+            state = "late"
+            due = iso_from_time32(entry.overdue)
+            status.warnings.append(f"{name}: the next one is due since {due}; is `serve` running?")
+        elif entry.covered - now < policy.alarm(entry.kind, lab=instance.lab):
             state = "ending"
-            status.warnings.append(f"{name} ends {iso_from_time32(entry.next_update)} and has no successor")
+            status.warnings.append(
+                f"{name} is signed until {iso_from_time32(entry.covered)} only, {entry.ahead} ahead; "
+                f"`v2xpki {entry.kind} {'publish' if instance.lab else 'prepare'}` is next"
+            )
+        if entry.kind is Kind.ECTL and entry.sequence + entry.ahead >= ECTL_WARNING:
+            last = entry.sequence + entry.ahead
+            status.warnings.append(
+                f"{name}: sequence {last} of {LAST_SEQUENCE} is signed; plan the TLM's re-key, "
+                "with whose certificate it restarts at 0"
+            )
         lists.append(
             {
                 "kind": entry.kind.value,
@@ -189,6 +206,7 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
                 "nextUpdate": iso_from_time32(entry.next_update),
                 "secondsLeft": left,
                 "ahead": entry.ahead,
+                "signedUntil": iso_from_time32(entry.covered),
                 "state": state,
             }
         )
