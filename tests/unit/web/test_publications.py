@@ -1,12 +1,15 @@
 """What is handed out when: lists signed ahead, wrapped sequences, former issuers, conflicts."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from v2xpki import audit
 from v2xpki.authorities.etsi.distribution import (
+    LOOK,
     Distribution,
+    Publisher,
     import_publications,
     published_list,
     published_tlm,
@@ -42,16 +45,28 @@ def octets_of(document: object) -> bytes | None:
     return None if document is None else document.octets
 
 
+def alarm(days: int) -> Callable[[str], int]:
+    return lambda kind: days * 86400
+
+
+@pytest.fixture
+def publisher(database: Database, fixed_clock: FixedClock) -> Publisher:
+    return Publisher(DcStore(database), fixed_clock)
+
+
 def test_a_list_signed_ahead_is_seen_from_its_time_on(
-    distribution: Distribution, fixed_clock: FixedClock
+    distribution: Distribution, publisher: Publisher, fixed_clock: FixedClock
 ) -> None:
     now = fixed_clock.now
     distribution.publish([ctl(now, b"first"), ctl(now + 500, b"second", 1)])
     first = distribution.ctl(ROOT)
     assert (first.octets, first.max_age) == (b"first", 500)
     fixed_clock.advance(499)
+    assert publisher.round() == 1
     assert distribution.ctl(ROOT).octets == b"first"
     fixed_clock.advance(1)
+    assert (distribution.ctl(ROOT).octets, distribution.ctl(ROOT).max_age) == (b"first", 0)
+    assert publisher.round() == LOOK
     assert distribution.ctl(ROOT).octets == b"second"
 
 
@@ -68,8 +83,11 @@ def test_deltas_are_found_by_sequence_and_the_latest_wins_after_a_wrap(
     distribution: Distribution, fixed_clock: FixedClock
 ) -> None:
     now = fixed_clock.now
-    old, new = ctl(now - 100, b"of the first round", 3), ctl(now, b"of the second round", 3)
-    distribution.publish([old._replace(delta=True), new._replace(delta=True), ctl(now, b"full", 3)])
+    distribution.publish([ctl(now - 90, b"3", 3), ctl(now - 90, b"of the first round", 3)._replace(delta=True)])
+    for sequence in (100, 200, 3):
+        distribution.publish([ctl(now, b"full %d" % sequence, sequence)])
+    distribution.publish([ctl(now, b"of the second round", 3)._replace(delta=True)])
+    assert distribution.ctl(ROOT).octets == b"full 3"
     assert distribution.delta_ctl(ROOT, 3).octets == b"of the second round"
     assert distribution.delta_ctl(ROOT, 4) is None
     assert distribution.delta_ctl(OTHER, 3) is None
@@ -94,8 +112,12 @@ def test_the_same_again_changes_nothing_and_other_octets_in_its_place_are_refuse
     distribution: Distribution, fixed_clock: FixedClock
 ) -> None:
     entry = ctl(fixed_clock.now, b"a list")
-    assert distribution.publish([entry]) == 1
-    assert distribution.publish([entry]) == 0
+    assert distribution.publish([entry]) == (1, 0, 0)
+    assert distribution.publish([entry]) == (0, 1, 0)
+    distribution.publish([ctl(fixed_clock.now - 400, b"overtaken", 200)])
+    assert distribution.ctl(ROOT).octets == b"a list"
+    with pytest.raises(InvalidList, match="without its full list"):
+        distribution.publish([ctl(fixed_clock.now, b"delta", 1)._replace(delta=True)])
     with pytest.raises(AlreadyRecorded):
         distribution.publish([ctl(fixed_clock.now + 1, b"new", 1), entry._replace(octets=b"another")])
     fixed_clock.advance(1)
@@ -131,13 +153,13 @@ def everything(now: int, days: int = 30) -> list[Publication]:
 
 def test_lists_in_force_are_ready(distribution: Distribution, fixed_clock: FixedClock) -> None:
     distribution.publish(everything(fixed_clock.now))
-    found = lists_fresh(distribution, fixed_clock, 14 * 86400)
-    assert found.ok and not found.warning and len(found.values) == 3
+    found = lists_fresh(distribution, fixed_clock, alarm(14))
+    assert found.ok and not found.warning and len(found.values) == 12
 
 
 def test_a_missing_list_is_not_ready(distribution: Distribution, fixed_clock: FixedClock) -> None:
     distribution.publish(everything(fixed_clock.now)[:2])
-    found = lists_fresh(distribution, fixed_clock, 86400)
+    found = lists_fresh(distribution, fixed_clock, alarm(1))
     assert (found.ok, found.text) == (False, "ectl missing")
 
 
@@ -146,19 +168,25 @@ def test_a_list_that_ends_soon_without_successor_warns_and_then_is_not_ready(
 ) -> None:
     distribution.publish(everything(fixed_clock.now))
     fixed_clock.advance(20 * 86400)
-    found = lists_fresh(distribution, fixed_clock, 14 * 86400)
-    assert found.ok and found.warning
-    distribution.publish([entry._replace(this_update=fixed_clock.now + 5, octets=b"next") for entry in
-                          everything(fixed_clock.now)])  # fmt: skip
-    assert not lists_fresh(distribution, fixed_clock, 14 * 86400).warning
+    found = lists_fresh(distribution, fixed_clock, alarm(14))
+    assert found.ok and found.warning and "0 ahead" in found.text
+    distribution.publish([
+        entry._replace(this_update=fixed_clock.now + 5, octets=b"next", sequence=entry.kind != Kind.CRL)
+        for entry in everything(fixed_clock.now)
+    ])  # fmt: skip
+    found = lists_fresh(distribution, fixed_clock, alarm(14))
+    assert not found.warning and "1 ahead" in found.text
+    fixed_clock.advance(200)
+    assert "is not handed out" in lists_fresh(distribution, fixed_clock, alarm(14)).text
+    assert lists_fresh(distribution, fixed_clock, alarm(31)).warning
     fixed_clock.advance(400 * 86400)
-    assert not lists_fresh(distribution, fixed_clock, 14 * 86400).ok
+    assert not lists_fresh(distribution, fixed_clock, alarm(14)).ok
 
 
 def test_a_former_issuer_s_old_list_does_no_harm(distribution: Distribution, fixed_clock: FixedClock) -> None:
     distribution.publish(everything(fixed_clock.now))
     distribution.publish([ctl(fixed_clock.now - 99 * 86400, b"old", issuer=OTHER)])
-    assert lists_fresh(distribution, fixed_clock, 86400).ok
+    assert lists_fresh(distribution, fixed_clock, alarm(1)).ok
 
 
 # --- what a signed list says of itself -----------------------------------------------------------------
