@@ -163,14 +163,14 @@ def test_status_without_the_offline_tokens_is_fine_and_without_the_eas_is_not(ma
 
 def test_a_ceremony_is_run_by_the_command_and_asks_first(made):
     directory, _ = made
-    file = directory / "ceremonies" / "crl-1.yaml"
-    file.write_text((directory / "ceremonies/09-crl.yaml").read_text().replace("crl-0.oer", "crl-1.oer"))
+    file = directory / "ceremonies" / "ctl-1.yaml"
+    file.write_text((directory / "ceremonies/08-ctl.yaml").read_text().replace("sequence: 0", "sequence: 1"))
     refused = v2xpki("ceremony", "run", file, code=2)
     assert "not confirmed" in refused.stderr
     assert "root-sign-1" in refused.stderr
     done = json.loads(v2xpki("ceremony", "run", file, "--yes", "--json").stdout)
-    assert Path(done["outputs"][0]["file"]).name == "crl-1.oer"
-    assert "exists" in v2xpki("ceremony", "run", file, "--yes", code=2).stderr
+    assert [Path(entry["file"]).name for entry in done["outputs"]] == ["ctl-1.oer", "ctl-1-delta.oer"]
+    assert "is not the next one" in v2xpki("ceremony", "run", file, "--yes", code=2).stderr
 
 
 # --- what goes wrong -------------------------------------------------------------------------------

@@ -66,7 +66,8 @@ def test_l6_a_list_that_is_published_is_fetched_at_once_full_and_delta_with_cach
 def test_ea_and_aa_go_by_the_new_list_soon(served):
     v2xpki("ctl", "publish", served.directory, "--yes")
     lists = served.directory / "root" / "lists"
-    newest = max((p for p in lists.glob("ctl-*.oer") if "delta" not in p.name), key=lambda p: p.stat().st_mtime)
+    full = [path for path in lists.glob("ctl-*.oer") if "delta" not in path.name]
+    newest = max(full, key=lambda path: path.stat().st_mtime)
     for role in ("ea", "aa"):
         trust = served.directory / role / "trust"
         wait_until(lambda trust=trust: (trust / "ctl.oer").read_bytes() == newest.read_bytes(), 60)
@@ -100,7 +101,7 @@ def test_a_comparison_says_what_changed_and_exits_1(served, tmp_path):
     v2xpki("ctl", "diff", lists / "ctl-0.oer", lists / "crl-0.oer", expect=2)
 
 
-# --- not a laboratory ----------------------------------------------------------------------------------------
+# --- not a laboratory -----------------------------------------------------------------------------------
 
 
 def test_init_signs_the_first_run_ahead_and_the_tokens_may_go(offline):

@@ -47,6 +47,7 @@ def run(file: Path, yes: bool, operator: str | None, unfinished: bool, as_json: 
                     }
                     for output in outcome.outputs
                 ],
+                "warnings": outcome.warnings,
                 "transcript": outcome.transcript,
             }
         )
@@ -54,6 +55,8 @@ def run(file: Path, yes: bool, operator: str | None, unfinished: bool, as_json: 
     for output in outcome.outputs:
         identity = output.hashed_id8.hex().upper() if output.hashed_id8 else ""
         click.echo(f"{output.kind:8} {identity:16} {output.path}")
+    for warning in outcome.warnings:
+        note(f"warning: {warning}")
     note(f"transcript {outcome.transcript}")
 
 

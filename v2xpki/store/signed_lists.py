@@ -44,6 +44,8 @@ class RevocationColumns:
     issuer: Mapped[bytes] = mapped_column(primary_key=True)
     hashed_id8: Mapped[bytes] = mapped_column(primary_key=True)
     certificate: Mapped[bytes]
+    #: TAI seconds of the certificate's own end: from then on no CRL needs to name it.
+    end: Mapped[int]
     #: TAI seconds of the revocation, a whole hour.
     since: Mapped[int]
 
@@ -68,11 +70,12 @@ class Kept(NamedTuple):
 
 
 class Revoked(NamedTuple):
-    """A certificate to revoke: its HashedId8 and its octets."""
+    """A certificate to revoke. `end` in TAI seconds."""
 
     hashed_id8: bytes
     certificate: bytes
     kind: str
+    end: int
 
 
 class SignedLists:
@@ -154,14 +157,18 @@ class SignedLists:
 
     # --- what a root has revoked ---------------------------------------------------------------------
 
-    def revoked(self) -> list[bytes]:
-        """The certificates that this issuer has revoked, octets, expired ones too."""
+    def revoked(self) -> dict[bytes, int]:
+        """What this issuer has revoked, expired certificates too: HashedId8 -> end in TAI seconds.
+
+        Without the certificates: reading 10,000 of them takes two seconds.
+        """
         if self._revocations is None:
-            return []
+            return {}
         r = table_of(self._revocations).c
-        query = sa.select(r.certificate).where(r.issuer == self.issuer).order_by(r.hashed_id8)
+        query = sa.select(r.hashed_id8, r.end).where(r.issuer == self.issuer)
         with self._database.read() as tx:
-            return [bytes(octets) for octets in tx.execute(query).scalars()]
+            rows: Sequence[Any] = tx.execute(query).all()
+        return {bytes(row[0]): row[1] for row in rows}
 
     def tx_revoke(self, tx: Transaction, revoked: Sequence[Revoked], now: int, operator: str) -> int:
         """Remember certificates as revoked for ever, in the transaction that records the first list that
@@ -175,6 +182,7 @@ class SignedLists:
                 issuer=self.issuer,
                 hashed_id8=entry.hashed_id8,
                 certificate=entry.certificate,
+                end=entry.end,
                 since=now - now % HOUR,
             ):
                 tx.audit(

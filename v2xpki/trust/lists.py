@@ -5,8 +5,9 @@ Schedules and entries refuse nonsense when they are made; `build_*` return what 
 `SignedList` reads and verifies what others published. Times are TAI seconds since 2004.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar, Literal, TypeVar
 
 from v2xpki import wire
@@ -279,14 +280,18 @@ def build_ectl(
 
 
 def build_crl(
-    root: Certificate, schedule: CrlSchedule, revoked: Iterable[Certificate]
+    root: Certificate,
+    schedule: CrlSchedule,
+    revoked: Iterable[Certificate],
+    known: Mapping[bytes, int] = MappingProxyType({}),
 ) -> etsi.EtsiTs102941Data:
     """The CRL of an RCA; an empty one is issued too (checklist L5).
 
-    revoked: certificates of its EAs and AAs, or its own; expired ones are left out. Raises InvalidList
-    for another root and for what another one issued.
+    revoked: certificates of its EAs and AAs, or its own. known: what it has revoked before, HashedId8 -> end
+    in TAI seconds. Expired ones are left out. Raises InvalidList for another root and for what another one
+    issued.
     """
-    entries = set()
+    entries = {id8 for id8, end in known.items() if end > schedule.this_update}
     for certificate in revoked:
         if certificate != root and certificate.issuer_id8 != root.hashed_id8:
             what = "another root" if certificate.is_self_signed else "not issued by this RCA"

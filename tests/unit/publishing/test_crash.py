@@ -1,8 +1,8 @@
 """The process is killed at every step of publishing, and the database fails at every step.
 
 Each attempt is a forked process that SIGKILLs itself at its n-th step: before and after each commit, each
-signature and each file. What it leaves is checked, and the next attempt goes one step further over what all the
-ones before have left, until one reaches its end.
+signature and each file. What it leaves is checked, and the next attempt goes one step further over what all
+the ones before have left, until one reaches its end.
 """
 
 import contextlib
@@ -270,13 +270,20 @@ def test_where_the_result_cannot_be_recorded_nothing_goes_out_and_the_numbers_ar
 @pytest.mark.parametrize("when", ["statement", "commit"])
 @pytest.mark.parametrize(
     ("table", "operation"),
-    [("publication", "INSERT"), ("publication", "UPDATE"), ("audit_entry", "INSERT"), ("audit_head", "UPDATE")],
+    [
+        ("publication", "INSERT"),
+        ("publication", "UPDATE"),
+        ("audit_entry", "INSERT"),
+        ("audit_head", "UPDATE"),
+    ],
 )
 def test_where_the_centre_cannot_record_nothing_is_seen(house, table, operation, when):
     with house.hall.database("dc") as dc:
         break_at(dc, table, operation, when)
         with pytest.raises((StoreError, AuditError)):
-            house.publish_root(revoked=[next(e for e in house.ctl().entries if isinstance(e, AaEntry)).certificate])
+            house.publish_root(
+                revoked=[next(e for e in house.ctl().entries if isinstance(e, AaEntry)).certificate]
+            )
         assert (house.ctl().sequence, house.crl().revoked) == (0, frozenset())
         repair(dc, table)
     lists = sorted((house.hall.directory / "root/lists").glob("*.oer"))

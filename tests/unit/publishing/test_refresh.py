@@ -40,7 +40,8 @@ def folder(house):
     lists = house.hall.directory
     for name, source in {
         "root.oer": "root/certificates/root-1.oer", "tlm.oer": "tlm/certificates/tlm-1.oer",
-        "ctl.oer": "root/lists/ctl-0.oer", "crl.oer": "root/lists/crl-0.oer", "ectl.oer": "tlm/lists/ectl-0.oer",
+        "ctl.oer": "root/lists/ctl-0.oer", "crl.oer": "root/lists/crl-0.oer",
+        "ectl.oer": "tlm/lists/ectl-0.oer",
     }.items():  # fmt: skip
         (path / name).write_bytes((lists / source).read_bytes())
     return path

@@ -27,7 +27,10 @@ def offline(house) -> None:
 
 def set_last(house, kind: str, number: int) -> None:
     """As if that many lists had been signed."""
-    with house.hall.database("root" if kind != "ectl" else "tlm") as database, database.write(durable=True) as tx:
+    with (
+        house.hall.database("root" if kind != "ectl" else "tlm") as database,
+        database.write(durable=True) as tx,
+    ):
         tx.execute(RootList.__table__.update().where(RootList.kind == kind).values(number=number))
 
 

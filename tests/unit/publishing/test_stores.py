@@ -174,7 +174,7 @@ def test_many_that_look_at_once_publish_once(dc_database, fixed_clock):
     assert Distribution(DcStore(dc_database), fixed_clock).ctl(ROOT).max_age > 0
 
 
-# --- numbers and revocations ---------------------------------------------------------------------------------
+# --- numbers and revocations ----------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -206,11 +206,11 @@ def test_a_number_is_given_away_once_and_never_one_below(root_database):
 
 def test_what_is_revoked_stays_revoked_and_is_told_once(root_database):
     lists = SignedLists(root_database, RootList, "crl", ROOT, Revocation)
-    entry = Revoked(bytes(8), b"certificate", "EA")
+    entry = Revoked(bytes(8), b"certificate", "EA", NOW + 5)
     for expected in (1, 0):
         with root_database.write(durable=True) as tx:
             assert lists.tx_revoke(tx, [entry], NOW, "alice") == expected
-    assert lists.revoked() == [b"certificate"]
-    assert SignedLists(root_database, RootList, "crl", TLM, Revocation).revoked() == []
+    assert lists.revoked() == {bytes(8): NOW + 5}
+    assert SignedLists(root_database, RootList, "crl", TLM, Revocation).revoked() == {}
     with pytest.raises(AlreadyRecorded), root_database.write(durable=True) as tx:
         SignedLists(root_database, RootList, "ctl", ROOT).tx_revoke(tx, [entry], NOW, "alice")

@@ -107,9 +107,9 @@ def test_a_delta_of_nothing_has_no_commands_and_a_change_is_a_deletion_and_an_ad
 def test_a_delta_of_another_list_is_refused():
     plan = CtlSchedule(NOW, NOW + DAY, 1)
     one, two = [OWN_DC, ctl_entry(0, 0)], [OWN_DC, ctl_entry(1, 0)]
-    with pytest.raises(InvalidList, match="deletes .*not there"):
+    with pytest.raises(InvalidList, match=r"deletes .*not there"):
         apply_delta(two, body(build_delta(plan, one, [OWN_DC])))
-    with pytest.raises(InvalidList, match="adds .*is there"):
+    with pytest.raises(InvalidList, match=r"adds .*is there"):
         apply_delta(one, body(build_delta(plan, [OWN_DC], one)))
     with pytest.raises(InvalidList, match="a full list"):
         apply_delta(one, body(build_ctl(PKI.root.certificate, plan, one)))

@@ -83,7 +83,8 @@ def test_deltas_are_found_by_sequence_and_the_latest_wins_after_a_wrap(
     distribution: Distribution, fixed_clock: FixedClock
 ) -> None:
     now = fixed_clock.now
-    distribution.publish([ctl(now - 90, b"3", 3), ctl(now - 90, b"of the first round", 3)._replace(delta=True)])
+    first = ctl(now - 90, b"of the first round", 3)._replace(delta=True)
+    distribution.publish([ctl(now - 90, b"3", 3), first])
     for sequence in (100, 200, 3):
         distribution.publish([ctl(now, b"full %d" % sequence, sequence)])
     distribution.publish([ctl(now, b"of the second round", 3)._replace(delta=True)])

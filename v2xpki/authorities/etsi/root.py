@@ -74,15 +74,14 @@ class RootAuthority(CeremonialAuthority):
         own = self._own()
         lists = lists_of(self.domain.database, "crl", own.hashed_id8)
         number = self._next_number(lists, None, schedule)
-        known = {c.hashed_id8: c for c in map(Certificate.parse, lists.revoked())}
-        every = known | {certificate.hashed_id8: certificate for certificate in revoked}
+        known = lists.revoked()
         drafts = [
-            Draft(number + offset, False, period, build_crl(own, CrlSchedule(*period), every.values()))
+            Draft(number + offset, False, period, build_crl(own, CrlSchedule(*period), revoked, known))
             for offset, period in enumerate(schedule)
         ]
         new = [
-            Revoked(id8, certificate.octets, detect_kind(certificate.record))
-            for id8, certificate in every.items()
+            Revoked(id8, certificate.octets, detect_kind(certificate.record), certificate.end)
+            for id8, certificate in {entry.hashed_id8: entry for entry in revoked}.items()
             if id8 not in known
         ]
         now = self.domain.clock.time32()

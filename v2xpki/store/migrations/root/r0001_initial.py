@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("issuer", sa.LargeBinary(), nullable=False),
         sa.Column("hashed_id8", sa.LargeBinary(), nullable=False),
         sa.Column("certificate", sa.LargeBinary(), nullable=False),
+        sa.Column("end", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("issuer", "hashed_id8", name=op.f("pk_revocation")),
         sqlite_with_rowid=False,
