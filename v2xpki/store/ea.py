@@ -43,7 +43,7 @@ class EnrolmentCredential(EaBase):
     hashed_id8: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
     station: Mapped[bytes] = mapped_column(ForeignKey("station.id"), index=True)
     certificate: Mapped[bytes]  # COER
-    expires: Mapped[int] = mapped_column(index=True)  # the certificate's end
+    expires: Mapped[int]  # the certificate's end; no index, nobody asks by it on the way of a request
 
     __table_args__ = (WITHOUT_ROWID,)
 
