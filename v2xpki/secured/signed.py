@@ -3,7 +3,15 @@
 from typing import Literal, Self
 
 from v2xpki import wire
-from v2xpki.crypto import Certificate, PublicKey, Signer, canonical_data, signing_digest_of, verify
+from v2xpki.crypto import (
+    Certificate,
+    PublicKey,
+    Signer,
+    canonical_data,
+    canonical_tbs_data,
+    signing_digest_of,
+    verify,
+)
 from v2xpki.crypto.hashing import hash_octets
 from v2xpki.errors import InvalidSignature, SecuredError, UnexpectedContent
 from v2xpki.secured import frames
@@ -62,7 +70,7 @@ class SignedMessage:
     record, signed, header, signer: the records. hash_name: "sha256" or "sha384", as the message says.
     """
 
-    __slots__ = ("_certificates", "_tbs_octets", "header", "record", "signed", "signer")
+    __slots__ = ("_certificates", "_received", "_tbs_octets", "header", "record", "signed", "signer")
 
     record: dot2.Ieee1609Dot2Data
     signed: dot2.SignedData
@@ -70,6 +78,7 @@ class SignedMessage:
     signer: dot2.SignerIdentifier
     _certificates: tuple[Certificate, ...] | None
     _tbs_octets: bytes | None
+    _received: bytes | None  # the octets of tbs_data as they came, canonical or not
 
     def __init__(self, record: dot2.Ieee1609Dot2Data) -> None:
         signed = record.content.value
@@ -77,12 +86,15 @@ class SignedMessage:
             raise UnexpectedContent(f"{record.content.kind} where signedData belongs")
         self.record, self.signed = record, signed
         self.header, self.signer = signed.tbs_data.header_info, signed.signer
-        self._certificates = self._tbs_octets = None
+        self._certificates = self._tbs_octets = self._received = None
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
         """The message of COER octets. Raises DecodeError, UnexpectedContent for another kind of content."""
-        return cls(wire.decode(dot2.Ieee1609Dot2Data, octets))
+        record, tbs_octets = wire.decode_signed(octets)
+        self = cls(record)
+        self._received = tbs_octets
+        return self
 
     @classmethod
     def of(cls, record: dot2.Ieee1609Dot2Data) -> Self:
@@ -110,9 +122,14 @@ class SignedMessage:
 
     @property
     def tbs_octets(self) -> bytes:
-        """Canonical COER of the ToBeSignedData."""
+        """Canonical COER of the ToBeSignedData. Raises InvalidPoint for a key in its header off its curve."""
         if self._tbs_octets is None:
-            self._tbs_octets = frames.tbs_of(self.signed.tbs_data)
+            tbs_data, received = self.signed.tbs_data, self._received
+            # What came canonical is hashed as it came: encoding it anew takes 3 us.
+            if received is not None and canonical_tbs_data(tbs_data) is tbs_data:
+                self._tbs_octets = received
+            else:
+                self._tbs_octets = frames.tbs_of(tbs_data)
         return self._tbs_octets
 
     @property

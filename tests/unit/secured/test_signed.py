@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from tests.unit.crypto.soft import SoftKey, self_signed, soft_key, vectors
 from v2xpki import wire
 from v2xpki.crypto import Certificate, Curve, hash_octets, signature_record
-from v2xpki.errors import DecodeError, InvalidSignature, SecuredError, UnexpectedContent, V2xPkiError
+from v2xpki.errors import (
+    DecodeError,
+    InvalidPoint,
+    InvalidSignature,
+    SecuredError,
+    UnexpectedContent,
+    V2xPkiError,
+)
 from v2xpki.secured import SignedMessage, etsi_header, frames, sign, unsecured
 from v2xpki.wire import dot2
 
@@ -200,6 +207,15 @@ def test_a_key_written_uncompressed_in_the_header_is_hashed_compressed():
     )
     record = record_of(Curve.NIST_P256, header(full), b"x", None, "digest", certificate, signer.raw)
     SignedMessage.parse(wire.encode(record)).verify(key.public_key, certificate)
+
+    # no point of the curve: parsed as anything is, refused when it is to be hashed
+    off = dot2.EccP256CurvePointUncompressedP256(x=octets[1:33], y=bytes(31) + octets[64:])
+    record = record_of(
+        Curve.NIST_P256, header(full._replace(value=off)), b"x", None, "digest", certificate, signer.raw
+    )
+    message = SignedMessage.parse(wire.encode(record))
+    with pytest.raises(InvalidPoint):
+        message.verify(key.public_key, certificate)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ from v2xpki.trust.regions import check_region
 from v2xpki.wire import dot2, etsi
 
 _DENIED = AuthorizationReason.DENIED_PERMISSIONS
-_BARE = 0x01  # first octet of an EtsiTs102941Data; an Ieee1609Dot2Data starts with 03
+_BARE = b"\x01"  # first octet of an EtsiTs102941Data; an Ieee1609Dot2Data starts with 03
+_SIGNED = b"\x03\x81"  # and goes on with 81 where it is signed
 
 
 class EaLink(Protocol):
@@ -166,12 +167,12 @@ class AuthorizationAuthority:
         proof: SignedMessage | None = None
         try:
             plain = request.decrypt()
-            if plain[:1] != bytes((_BARE,)):
+            if plain[:2] == _SIGNED:
+                proof = SignedMessage.parse(plain)
+                plain = proof.payload
+            elif plain[:1] != _BARE:
                 wrapper = wire.decode(dot2.Ieee1609Dot2Data, plain)
-                if isinstance(wrapper.content.value, dot2.SignedData):
-                    proof = SignedMessage.of(wrapper)
-                    plain = proof.payload
-                elif isinstance(wrapper.content.value, bytes) and wrapper.content.kind == "unsecuredData":
+                if isinstance(wrapper.content.value, bytes) and wrapper.content.kind == "unsecuredData":
                     plain = wrapper.content.value
                 else:
                     raise RefusedAuthorization(AuthorizationReason.WRONG_CONTENT, wrapper.content.kind)
