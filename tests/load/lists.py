@@ -1,14 +1,13 @@
 """How long big lists take: python -m tests.load.lists
 
 A CTL of 1,000 CA certificates and a CRL of 10,000: built, signed in memory, recorded with its delta and
-verified, as a ceremony does it; published; then served by a distribution centre's own process over its unix
-socket, by HTTP.
+verified, as a ceremony does it; published; then served by `v2xpki serve`, router and distribution centre,
+over one kept connection.
 The figures are in docs/performance.md.
 """
 
 import http.client
-import os
-import socket
+import json
 import statistics
 import subprocess
 import sys
@@ -28,7 +27,6 @@ from v2xpki.time import SystemClock
 from v2xpki.trust import Profiles
 from v2xpki.trust.lists import AaEntry, DcEntry
 from v2xpki.trust.runs import RunSchedule
-from v2xpki.web.process import RoleSettings, socket_path
 from v2xpki.wire import dot2
 
 AUTHORITIES, REVOKED, REQUESTS = 1_000, 10_000, 300
@@ -94,28 +92,21 @@ def main() -> None:
 
 
 def serve(instance: Instance, root: Certificate) -> None:
-    place = socket_path(instance, "dc")
-    settings = RoleSettings(role="dc", instance=instance, bind=f"unix:{place}")
-    environment = os.environ | settings.environment() | {"PROMETHEUS_MULTIPROC_DIR": str(instance.run_dir)}
-    command = [sys.executable, "-m", "v2xpki.web.worker"]
-    with (instance.log_dir / "dc.log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    """`v2xpki serve` with the distribution centre alone, asked through its router as stations do."""
+    state = instance.run_dir / "serve.json"
+    command = [sys.executable, "-m", "v2xpki", "serve", str(instance.directory), "--roles", "dc"]
+    with (instance.log_dir / "serve.log").open("wb") as log:
+        process = subprocess.Popen([*command, "--http", "127.0.0.1:0"], stdout=log, stderr=log)
     try:
         end = time.monotonic() + 60
-        while not Path(place).exists():
+        while not state.exists():
             if time.monotonic() > end or process.poll() is not None:
-                raise SystemExit((instance.log_dir / "dc.log").read_text())
+                raise SystemExit((instance.log_dir / "serve.log").read_text())
             time.sleep(0.05)
-        link = http.client.HTTPConnection("localhost")
-        link.sock = socket.socket(socket.AF_UNIX)
-        link.sock.connect(place)
-        paths = {
-            f"/dc/getctl/{root.hex8}": {},
-            f"/dc/getctl/{root.hex8}/1": {},
-            f"/dc/getcrl/{root.hex8}": {},
-        }
-        for path, headers in paths.items():
-            size, etag, taken = ask(link, path, headers)
+        address = json.loads(state.read_text())["listeners"]["http"]
+        link = http.client.HTTPConnection(address.partition("://")[2], timeout=30)
+        for path in (f"/dc/getctl/{root.hex8}", f"/dc/getctl/{root.hex8}/1", f"/dc/getcrl/{root.hex8}"):
+            size, etag, taken = ask(link, path, {})
             tell(f"GET {path.replace(root.hex8, '<HEX8>')}, {size} octets", taken)
             _, _, taken = ask(link, path, {"If-None-Match": etag})
             tell("    not modified", taken)
