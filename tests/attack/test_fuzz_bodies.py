@@ -36,7 +36,7 @@ from v2xpki.wire import dot2, etsi
 INSIDE = 0.6  # the share of bodies that are wrong inside what is signed and encrypted
 SEED = int(os.environ.get("V2XPKI_FUZZ_SEED", "20261123"))
 EACH_STATION = 40  # bodies, well below the limits of a day
-# KiB that a worker may gain in 10,000 bodies: the EA keeps up to 1024 ECs and canonical keys at hand (of the
+# KiB that a worker may gain in 10,000 bodies: the EA keeps up to 256 ECs and canonical keys at hand (of the
 # 500 stations here), SQLite up to 2 MB of pages a connection. Both have an end; nothing else may grow.
 GROWTH = 8 * 1024
 

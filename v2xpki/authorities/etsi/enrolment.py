@@ -105,11 +105,11 @@ _ADD_TICKET = Statement(
 _KNOWN_VALIDATION = Statement(sa.select(_VALIDATION.c.start).where(_VALIDATION.c.id == sa.bindparam("id")))
 
 # A station asks for tickets many at a time; parsing its EC anew costs more than all else that is not a
-# signature. Keyed by octets, so that nothing can be mistaken for another.
-_certificate = lru_cache(1024)(Certificate.parse)
+# signature. Keyed by octets, so that nothing can be mistaken for another. An entry of both takes 9 KB.
+_certificate = lru_cache(256)(Certificate.parse)
 
 
-@lru_cache(1024)
+@lru_cache(256)
 def _canonical_key(curve: str, point: bytes) -> PublicKey:
     return PublicKey.from_sec1(Curve.from_text(curve), point)
 
