@@ -10,6 +10,7 @@ from v2xpki.cli.trustfiles import (
     evidence_options,
     file_argument,
     gather,
+    lint_options,
     moment,
     now,
     print_table,
@@ -70,7 +71,9 @@ def verify(
 
 @command.command()
 @file_argument
+@lint_options
 @json_option
-def lint(file: Path, *, as_json: bool) -> None:
+def lint(file: Path, time: str | None, *, every: bool, as_json: bool) -> None:
     """Hold a signed message or list against the rules of its profile."""
-    tell_findings(lint_data(read_octets(file)), as_json=as_json)
+    found = lint_data(read_octets(file), at=moment(time), every=every)
+    tell_findings({str(file): found}, as_json=as_json)

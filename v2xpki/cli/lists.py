@@ -13,6 +13,7 @@ from v2xpki.cli.trustfiles import (
     evidence_options,
     file_argument,
     gather,
+    lint_options,
     moment,
     now,
     print_table,
@@ -20,12 +21,14 @@ from v2xpki.cli.trustfiles import (
     tell,
     tell_findings,
 )
-from v2xpki.errors import ConfigError, InvalidList, V2xPkiError
+from v2xpki.errors import ConfigError, CryptoError, DecodeError, InvalidList, SecuredError, V2xPkiError
+from v2xpki.secured import SignedMessage
 from v2xpki.trust.deltas import changes
 from v2xpki.trust.describe import describe_entry, describe_list
 from v2xpki.trust.judge import judge_list
 from v2xpki.trust.lint_data import lint_data
 from v2xpki.trust.lists import ListKind, SignedList
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
 
 _TITLES: dict[ListKind, str] = {
     "ctl": "certificate trust lists of root CAs",
@@ -221,10 +224,19 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
 
     @group.command()
     @file_argument
+    @click.option(
+        "--previous",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="The full list before this one, for the rules that compare the two.",
+    )
+    @lint_options
     @json_option
-    def lint(file: Path, *, as_json: bool) -> None:
+    def lint(file: Path, previous: Path | None, time: str | None, *, every: bool, as_json: bool) -> None:
         """Hold a list and the certificates in it against the rules."""
-        tell_findings(lint_data(_read(file, kind).octets), as_json=as_json)
+        before = None if previous is None else _read(previous, kind)
+        found = lint_data(_octets(file, kind), previous=before, at=moment(time), every=every)
+        tell_findings({str(file): found}, as_json=as_json)
 
 
 def _diff_revoked(before: SignedList, after: SignedList, *, as_json: bool) -> bool:
@@ -288,8 +300,26 @@ def _full(path: Path, kind: ListKind) -> SignedList:
     return found
 
 
+def _octets(path: Path, kind: ListKind) -> bytes:
+    """What is to be linted. Raises InvalidList for another kind of list, and for another kind of message."""
+    octets = read_octets(path)
+    try:
+        psid = SignedMessage.parse(octets).header.psid
+        if psid not in (CRL_PSID, CTL_PSID):
+            raise InvalidList(f"{path} is a message of psid {psid}", rule="kind", hint="v2xpki data lint")
+        found = SignedList.parse(octets)
+    except (DecodeError, SecuredError, CryptoError):
+        return octets  # for the linter to say
+    _check_kind(path, found, kind)
+    return octets
+
+
 def _read(path: Path, kind: ListKind) -> SignedList:
     found = SignedList.parse(read_octets(path))
+    _check_kind(path, found, kind)
+    return found
+
+
+def _check_kind(path: Path, found: SignedList, kind: ListKind) -> None:
     if found.kind != kind:
         raise InvalidList(f"{path} is a {found.kind.upper()}", rule="kind", hint=f"v2xpki {found.kind}")
-    return found

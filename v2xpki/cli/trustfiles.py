@@ -4,7 +4,7 @@ import base64
 import binascii
 import string
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,7 +60,7 @@ class VerifyCommand(click.Command):
         return super().parse_args(ctx, _spread(args))
 
 
-_FLAGS = ("--json", "--help", "-h")
+_FLAGS = ("--json", "--all", "--help", "-h")
 
 
 def _spread(args: Sequence[str]) -> list[str]:
@@ -185,33 +185,47 @@ def rule_of(error: V2xPkiError) -> str:
     return "decode" if isinstance(error, DecodeError) else name[:1].lower() + name[1:]
 
 
-def tell_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
-    """Print a linter's findings; leave with 1 where one is an error."""
-    bad = any(finding.rule.severity == "error" for finding in findings)
+def lint_options(function: Command) -> Command:
+    """--time and --all, as `time` and `every`."""
+    time = click.option("--time", metavar="ISO", help="By the rules of this moment, not of when it was made.")
+    every = click.option("--all", "every", is_flag=True, help="By all rules, whenever it was made.")
+    decorated: Command = time(every(function))
+    return decorated
+
+
+def tell_findings(found: Mapping[str, Sequence[Finding]], *, as_json: bool) -> None:
+    """Print a linter's findings, by file; leave with 1 where one is an error."""
+    every = [(file, finding) for file, findings in found.items() for finding in findings]
+    bad = any(finding.rule.severity == "error" for _, finding in every)
+    several = len(found) > 1
     if as_json:
         print_json(
             {
                 "verdict": "errors" if bad else "passed",
                 "findings": [
-                    {
-                        "id": finding.rule.id,
-                        "severity": finding.rule.severity,
-                        "clause": finding.rule.clause,
-                        "effective": finding.rule.effective,
-                        "description": finding.rule.description,
-                        "detail": finding.detail,
-                    }
-                    for finding in findings
+                    _finding(finding) | ({"file": file} if several else {}) for file, finding in every
                 ],
             }
         )
     else:
-        for finding in findings:
-            click.echo(f"{finding.rule.severity}: {finding}")
-        if not findings:
+        for file, finding in every:
+            click.echo(f"{f'{file}: ' if several else ''}{finding.rule.severity}: {finding}")
+        if not every:
             click.echo("no findings")
     if bad:
         click.get_current_context().exit(1)
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    rule = finding.rule
+    return {
+        "id": rule.id,
+        "severity": rule.severity,
+        "clause": rule.clause,
+        "effective": rule.effective,
+        "description": rule.description,
+        "detail": finding.detail,
+    }
 
 
 def print_table(title: str, described: dict[str, Any]) -> None:

@@ -1,140 +1,96 @@
 """The linter for signed messages and lists; certificates inside are linted with it.
 
-Unlike verification it needs no trust and no clock, and goes on after the first finding.
+Unlike verification it needs no trust and no clock, and goes on after the first finding. A rule counts for
+what was generated since its effective date; `at` judges as if generated at another time, `every` by all.
 """
 
 from collections.abc import Iterator
 
+from v2xpki import wire
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, DecodeError, InvalidList, InvalidMessage, UnexpectedContent
+from v2xpki.errors import CryptoError, DecodeError, InvalidList, UnexpectedContent
 from v2xpki.secured import SignedMessage
-from v2xpki.time import iso_from_time32, time32_from_iso
-from v2xpki.trust.lint import Finding, Rule, Severity, lint_certificate
-from v2xpki.trust.lists import ECTL_WARNING, AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
-from v2xpki.trust.messages import CAM, DENM, check_form
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID, Kind
+from v2xpki.time import MICROSECONDS
+from v2xpki.trust.lint import lint_certificate
+from v2xpki.trust.lint_engine import PKI_PSIDS, Finding, LintKind
+from v2xpki.trust.lint_lists import LIST_RULES, lint_list
+from v2xpki.trust.lint_messages import EARLIEST, MESSAGE_RULES, MessageSubject, lint_message
+from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
+from v2xpki.wire import etsi
 
-_SINCE = "2017-10-01"
-
-
-def _rule(name: str, clause: str, description: str) -> Rule:
-    severity: Severity = "error" if name.startswith("e_") else "warning"
-    return Rule(
-        name, severity, clause, _SINCE, (), description, True, lambda _: None, time32_from_iso(_SINCE)
-    )  # fmt: skip
+DATA_RULES = {**MESSAGE_RULES, **LIST_RULES}
+_ENTRY_KINDS: dict[type, LintKind] = {RcaEntry: "RCA", TlmEntry: "TLM", EaEntry: "EA", AaEntry: "AA"}
+_FOREVER = 1 << 62
 
 
-DATA_RULES: dict[str, Rule] = {
-    rule.id: rule
-    for rule in (
-        _rule("e_data_signed", "TS 103 097 5.2", "the message is signed data"),
-        _rule(
-            "e_data_profile", "TS 103 097 7.1", "header, signer and payload are as the message's profile says"
-        ),
-        _rule("e_data_hash", "IEEE 1609.2 5.3.1", "hashId goes with the curve of the signature"),
-        _rule("e_data_certificate", "TS 103 097 5.2", "the signer's certificate is one that can be read"),
-        _rule("e_pki_header", "TS 102 941 6.2", "psid 623 and generationTime, nothing else"),
-        _rule("e_list_header", "TS 102 941 6.3", "the psid of the list and generationTime, nothing else"),
-        _rule("e_list_signer", "TS 102 941 6.3", "signer certificate; a CRL may have a digest"),
-        _rule("e_list_readable", "TS 102 941 6.3", "the payload is a CTL, ECTL or CRL"),
-        _rule("e_list_schedule", "TS 102 941 6.3", "nextUpdate is after thisUpdate or generationTime"),
-        _rule("e_list_entries", "TS 102 941 6.3", "only the entries that the list may have, each once"),
-        _rule("e_full_list_adds", "TS 102 941 6.3.1", "a full list only adds"),
-        _rule("e_ctl_own_dc", "TS 102 941 6.3.1", "a DC entry holds the RCA's own digest"),
-        _rule("e_ectl_own_tlm", "TS 102 941 6.3.1", "an ECTL holds the TLM that signs it"),
-        _rule("w_ectl_sequence", "TS 102 941 6.3.1", "the TLM is re-keyed before the ECTL's sequence ends"),
-    )
-}
+def lint_data(
+    octets: bytes, *, previous: SignedList | None = None, at: int | None = None, every: bool = False
+) -> list[Finding]:
+    """What is wrong with a signed message or list; [] for nothing.
 
-_CURVES_384 = ("ecdsaNistP384Signature", "ecdsaBrainpoolP384r1Signature")
-_ENTRY_KINDS: dict[type, Kind] = {RcaEntry: "RCA", TlmEntry: "TLM", EaEntry: "EA", AaEntry: "AA"}
-
-
-def lint_data(octets: bytes) -> list[Finding]:
-    """What is wrong with a signed message or list; [] for nothing. Raises DecodeError for what is neither."""
+    What cannot be read, or is not signed, has that finding alone. previous: the full list before this one.
+    """
     try:
         message = SignedMessage.parse(octets)
     except UnexpectedContent as error:
-        return [_found("e_data_signed", str(error))]
-    return [*_message(message), *(_list(octets) if message.header.psid in (CRL_PSID, CTL_PSID) else ())]
+        return [Finding(MESSAGE_RULES["e_data_signed"], str(error))]
+    except DecodeError as error:
+        return [Finding(MESSAGE_RULES["e_data_coer"], str(error))]
+    generated = (message.header.generation_time or 0) // MICROSECONDS
+    # a time that makes no sense must not make the rules go away
+    senseless = generated < EARLIEST // MICROSECONDS
+    moment = _FOREVER if every else at if at is not None else _FOREVER if senseless else generated
+    return [
+        *lint_message(message, moment),
+        *_signer(message, at, every),
+        *_list(octets, message, previous, moment, at, every),
+    ]
 
 
-def _found(name: str, detail: str) -> Finding:
-    return Finding(DATA_RULES[name], detail)
+def _signer(message: SignedMessage, at: int | None, every: bool) -> Iterator[Finding]:
+    kind: LintKind | None = None if message.header.psid in PKI_PSIDS else "AT"
+    for certificate in MessageSubject.of(message).certificates:
+        yield from _certificate(certificate, kind, None, at, every)
 
 
-def _message(message: SignedMessage) -> Iterator[Finding]:
-    psid, header = message.header.psid, message.header
-    present = sorted(field for field, value in header._asdict().items() if value is not None)
-    if psid in (CRL_PSID, CTL_PSID, SCR_PSID):
-        if present != ["generation_time", "psid"]:
-            yield _found(
-                "e_pki_header" if psid == SCR_PSID else "e_list_header", f"holds {', '.join(present)}"
-            )
-    else:
-        try:
-            check_form(message)
-        except InvalidMessage as error:
-            yield _found("e_data_profile", str(error))
-    wanted = "sha384" if message.signed.signature.kind in _CURVES_384 else "sha256"
-    if message.hash_name != wanted:
-        yield _found("e_data_hash", f"{message.hash_name} with {message.signed.signature.kind}")
-    try:
-        certificates = message.signer_certificates
-    except (CryptoError, DecodeError) as error:
-        yield _found("e_data_certificate", str(error))
-        return
-    for certificate in certificates:
-        kind: Kind | None = "AT" if psid in (CAM, DENM) else None
-        yield from _certificate(certificate, kind)
-
-
-def _certificate(certificate: Certificate, kind: Kind | None) -> Iterator[Finding]:
-    for finding in lint_certificate(certificate, kind):
+def _certificate(
+    certificate: Certificate, kind: LintKind | None, issuer: Certificate | None, at: int | None, every: bool
+) -> Iterator[Finding]:
+    for finding in lint_certificate(certificate, kind, issuer, at=at, every=every):
         yield Finding(finding.rule, f"{certificate.hex8}: {finding.detail}")
 
 
-def _list(octets: bytes) -> Iterator[Finding]:
+def _is_link(message: SignedMessage) -> bool:
+    """Whether this is a link between two generations of a root or TLM, which shares the lists' psid."""
+    try:
+        data = wire.decode(etsi.EtsiTs102941Data, message.payload)
+    except (UnexpectedContent, DecodeError):
+        return False
+    return "inkCertificate" in data.content.kind
+
+
+def _list(
+    octets: bytes,
+    message: SignedMessage,
+    previous: SignedList | None,
+    moment: int,
+    at: int | None,
+    every: bool,
+) -> Iterator[Finding]:
+    if message.header.psid not in (CRL_PSID, CTL_PSID) or _is_link(message):
+        return
     try:
         signed = SignedList.parse(octets)
     except (UnexpectedContent, InvalidList, DecodeError, CryptoError) as error:
-        yield _found("e_list_readable", str(error))
+        yield Finding(LIST_RULES["e_list_readable"], str(error))
         return
-    form = signed.message.signer.kind
-    if form != "certificate" and not (signed.kind == "crl" and form == "digest"):
-        yield _found("e_list_signer", f"signer {form}")
-    since = signed.this_update
-    if signed.next_update <= since:
-        yield _found(
-            "e_list_schedule", f"{iso_from_time32(signed.next_update)} is not after {iso_from_time32(since)}"
+    yield from lint_list(signed, previous, moment)
+    signer = next(iter(MessageSubject.of(message).certificates), None)
+    for entry in signed.entries:
+        if isinstance(entry, DcEntry):
+            continue
+        own = signer is not None and entry.certificate.issuer_id8 == signer.hashed_id8
+        yield from _certificate(
+            entry.certificate, _ENTRY_KINDS[type(entry)], signer if own else None, at, every
         )
-    if signed.message.header.psid != (CRL_PSID if signed.kind == "crl" else CTL_PSID):
-        yield _found("e_list_header", f"psid {signed.message.header.psid} on a {signed.kind.upper()}")
-    yield from _entries(signed)
-    for entry in signed.entries:
-        if not isinstance(entry, DcEntry):
-            yield from _certificate(entry.certificate, _ENTRY_KINDS[type(entry)])
-
-
-def _entries(signed: SignedList) -> Iterator[Finding]:
-    allowed = {"ctl": (EaEntry, AaEntry, DcEntry), "ectl": (RcaEntry, TlmEntry, DcEntry), "crl": ()}[
-        signed.kind
-    ]
-    for entry in signed.entries:
-        if not isinstance(entry, allowed):
-            yield _found("e_list_entries", f"a {signed.kind.upper()} with {type(entry).__name__}")
-    if signed.repeats:
-        yield _found("e_list_entries", "an entry twice")
-    if signed.kind == "crl" or not signed.is_full:
-        return
-    if signed.deletes:
-        yield _found("e_full_list_adds", "it deletes")
-    own = signed.signer_id8
-    if signed.kind == "ctl" and not any(isinstance(e, DcEntry) and own in e.roots for e in signed.entries):
-        yield _found("e_ctl_own_dc", f"none names {(own or b'').hex().upper()}")
-    if signed.kind == "ectl" and not any(
-        isinstance(e, TlmEntry) and e.certificate.hashed_id8 == own for e in signed.entries
-    ):
-        yield _found("e_ectl_own_tlm", f"none is {(own or b'').hex().upper()}")
-    if signed.kind == "ectl" and (signed.sequence or 0) >= ECTL_WARNING:
-        yield _found("w_ectl_sequence", f"sequence {signed.sequence} of 255")

@@ -49,7 +49,7 @@ WINDOW = Window(600 * MICROSECONDS)
 
 
 @dataclass(frozen=True)
-class _Profile:
+class HeaderProfile:
     """Which header fields a message type may and must have, and how it names its signer."""
 
     signers: tuple[str, ...]
@@ -58,11 +58,11 @@ class _Profile:
 
 
 _ALWAYS = frozenset(("psid", "generation_time"))
-_CAM = _Profile(
+_CAM = HeaderProfile(
     ("digest", "certificate"), _ALWAYS, _ALWAYS | {"inline_p2pcd_request", "requested_certificate"}
 )
-_DENM = _Profile(("certificate",), _ALWAYS | {"generation_location"}, _ALWAYS | {"generation_location"})
-_OTHER = _Profile(
+_DENM = HeaderProfile(("certificate",), _ALWAYS | {"generation_location"}, _ALWAYS | {"generation_location"})
+_OTHER = HeaderProfile(
     ("digest", "certificate"),
     _ALWAYS,
     _ALWAYS
@@ -158,15 +158,33 @@ def check_form(message: SignedMessage) -> bytes | None:
 
     Needs no trust and no clock. Raises InvalidMessage. None: what is signed travels outside.
     """
-    profile = _PROFILES.get(message.header.psid, _OTHER)
+    profile = profile_of(message.header.psid)
     _check_header(message.header, profile)
     if message.signer.kind not in profile.signers:
         raise InvalidMessage(f"signer {message.signer.kind} for psid {message.header.psid}", rule="signer")
     return _payload(message, required=profile is not _OTHER)
 
 
-def _check_header(header: dot2.HeaderInfo, profile: _Profile) -> None:
-    present = {field for field, value in zip(header._fields, header, strict=True) if value is not None}
+def profile_of(psid: int) -> "HeaderProfile":
+    """The header profile of messages of a psid (TS 103 097 7.1.1 to 7.1.3)."""
+    return _PROFILES.get(psid, _OTHER)
+
+
+def header_fields(header: dot2.HeaderInfo) -> frozenset[str]:
+    """The names of the fields that are there."""
+    return frozenset(f for f, value in zip(header._fields, header, strict=True) if value is not None)
+
+
+def is_known_place(location: dot2.ThreeDLocation) -> bool:
+    """Whether latitude and longitude are of a place; one more than the range is for unknown."""
+    return (
+        -900_000_000 <= location.latitude <= 900_000_000
+        and -1_800_000_000 < location.longitude <= 1_800_000_000
+    )
+
+
+def _check_header(header: dot2.HeaderInfo, profile: HeaderProfile) -> None:
+    present = header_fields(header)
     if missing := sorted(profile.required - present):
         raise InvalidMessage(f"header without {', '.join(missing)}", rule="header")
     if extra := sorted(present - profile.allowed):
@@ -231,7 +249,7 @@ def _check_place(
     location = header.generation_location
     if location is not None:
         place = location.latitude, location.longitude
-        if not (-900_000_000 <= place[0] <= 900_000_000 and -1_800_000_000 < place[1] <= 1_800_000_000):
+        if not is_known_place(location):
             raise InvalidMessage("generationLocation is unknown", rule="header")
     if place is not None and not regions.point_in_region(trust.region_of(ticket), *place):
         raise InvalidMessage(f"outside the region of ticket {ticket.hex8}", rule="region")
@@ -243,7 +261,7 @@ def verify_pki_message(message: SignedMessage, signer: Certificate) -> None:
     TS 102 941: psid 623 and generationTime alone in the header, generated while the signer is valid.
     """
     header = message.header
-    present = {field for field, value in zip(header._fields, header, strict=True) if value is not None}
+    present = header_fields(header)
     if present != _ALWAYS:
         raise InvalidMessage(f"header with {', '.join(sorted(present))}", rule="header")
     if header.psid not in signer.app_permissions:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.unit.trust.pki import NOW, Pki, services, sign_tbs
+from tests.unit.trust.pki import NOW, Identity, Pki, services, sign_tbs
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.keystore.memory import MemoryKey
 from v2xpki.trust import regions
-from v2xpki.trust.lint import KINDS, RULES, detect_kind, errors, lint_certificate, lint_tbs
+from v2xpki.trust.lint import KINDS, RULES, detect_kind, errors, lint_certificate, lint_octets, lint_tbs
+from v2xpki.trust.lint_tickets import TICKETS_RULES, lint_tickets
 from v2xpki.trust.profiles import profile
 from v2xpki.wire import dot2
 
@@ -18,11 +19,22 @@ def ids(findings) -> set[str]:
 
 
 def members(pki: Pki) -> dict:
-    return {"RCA": pki.root, "TLM": pki.tlm, "EA": pki.ea, "AA": pki.aa, "EC": pki.ec, "AT": pki.at}
+    found = {"RCA": pki.root, "TLM": pki.tlm, "EA": pki.ea, "AA": pki.aa, "EC": pki.ec, "AT": pki.at}
+    return found | {"MA": misbehaviour_authority(pki)}
+
+
+def misbehaviour_authority(pki: Pki) -> Identity:
+    """An MA's certificate by hand: no profile issues one."""
+    key = MemoryKey(Curve.NIST_P256)
+    tbs = pki.ec.certificate.record.to_be_signed._replace(
+        id=NAME, app_permissions=services(p1622="01"),
+        encryption_key=pki.aa.certificate.record.to_be_signed.encryption_key,
+    )  # fmt: skip
+    return Identity(sign_tbs(tbs, pki.root), key)
 
 
 def issuer_of(pki: Pki, kind: str):
-    return {"EA": pki.root, "AA": pki.root, "EC": pki.ea, "AT": pki.aa}.get(kind)
+    return {"EA": pki.root, "AA": pki.root, "EC": pki.ea, "AT": pki.aa, "MA": pki.root}.get(kind)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -42,6 +54,23 @@ UNCOMPRESSED = dot2.EccP256CurvePoint(
 CAM_GROUP = dot2.PsidGroupPermissions(
     subject_permissions=dot2.SubjectPermissions(kind="explicit", value=(dot2.PsidSspRange(psid=36),))
 )
+APP_PERMISSIONS = "app_permissions"
+
+
+def granting(*entries: dot2.PsidSspRange, **fields) -> dict:
+    """certIssuePermissions of one group."""
+    subject = dot2.SubjectPermissions(kind="explicit", value=entries)
+    return {"cert_issue_permissions": (dot2.PsidGroupPermissions(subject_permissions=subject, **fields),)}
+
+
+def ssp_range(psid: int, value: str, mask: str) -> dot2.PsidSspRange:
+    limit = dot2.BitmapSspRange(ssp_value=bytes.fromhex(value), ssp_bitmask=bytes.fromhex(mask))
+    return dot2.PsidSspRange(psid=psid, ssp_range=dot2.SspRange(kind="bitmapSspRange", value=limit))
+
+
+CAM_RANGE = ssp_range(36, "01ffff", "ff0000")
+OPAQUE = (dot2.PsidSsp(psid=36, ssp=dot2.ServiceSpecificPermissions(kind="opaque", value=b"\1\0\0")),)
+EVERYTHING = (dot2.PsidGroupPermissions(subject_permissions=dot2.SubjectPermissions(kind="all", value=None)),)
 EC_GROUP = profile("EA").cert_issue_permissions[0]
 NAME = dot2.CertificateId(kind="name", value="X")
 BINARY = dot2.CertificateId(kind="binaryId", value=b"X")
@@ -108,6 +137,27 @@ SPOILT_TBS: dict[str, tuple[str, dict]] = {
     "e_tlm_no_encryption_key": ("TLM", encryption()),
     "w_ca_encryption_key_p256": ("AA", encryption("eciesBrainpoolP256r1")),
     "w_at_start_on_hour": ("AT", lasting("hours", 1, start=NOW + 1)),
+    "e_assurance_reserved": ("AT", {"assurance_level": b"\x1f"}),
+    "w_no_extensions": ("AT", {"flags": 0}),
+    "w_name_readable": ("EC", {"id": dot2.CertificateId(kind="name", value="caf\u00e9")}),
+    "e_ma_name": ("MA", {"id": NO_ID}),
+    "e_ma_app_permissions": ("MA", {"app_permissions": services(p36="010000")}),
+    "e_ma_encryption_key": ("MA", {"encryption_key": None}),
+    "e_ssp_form": ("AT", {"app_permissions": OPAQUE}),
+    "w_ssp_version": ("AT", {"app_permissions": services(p36="030000")}),
+    "e_ssp_length": ("AT", {"app_permissions": services(p37="010000")}),
+    "e_ssp_reserved": ("AT", {"app_permissions": services(p36="010001")}),
+    "w_at_permitted_psids": ("AT", {"app_permissions": services(p4711="01")}),
+    "e_issue_group_names": ("AA", granting()),
+    "w_issue_all": ("AA", {"cert_issue_permissions": EVERYTHING}),
+    "e_issue_chain_length": ("AA", granting(CAM_RANGE, min_chain_length=0)),
+    "e_issue_ee_type": ("AA", granting(CAM_RANGE, ee_type=0x20)),
+    "e_issue_range_form": ("AA", granting(ssp_range(36, "01ffff", "ff00"))),
+    "e_issue_range_once": ("AA", granting(CAM_RANGE, CAM_RANGE)),
+    "w_issue_range_ones": ("AA", granting(ssp_range(36, "010000", "ff0000"))),
+    "e_issue_range_length": ("AA", granting(ssp_range(36, "01ff", "ff00"))),
+    "e_rca_issues_cas": ("RCA", granting(CAM_RANGE)),
+    "e_rca_keeps_lists": ("RCA", granting(ssp_range(624, "01ff", "ff00"))),
 }
 
 
@@ -181,6 +231,23 @@ SPOILT_RECORD: dict[str, tuple[str, Callable[[dot2.Certificate], dot2.Certificat
 }
 
 
+def spoilt_tbs(**fields) -> Callable[[dot2.Certificate], dot2.Certificate]:
+    return lambda record: record._replace(to_be_signed=record.to_be_signed._replace(**fields))
+
+
+def no_s(record: dot2.Certificate) -> dot2.Certificate:
+    value = record.signature.value._replace(s_sig=bytes(32))
+    return record._replace(signature=record.signature._replace(value=value))
+
+
+OFF_CURVE = dot2.EccP256CurvePoint(kind="compressed-y-0", value=b"\xff" * 32)
+SPOILT_RECORD |= {
+    "e_key_on_curve": ("AT", spoilt_tbs(**verify_key("ecdsaNistP256", OFF_CURVE))),
+    "e_signature_range": ("AT", no_s),
+    "e_signature": ("AT", spoilt_tbs(crl_series=1)),
+}
+
+
 @pytest.mark.parametrize("name", SPOILT_RECORD)
 def test_p1_a_rule_of_signed_certificates_finds_what_breaks_it(pki, name):
     kind, spoil = SPOILT_RECORD[name]
@@ -191,12 +258,77 @@ def test_p1_a_rule_of_signed_certificates_finds_what_breaks_it(pki, name):
     assert name in ids(lint_certificate(spoil(good), kind, above))
 
 
+def test_octets_that_are_not_the_canonical_encoding_are_found(pki):
+    octets = pki.at.certificate.octets
+    assert lint_octets(octets, issuer=pki.aa.certificate) == []
+    assert ids(lint_octets(octets + b"\0")) == {"e_coer"}
+
+
+def test_a_certificate_issued_by_one_that_may_not_is_found(pki):
+    below = sign_tbs(pki.at.certificate.record.to_be_signed, pki.at)
+    found = ids(lint_certificate(below, "AT", pki.at.certificate))
+    assert {"e_issuer_is_ca", "e_issuer_kind"} <= found
+    # an EA is a CA, but not that of tickets
+    by_ea = sign_tbs(pki.at.certificate.record.to_be_signed, pki.ea)
+    found = ids(lint_certificate(by_ea, "AT", pki.ea.certificate))
+    assert "e_issuer_kind" in found and "e_issuer_is_ca" not in found
+
+
 def test_every_rule_has_its_examples():
-    assert set(RULES) == set(SPOILT_TBS) | set(SPOILT_RECORD) | {"e_region_inside_issuer"}
+    elsewhere = {"e_region_inside_issuer", "e_coer", "e_issuer_is_ca", "e_issuer_kind"}
+    assert set(RULES) == set(SPOILT_TBS) | set(SPOILT_RECORD) | elsewhere
+
+
+def test_tickets_together_are_held_to_the_parallel_limit_and_to_keys_of_their_own(pki):
+    tickets = [pki.ticket().certificate for _ in range(3)]
+    assert lint_tickets(tickets) == [] == lint_tickets([]) == lint_tickets(tickets, parallel=3)
+    assert ids(lint_tickets(tickets, parallel=2)) == {"e_parallel_tickets"}
+    assert ids(lint_tickets([*tickets, tickets[0]])) == {"w_ticket_twice"}
+    again = tickets[0].record.to_be_signed._replace(app_permissions=services(p36="010000"))
+    assert ids(lint_tickets([tickets[0], sign_tbs(again, pki.aa)])) == {"e_ticket_keys"}
+    # one after the other is not in parallel
+    later = pki.ticket(change=lasting("hours", 1, start=tickets[0].end)).certificate
+    assert lint_tickets([tickets[0], later], parallel=1) == []
+    assert set(TICKETS_RULES) == {"e_parallel_tickets", "e_ticket_keys", "w_ticket_twice"}
+
+
+def test_a_region_that_a_certificate_inherits_binds_what_is_below():
+    pki = Pki(region=regions.from_text("countries:276"))
+    french = pki.ticket(change={"region": regions.from_text("countries:250")}).certificate
+    assert "e_region_inside_issuer" not in ids(lint_certificate(french, "AT", pki.aa.certificate))
+    above = [pki.root.certificate]
+    assert "e_region_inside_issuer" in ids(lint_certificate(french, "AT", pki.aa.certificate, above=above))
+
+
+def test_a_shape_that_was_sound_once_is_still_held_to_what_varies(pki):
+    aa, tbs = pki.aa.certificate, pki.at.certificate.record.to_be_signed
+    assert lint_tbs(tbs, "AT", aa) == []
+    assert ids(lint_tbs(tbs._replace(**lasting("hours", 169)), "AT", aa)) >= {"e_validity_limit"}
+    assert ids(lint_tbs(tbs._replace(**verify_key("ecdsaNistP256", UNCOMPRESSED)), "AT", aa)) == {
+        "e_verify_key_compressed"
+    }
+    assert ids(lint_tbs(tbs, "AT", aa, permitted={37})) == {"w_at_permitted_psids"}
+    assert "e_permissions_inside_issuer" in ids(lint_tbs(tbs, "AT", pki.ea.certificate))
+
+
+def test_a_shape_is_not_taken_for_sound_before_a_rule_counts(pki):
+    old = lasting("hours", 1, start=100_000_000)
+    spoilt = pki.at.certificate.record.to_be_signed._replace(app_permissions=services(p36="010002"))
+    assert lint_tbs(spoilt._replace(**old), "AT") == []
+    assert ids(lint_tbs(spoilt, "AT")) == {"e_ssp_reserved"}
+
+
+def test_rules_can_be_asked_as_of_another_time_or_all(pki):
+    tbs = pki.at.certificate.record.to_be_signed._replace(**lasting("hours", 169, start=400_000_000))
+    late, early = RULES["e_validity_limit"].since, RULES["e_validity_limit"].since - 1
+    assert "e_validity_limit" not in ids(lint_tbs(tbs, "AT", at=early))
+    assert "e_validity_limit" in ids(lint_tbs(tbs, "AT", at=late))
+    assert "e_validity_limit" in ids(lint_tbs(tbs, "AT", every=True))
 
 
 def test_rules_say_where_they_come_from():
     for rule in RULES.values():
+        assert rule.topic == "certificate"
         assert rule.clause and rule.description and rule.effective and rule.kinds
         assert rule.severity == ("warning" if rule.id.startswith("w_") else "error")
 

@@ -395,3 +395,47 @@ def test_warnings_alone_are_no_reason_to_say_no(files, current, tmp_path):
     odd.write_bytes(current.ticket(change={"validity_period": period}).certificate.octets)
     result = run("cert", "lint", odd)
     assert (result.exit_code, "w_at_start_on_hour" in result.stdout) == (0, True)
+
+
+def test_cert_lint_finds_issuers_in_the_chain(files, current, tmp_path):
+    chain = ("--chain", files["ea"], files["aa"], files["root"])
+    for name in ("at", "ec", "aa", "root"):
+        assert run("cert", "lint", files[name], *chain).exit_code == 0
+    forged = bytearray(files["at"].read_bytes())
+    forged[-1] ^= 1
+    (tmp_path / "forged").write_bytes(forged)
+    assert run("cert", "lint", tmp_path / "forged").exit_code == 0  # nobody there to ask
+    assert answer("cert", "lint", tmp_path / "forged", *chain)["findings"][0]["id"] == "e_signature"
+    (tmp_path / "cut").write_bytes(forged[:-1])
+    assert answer("cert", "lint", tmp_path / "cut", *chain)["findings"][0]["id"] == "e_coer"
+
+
+def test_cert_lint_of_several_tickets_counts_them(current, tmp_path):
+    paths = [tmp_path / f"{number}" for number in range(3)]
+    for path in paths:
+        path.write_bytes(current.ticket().certificate.octets)
+    assert answer("cert", "lint", *paths) == {"verdict": "passed", "findings": []}
+    result = run("cert", "lint", *paths, "--parallel", 2, "--json")
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert (result.exit_code, finding["id"], finding["file"]) == (1, "e_parallel_tickets", "all tickets")
+    assert "all tickets: error" in run("cert", "lint", *paths, "--parallel", 2).stdout
+
+
+def test_lint_by_the_rules_of_another_time(current, tmp_path):
+    path = tmp_path / "odd"
+    path.write_bytes(current.ticket(change={"crl_series": 1}).certificate.octets)
+    assert run("cert", "lint", path, "--time", "2016-01-01").exit_code == 0
+    assert run("cert", "lint", path, "--time", "2016-01-01", "--all").exit_code == 1
+    path.write_bytes(current.message(current.at, expiry_time=1))
+    assert run("data", "lint", path).exit_code == 1
+    assert run("data", "lint", path, "--time", "2016-01-01").exit_code == 0
+
+
+def test_ctl_lint_compares_with_the_list_before(files, current, tmp_path):
+    assert run("ctl", "lint", files["ctl"]).exit_code == 0
+    again = answer("ctl", "lint", files["ctl"], "--previous", files["ctl"])
+    assert [finding["id"] for finding in again["findings"]] == ["e_sequence_next"]
+    assert run("ctl", "lint", files["ctl"], "--previous", files["crl"]).exit_code == 1
+    assert run("ctl", "lint", files["cam"]).exit_code == 1
+    (files["cam"].parent / "cut").write_bytes(files["ctl"].read_bytes()[:-1])
+    assert answer("ctl", "lint", files["cam"].parent / "cut")["findings"][0]["id"] == "e_data_coer"
