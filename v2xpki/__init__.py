@@ -7,6 +7,7 @@ The names of `__all__` are the public face:
     Certificate       an IEEE 1609.2 certificate: parse it, its ids, its keys, its permissions
     SignedMessage     a signed message as received
     TrustStore        trusted roots and what was verified under them
+    Verifier          the same with clock, cache, revocation and replay, for a station's own code
     verify_message    is this CAM, DENM or other message acceptable? Raises InvalidMessage
     Station           a vehicle or roadside unit against any PKI's URLs: enrol, authorize, sign, receive
     StationSettings   what a station is, and where its PKI is
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from v2xpki.secured import SignedMessage
     from v2xpki.station import Settings as StationSettings
     from v2xpki.station import Station
-    from v2xpki.trust import TrustStore, verify_message
+    from v2xpki.trust import TrustStore, Verifier, verify_message
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "StationSettings",
     "TrustStore",
     "V2xPkiError",
+    "Verifier",
     "__version__",
     "verify_message",
 ]
@@ -59,6 +61,7 @@ _WHERE = {
     "StationSettings": ("v2xpki.station", "Settings"),
     "TrustStore": ("v2xpki.trust", "TrustStore"),
     "V2xPkiError": ("v2xpki.errors", "V2xPkiError"),
+    "Verifier": ("v2xpki.trust", "Verifier"),
     "verify_message": ("v2xpki.trust", "verify_message"),
 }
 

@@ -125,7 +125,11 @@ class PermissionDenied(TrustError):
 
 
 class InvalidMessage(TrustError):
-    pass
+    @property
+    def chain_rule(self) -> str:
+        """Where `rule` is "certificate": the rule of the InvalidChain behind it; else empty."""
+        cause = self.__cause__
+        return cause.rule if isinstance(cause, InvalidChain) else ""
 
 
 class InvalidList(TrustError):

@@ -12,9 +12,9 @@ import click
 
 from v2xpki.cli.output import note, print_json
 from v2xpki.crypto import Certificate
-from v2xpki.errors import ConfigError, DecodeError, TrustError, V2xPkiError
+from v2xpki.errors import ConfigError, DecodeError, V2xPkiError
 from v2xpki.time import SystemClock, time32_from_iso
-from v2xpki.trust.judge import Evidence
+from v2xpki.trust.judge import Evidence, evidence_of, rule_of
 from v2xpki.trust.lint import Finding
 from v2xpki.trust.lists import SignedList
 
@@ -102,7 +102,11 @@ def evidence_options(function: Command) -> Command:
         "--anchor", type=path, metavar="FILE", help="What to trust; else the only self-signed in --chain."
     )
     chain = click.option(
-        "--chain", type=path, multiple=True, metavar="FILE...", help="Certificates, in any order."
+        "--chain",
+        type=path,
+        multiple=True,
+        metavar="FILE...",
+        help="Certificates, in any order; CRLs of the anchor; messages heard before.",
     )
     decorated: Command = chain(anchor(crl(time(place(function)))))
     return decorated
@@ -131,19 +135,20 @@ def now() -> int:
 def gather(
     chain: Sequence[Path], anchor: Path | None, crl: Path | None, place: str | None, at: int
 ) -> Evidence:
-    """The evidence that the options name. Raises what reading it raises."""
-    found = Evidence(
-        candidates=[read_certificate(path) for path in chain],
+    """The evidence that the options name. Raises what reading it raises.
+
+    Beside certificates, --chain takes CRLs of the anchor, and messages that were heard before.
+    """
+    listed = None if crl is None else read_octets(crl)
+    if listed is not None and (kind := SignedList.parse(listed).kind) != "crl":
+        raise click.BadParameter(f"{crl} is a {kind.upper()}", param_hint="--crl")
+    return evidence_of(
+        [(str(path), read_octets(path)) for path in chain],
+        at,
         anchor=None if anchor is None else read_certificate(anchor),
+        crl=listed,
         place=_place(place),
     )
-    if crl is None:
-        return found
-    listed = SignedList.parse(read_octets(crl))
-    if listed.kind != "crl":
-        raise click.BadParameter(f"{crl} is a {listed.kind.upper()}", param_hint="--crl")
-    listed.verify(found.trusted(), at)
-    return Evidence(found.candidates, found.anchor, listed.revoked, found.place)
 
 
 def _place(text: str | None) -> tuple[int, int] | None:
@@ -175,14 +180,6 @@ def tell(judge: Callable[[], list[Certificate]], *, as_json: bool) -> None:
         print_json({"verdict": "valid", "rule": None, "reason": None, "chain": names})
     else:
         click.echo("valid: " + " <- ".join(name.hex().upper() for name in names))
-
-
-def rule_of(error: V2xPkiError) -> str:
-    """A short stable name of what was broken."""
-    if isinstance(error, TrustError) and error.rule:
-        return error.rule
-    name = type(error).__name__
-    return "decode" if isinstance(error, DecodeError) else name[:1].lower() + name[1:]
 
 
 def lint_options(function: Command) -> Command:

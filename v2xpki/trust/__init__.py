@@ -2,6 +2,7 @@
 
 verify_chain([ticket, aa], root, at)            raises InvalidChain
 verify_message(octets, trust_store, at)         raises InvalidMessage
+Verifier([root]).verify_message(octets)         the same for a station's own code, thread-safe
 SignedList.parse(octets).verify(root, at)       raises InvalidList
 profile("EA").build_tbs(...)                    what is signed next; lint_tbs looks it over
 """
@@ -31,16 +32,21 @@ from v2xpki.trust.profiles import (
     profile,
     station_profile,
 )
+from v2xpki.trust.reasons import ChainRule, ListRule, MessageRule
+from v2xpki.trust.verifier import Verifier
 
 __all__ = [
     "AaEntry",
     "CertificateProfile",
+    "ChainRule",
     "CrlSchedule",
     "CtlSchedule",
     "DcEntry",
     "EaEntry",
     "EctlSchedule",
     "Finding",
+    "ListRule",
+    "MessageRule",
     "Profiles",
     "RcaEntry",
     "ReplayWindow",
@@ -50,6 +56,7 @@ __all__ = [
     "TlmEntry",
     "TrustStore",
     "VerifiedMessage",
+    "Verifier",
     "Window",
     "build_chain",
     "build_crl",

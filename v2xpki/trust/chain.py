@@ -6,7 +6,9 @@ a known AA costs one signature check. Times are TAI seconds since 2004. InvalidC
     anchor           the chain does not end at the anchor, or the anchor is not self-signed
     chain            an issuer's certificate is missing, or the issuers go round in circles
     issuer           the issuer field does not name the issuer's certificate by its hash
-    type             a type that cannot stand here: implicit, or an end entity as issuer
+    type             a type that cannot stand here: implicit, an end entity as issuer, a ticket with a name
+    profile          beyond TS 103 097 6: cracaId or crlSeries set, certRequestPermissions, a PSID twice
+    key              a key that is no point of its curve
     signature        does not verify
     not-yet-valid, expired
     validity-inside  longer than the issuer's
@@ -28,6 +30,8 @@ from v2xpki.wire import dot2
 
 LONGEST = 8  # certificates in a chain; the deepest in use have three
 _TICKETS = 4096  # tickets that a TrustStore remembers
+_NO_CRACA = bytes(3)
+_MDM_PSID = 1622
 _PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
 
 Place = tuple[int, int]  # latitude, longitude in tenths of microdegrees
@@ -58,6 +62,10 @@ def verify_chain(
         issuer = _verify_link(subject, issuer)
         _check_now(subject, at, crl)
         _check_place(issuer.region, subject, place)
+    leaf = path[0]
+    _check_keys(leaf)
+    if not leaf.is_self_signed:
+        _check_role(leaf)
 
 
 def build_chain(
@@ -102,10 +110,14 @@ def verify_ticket(octets: bytes, issuer: Certificate, at: int) -> Certificate:
 class TrustStore:
     """Trusted roots and what was verified under them. Not for several threads at once.
 
-    revoked: HashedId8 of revoked certificates; replace the set when a new CRL is read.
+    revoked: HashedId8 of revoked certificates; replace the set when a new CRL is read. tickets: how many
+    are remembered.
     """
 
-    def __init__(self, anchors: Iterable[Certificate], *, revoked: Collection[bytes] = ()) -> None:
+    def __init__(
+        self, anchors: Iterable[Certificate], *, revoked: Collection[bytes] = (), tickets: int = _TICKETS
+    ) -> None:
+        self._most = tickets
         self.revoked: Collection[bytes] = revoked
         self._issuers: dict[bytes, _Issuer] = {}
         self._tickets: dict[bytes, Certificate] = {}
@@ -143,7 +155,7 @@ class TrustStore:
             _verify_ticket(parsed, issuer)
         _check_now(parsed, at, self.revoked)
         self._tickets.pop(parsed.hashed_id8, None)
-        if len(self._tickets) >= _TICKETS:
+        if len(self._tickets) >= self._most:
             del self._tickets[next(iter(self._tickets))]  # the one unused for longest
         self._tickets[parsed.hashed_id8] = parsed
         return parsed
@@ -204,6 +216,7 @@ def _verify_link(subject: Certificate, issuer: _Issuer) -> _Issuer:
         raise InvalidChain(f"{subject.hex8} is implicit", rule="type")
     if subject.is_self_signed:
         raise InvalidChain(f"{subject.hex8} is self-signed below {issuer.certificate.hex8}", rule="type")
+    _check_profile(subject)
     _check_within(subject, issuer)
     tbs = subject.record.to_be_signed
     try:
@@ -224,14 +237,53 @@ def _verify_ticket(ticket: Certificate, issuer: _Issuer) -> None:
         or tbs.id.kind != "none"
         or tbs.cert_issue_permissions is not None
         or not tbs.app_permissions
-        or tbs.cert_request_permissions is not None
     ):
         raise InvalidChain(f"{ticket.hex8} is not an authorization ticket", rule="type")
     for entry in tbs.app_permissions:
         if entry.psid in _PKI_PSIDS:
             raise InvalidChain(f"{ticket.hex8}: a ticket with psid {entry.psid}", rule="type")
+    _check_profile(ticket)
     _check_within(ticket, issuer)
     _check_signature(ticket, issuer.certificate)
+
+
+def _check_profile(subject: Certificate) -> None:
+    """TS 103 097 6, which binds all certificates of ETSI's PKI."""
+    tbs = subject.record.to_be_signed
+    if tbs.craca_id != _NO_CRACA or tbs.crl_series:
+        raise InvalidChain(f"{subject.hex8}: cracaId and crlSeries are not zero", rule="profile")
+    if tbs.cert_request_permissions is not None or tbs.can_request_rollover is not None:
+        raise InvalidChain(f"{subject.hex8}: certRequestPermissions or canRequestRollover", rule="profile")
+    held = tbs.app_permissions
+    if held and len(held) > 1 and len({entry.psid for entry in held}) != len(held):
+        raise InvalidChain(f"{subject.hex8}: a PSID twice", rule="profile")
+
+
+def _check_role(leaf: Certificate) -> None:
+    """What a chain ends in is a CA, an enrolment credential, a ticket or a misbehaviour authority (7.2)."""
+    tbs = leaf.record.to_be_signed
+    held = {entry.psid for entry in tbs.app_permissions or ()}
+    services = held - _PKI_PSIDS
+    if not held:
+        raise InvalidChain(f"{leaf.hex8} holds no permissions", rule="type")
+    if services and services != held:
+        raise InvalidChain(f"{leaf.hex8} holds services and the PKI's own psid", rule="type")
+    if not services:
+        return
+    if tbs.cert_issue_permissions is not None:
+        raise InvalidChain(f"{leaf.hex8}: a ticket with certIssuePermissions", rule="type")
+    if tbs.id.kind != "none" and not (_MDM_PSID in held and tbs.id.kind == "name"):
+        raise InvalidChain(f"{leaf.hex8}: a ticket whose id is {tbs.id.kind}", rule="type")
+
+
+def _check_keys(certificate: Certificate) -> None:
+    try:
+        assert certificate.verification_key
+        _ = certificate.encryption_key
+    except ImplicitKey as error:
+        raise InvalidChain(f"{certificate.hex8} is implicit", rule="type") from error
+    except CryptoError as error:
+        raise InvalidChain(f"{certificate.hex8}: {error}", rule="key") from error
 
 
 def _check_within(subject: Certificate, issuer: _Issuer) -> None:

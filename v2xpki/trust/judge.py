@@ -4,31 +4,47 @@ What a command line or a test bench asks; stations hold a TrustStore instead. Ca
 order and are trusted for nothing but the anchor. Times are TAI seconds since 2004.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from v2xpki.crypto import Certificate
-from v2xpki.errors import ConfigError, InvalidChain, InvalidMessage, UnexpectedContent
+from v2xpki.errors import (
+    ConfigError,
+    DecodeError,
+    InvalidChain,
+    InvalidList,
+    InvalidMessage,
+    TrustError,
+    UnexpectedContent,
+    V2xPkiError,
+)
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
 from v2xpki.trust.chain import Place, TrustStore, build_chain, verify_chain
 from v2xpki.trust.lists import SignedList
-from v2xpki.trust.messages import Window, verify_message, verify_pki_message
+from v2xpki.trust.messages import ReplayWindow, Window, verify_message, verify_pki_message
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
 
 # Files lie about for a while before somebody looks at them, unlike what a radio receives.
 FILE_WINDOW = Window(past=600 * MICROSECONDS, future=5 * MICROSECONDS)
+_DATA = b"\x03"  # protocolVersion; a certificate's first octet is 00 or 80
 _AHEAD = 300  # seconds by which a message judged without a time may be ahead of our clock
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a verdict is based on: certificates in any order, the anchor, revoked HashedId8, a place."""
+    """What a verdict is based on: certificates in any order, the anchor, revoked HashedId8, a place.
+
+    heard: messages that the receiver heard before, in this order: their tickets are known by digest then,
+    and none of them is accepted again.
+    """
 
     candidates: Sequence[Certificate]
     anchor: Certificate | None = None
     revoked: Collection[bytes] = ()
     place: Place | None = None
+    heard: Sequence[bytes] = ()
 
     def trusted(self) -> Certificate:
         """The anchor: as given, else the only self-signed candidate.
@@ -46,6 +62,49 @@ class Evidence:
             named = ", ".join(root.hex8 for root in roots.values())
             raise ConfigError(f"several self-signed certificates: {named}", hint="choose with --anchor")
         return next(iter(roots.values()))
+
+
+def evidence_of(
+    files: Sequence[tuple[str, bytes]],
+    at: int,
+    *,
+    anchor: Certificate | None = None,
+    crl: bytes | None = None,
+    place: Place | None = None,
+) -> Evidence:
+    """The evidence in files, told apart by what they hold: certificates, CRLs of the anchor, messages heard.
+
+    files: name and octets. crl: one more. A CRL counts when it verifies under the anchor at `at`. Raises
+    DecodeError naming the file, InvalidList, and as Evidence.trusted.
+    """
+    certificates, heard, crls = [], [], [] if crl is None else [crl]
+    for name, octets in files:
+        try:
+            if octets[:1] != _DATA:
+                certificates.append(Certificate.parse(octets))
+            elif SignedMessage.parse(octets).header.psid == CRL_PSID:
+                crls.append(octets)
+            else:
+                heard.append(octets)
+        except DecodeError as error:
+            raise DecodeError(error.reason, where=(name, *error.where), offset=error.offset) from error
+    found = Evidence(certificates, anchor, place=place, heard=heard)
+    revoked: frozenset[bytes] = frozenset()
+    for octets in crls:
+        listed = SignedList.parse(octets)
+        if listed.kind != "crl":
+            raise InvalidList(f"a {listed.kind.upper()} where a CRL belongs", rule="kind")
+        listed.verify(found.trusted(), at)
+        revoked |= listed.revoked
+    return replace(found, revoked=revoked)
+
+
+def rule_of(error: V2xPkiError) -> str:
+    """A short stable name of what was broken."""
+    if isinstance(error, TrustError) and error.rule:
+        return error.rule
+    name = type(error).__name__
+    return "decode" if isinstance(error, DecodeError) else name[:1].lower() + name[1:]
 
 
 def judge_certificate(certificate: Certificate, evidence: Evidence, at: int) -> list[Certificate]:
@@ -81,13 +140,16 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
         verify_chain(path, path[-1], second if at is None else at, crl=evidence.revoked, place=evidence.place)
         verify_pki_message(message, path[0])
         return path
-    trust = TrustStore([path[-1]], revoked=evidence.revoked)
+    trust, replay = TrustStore([path[-1]], revoked=evidence.revoked), ReplayWindow()
     for authority in reversed(path[1:-1]):
         trust.add(authority, second)
-    if message.signer.kind == "digest":
-        trust.verify_ticket(path[0], second)
     moment = None if at is None else at * MICROSECONDS
-    verify_message(message, trust, moment, window=FILE_WINDOW, place=evidence.place)
+    for before in evidence.heard:
+        with suppress(V2xPkiError):  # what was refused then taught nothing
+            verify_message(before, trust, moment, window=FILE_WINDOW, replay=replay, place=evidence.place)
+    if message.signer.kind == "digest" and path[0] in evidence.candidates:
+        trust.verify_ticket(path[0], second)
+    verify_message(message, trust, moment, window=FILE_WINDOW, replay=replay, place=evidence.place)
     return path
 
 
@@ -104,8 +166,14 @@ def _signer(message: SignedMessage, evidence: Evidence) -> Certificate:
         if len(message.signer_certificates) != 1:
             raise InvalidMessage(f"{len(message.signer_certificates)} signer certificates", rule="signer")
         return message.signer_certificates[0]
-    for candidate in evidence.candidates:
+    for candidate in (*evidence.candidates, *_tickets_of(evidence.heard)):
         if candidate.hashed_id8 == message.signer_digest:
             return candidate
     raise InvalidMessage(f"signer {(message.signer_digest or b'').hex().upper()} is not among the candidates",
                          rule="unknown-signer")  # fmt: skip
+
+
+def _tickets_of(heard: Sequence[bytes]) -> Iterator[Certificate]:
+    for octets in heard:
+        with suppress(V2xPkiError):
+            yield from SignedMessage.parse(octets).signer_certificates

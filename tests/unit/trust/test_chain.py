@@ -268,9 +268,9 @@ def test_a_new_crl_reaches_authorities_verified_long_ago(pki):
         trust.verify_ticket(pki.at.certificate, NOW)
 
 
-def test_a_stores_memory_of_tickets_is_bounded(pki, monkeypatch):
-    monkeypatch.setattr("v2xpki.trust.chain._TICKETS", 2)
-    trust = store(pki)
+def test_a_stores_memory_of_tickets_is_bounded(pki):
+    trust = TrustStore([pki.root.certificate], tickets=2)
+    trust.add(pki.aa.certificate, NOW)
     first, second, third = (pki.ticket().certificate for _ in range(3))
     for ticket in (first, second, first, third):
         trust.verify_ticket(ticket, NOW)
@@ -287,3 +287,38 @@ def test_a_store_inherits_regions():
         trust.verify_ticket(
             pki.ticket(change={"region": regions.from_text("countries:250")}).certificate, NOW
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        ({"craca_id": b"\1\2\3"}, "profile"),
+        ({"crl_series": 1}, "profile"),
+        ({"can_request_rollover": True}, "profile"),
+        ({"cert_request_permissions": ()}, "profile"),
+        ({"app_permissions": services(p36="010000") * 2}, "profile"),
+        ({"id": dot2.CertificateId(kind="name", value="x")}, "type"),
+        ({"app_permissions": None}, "type"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else value,
+)
+def test_a_ticket_beyond_its_profile_is_refused(pki, change, rule):
+    ticket = pki.ticket(change=change).certificate
+    for verify in (
+        lambda: verify_chain([ticket, pki.aa.certificate], pki.root.certificate, NOW),
+        lambda: store(pki).verify_ticket(ticket, NOW),
+    ):
+        with pytest.raises(InvalidChain) as refused:
+            verify()
+        assert refused.value.rule == rule
+
+
+def test_a_key_that_is_no_point_of_its_curve_is_refused(pki):
+    tbs = pki.at.certificate.record.to_be_signed
+    key = tbs.verify_key_indicator.value
+    point = key.value._replace(value=b"\xff" * 32)
+    indicator = tbs.verify_key_indicator._replace(value=key._replace(value=point))
+    ticket = sign_tbs(tbs._replace(verify_key_indicator=indicator), pki.aa)
+    with pytest.raises(InvalidChain) as refused:
+        verify_chain([ticket, pki.aa.certificate], pki.root.certificate, NOW)
+    assert refused.value.rule == "key"
