@@ -10,7 +10,7 @@ from v2xpki.station.errors import (
     Untrusted,
 )
 from v2xpki.station.http import Http, Reply, Urllib3Http
-from v2xpki.station.pki import Access, Pki, Where, discover
+from v2xpki.station.pki import Access, Pki, Trusted, Where, discover, follow_ectl
 from v2xpki.station.requests import Sent, authorization_request, enrolment_request
 from v2xpki.station.state import Settings, State, StateDirectory
 from v2xpki.station.station import IVI, MAPEM, SPATEM, Station, location
@@ -33,6 +33,7 @@ __all__ = [
     "State",
     "StateDirectory",
     "Station",
+    "Trusted",
     "Unreachable",
     "Untrusted",
     "Urllib3Http",
@@ -40,5 +41,6 @@ __all__ = [
     "authorization_request",
     "discover",
     "enrolment_request",
+    "follow_ectl",
     "location",
 ]

@@ -7,12 +7,20 @@ One walk serves both ends: `source` fetches each document, or reads what was sto
 network. Everything is verified on the way, stored documents too.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, DecodeError, InvalidChain, InvalidList, SecuredError, StationError
+from v2xpki.errors import (
+    ConfigError,
+    CryptoError,
+    DecodeError,
+    InvalidChain,
+    InvalidList,
+    SecuredError,
+    StationError,
+)
 from v2xpki.station import http
 from v2xpki.station.errors import Unreachable, Untrusted
 from v2xpki.time import iso_from_time32
@@ -55,6 +63,7 @@ class Where:
 
     cpoc: URL of the CPOC. tlm: HashedId8 of the TLM's certificate, or the certificate: the pin. root: which
     root to enrol under, HashedId8; needed where the ECTL has several. ea, aa: URLs instead of the CTL's.
+    ectl: an ECTL that is there already, instead of the CPOC's; the pin has to be the certificate then.
     """
 
     cpoc: str
@@ -62,6 +71,29 @@ class Where:
     root: bytes | None = None
     ea: str | None = None
     aa: str | None = None
+    ectl: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if self.ectl is not None and isinstance(self.tlm, bytes):
+            raise ConfigError("an ECTL at hand needs the TLM's certificate as the pin, not its HashedId8")
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """What an ECTL vouches for. centres: root's HashedId8 -> URLs of where its CTL and CRL are.
+
+    next_update: TAI seconds from when on the ECTL has to be replaced. problems: roots left out, and why.
+    """
+
+    tlm: Certificate
+    roots: tuple[Certificate, ...]
+    centres: Mapping[bytes, tuple[str, ...]]
+    next_update: int
+    problems: tuple[str, ...] = ()
+
+    def trust(self) -> TrustStore:
+        """A store that trusts the roots; their authorities are for their CTLs, or peers, to bring."""
+        return TrustStore(self.roots)
 
 
 @dataclass
@@ -116,14 +148,50 @@ def discover(
     return Pki(tlm, root, ea, aa, tuple(walk.authorities), trust, min(walk.updates), tuple(walk.problems))
 
 
+def follow_ectl(octets: bytes, tlm: Certificate, at: int, *, expired: bool = False) -> Trusted:
+    """What an ECTL from a file or anywhere vouches for at time `at`, under the pinned TLM. Raises Untrusted.
+
+    No network: for stations whose trust comes with their software, and for following another PKI's ECTL.
+    A root that is not in force or does not verify is left out and noted. expired: as for discover.
+    """
+    walk = _Walk(Where("", tlm, ectl=octets), _nowhere, lambda name: None, at, expired)
+    _check_tlm(walk, tlm)
+    ectl = _list(walk, "ectl", "ECTL", tlm)
+    roots = []
+    for entry in ectl.entries:
+        if isinstance(entry, RcaEntry):
+            try:
+                _check_self_signed(entry.certificate, at, "root")
+                roots.append(entry.certificate)
+            except Untrusted as error:
+                walk.problems.append(str(error))
+    centres = {root.hashed_id8: _urls(root, ectl) for root in roots}
+    return Trusted(tlm, tuple(roots), centres, ectl.next_update, tuple(walk.problems))
+
+
+def _nowhere(name: str, _url: str, _type: str) -> bytes:
+    raise Unreachable(f"{name} is not at hand")
+
+
+def _urls(root: Certificate, ectl: SignedList) -> tuple[str, ...]:
+    centres = (entry for entry in ectl.entries if isinstance(entry, DcEntry))
+    return tuple(entry.url.rstrip("/") for entry in centres if root.hashed_id8 in entry.roots)
+
+
 def _tlm(walk: _Walk) -> Certificate:
     pin = walk.where.tlm
+    if walk.where.ectl is not None and isinstance(pin, Certificate):
+        return _check_tlm(walk, pin)
     id8 = pin if isinstance(pin, bytes) else pin.hashed_id8
     name = id8.hex().upper()
     octets = walk.source("tlm", f"{walk.where.cpoc.rstrip('/')}/gettlmcertificate/{name}", http.OCTETS)
     tlm = _parsed(octets, "TLM certificate")
     if tlm.hashed_id8 != id8 or (isinstance(pin, Certificate) and tlm != pin):
         raise Untrusted(f"the CPOC's TLM is {tlm.hex8}, pinned is {name}", rule="pin")
+    return _check_tlm(walk, tlm)
+
+
+def _check_tlm(walk: _Walk, tlm: Certificate) -> Certificate:
     _check_self_signed(tlm, walk.at, "TLM")
     ssp = tlm.app_permissions.get(CTL_PSID)
     if ssp is None or ssp.value != _TLM_SSP or tlm.record.to_be_signed.cert_issue_permissions is not None:
@@ -173,7 +241,9 @@ def _lists_of(walk: _Walk, root: Certificate, centres: list[DcEntry]) -> SignedL
 
 def _list(walk: _Walk, wanted: ListKind, url: str, signer: Certificate) -> SignedList:
     name = "ectl" if wanted == "ectl" else f"{wanted}-{signer.hex8}"
-    octets = walk.source(name, url, _TYPES[wanted])
+    octets = walk.where.ectl if wanted == "ectl" else None
+    if octets is None:
+        octets = walk.source(name, url, _TYPES[wanted])
     try:
         found = SignedList.parse(octets)
         if found.kind != wanted:

@@ -1,13 +1,16 @@
 """Down from the pinned TLM: what is fetched, and what is refused."""
 
+import json
+
 import pytest
 
 from tests.unit.station.fake_pki import URL, make_ca
 from v2xpki.crypto import Certificate
 from v2xpki.errors import ConfigError
 from v2xpki.secured import SignedMessage, sign
-from v2xpki.station import Station, Unreachable, Untrusted, Where, discover
+from v2xpki.station import Station, Unreachable, Untrusted, Where, discover, follow_ectl
 from v2xpki.station.http import CRL, CTL, OCTETS
+from v2xpki.time import time32_from_iso
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry
 
 HOUR = 3600
@@ -232,3 +235,64 @@ def test_a_missing_tls_ca_is_told(tmp_path):
 
     with pytest.raises(ConfigError, match="no such file"):
         Urllib3Http(tls_ca=tmp_path / "ca.pem")
+
+
+# --- an ECTL at hand ------------------------------------------------------------------------
+
+
+def test_the_real_ectl_of_the_eu_is_followed_as_a_trust_source(shared_vectors):
+    """The EU's L2 ECTL of March 2025, at its time, with nothing pinned but its TLM."""
+    vectors = json.loads((shared_vectors / "real_world.json").read_text())
+    tlm = Certificate.parse(bytes.fromhex(vectors["certificates"]["eu_l2_tlm"]))
+    ectl = bytes.fromhex(vectors["signed_data"]["eu_l2_ectl"])
+    found = follow_ectl(ectl, tlm, time32_from_iso("2025-04-01"))
+    assert {root.hex8 for root in found.roots} == {"624E2E81B7945C4F", "B1FC75CD5A80C630"}
+    assert {root.name for root in found.roots} == {"1_EU-ROOT-CA_L2", "3_Microsec-CCMS-RCA-2024_L2"}
+    assert {id8.hex(): urls for id8, urls in found.centres.items()} == {
+        "624e2e81b7945c4f": ("http://1.eu-dc.l2.c-its-eu-rca.eu",),
+        "b1fc75cd5a80c630": ("http://microsec-ccms-dc-2024-l2.v2x-pki.com",),
+    }
+    assert found.problems == () and found.next_update == time32_from_iso("2025-07-16T21:59:58")
+    trust = found.trust()
+    for root in found.roots:
+        assert trust.issuer(root.hashed_id8) == root
+    with pytest.raises(Untrusted) as error:
+        follow_ectl(ectl, tlm, time32_from_iso("2025-08-01"))
+    assert error.value.rule == "out-of-date"
+    assert follow_ectl(ectl, tlm, time32_from_iso("2025-08-01"), expired=True).roots == found.roots
+    with pytest.raises(Untrusted) as error:
+        follow_ectl(ectl[:-1] + bytes([ectl[-1] ^ 1]), tlm, time32_from_iso("2025-04-01"))
+    assert error.value.rule == "signature"
+
+
+def test_the_walk_goes_on_from_an_ectl_at_hand_without_asking_the_cpoc(pki, clock):
+    tlm = pki.tlm.certificate
+    ectl = pki.documents[f"/cpoc/getectl/{tlm.hex8}"][1]
+
+    def source(name, url, kind):
+        assert "/cpoc/" not in url
+        return pki.get(url).body
+
+    found = discover(Where("", tlm, ectl=ectl), source, clock.time32())
+    assert found.root == pki.root.certificate and found.aa.certificate == pki.aa.certificate
+    with pytest.raises(ConfigError):
+        Where("", tlm.hashed_id8, ectl=ectl)
+
+
+def test_an_ectl_at_hand_is_no_better_than_its_pin(pki, clock):
+    ectl = pki.documents[f"/cpoc/getectl/{pki.tlm.certificate.hex8}"][1]
+    other = make_ca("TLM", clock.time32())
+    for pin, rule in ((other.certificate, "signer"), (pki.root.certificate, "profile")):
+        with pytest.raises(Untrusted) as error:
+            follow_ectl(ectl, pin, clock.time32())
+        assert error.value.rule == rule
+
+
+def test_a_root_that_is_not_in_force_is_left_out_of_what_an_ectl_vouches_for(pki, clock):
+    old = make_ca("RCA", clock.time32() - 9 * 365 * 24 * HOUR, name="Old")
+    pki.publish(roots=[(old.certificate, None)])
+    found = follow_ectl(
+        pki.documents[f"/cpoc/getectl/{pki.tlm.certificate.hex8}"][1], pki.tlm.certificate, clock.time32()
+    )
+    assert found.roots == (pki.root.certificate,)
+    assert old.certificate.hex8 in found.problems[0]
