@@ -52,9 +52,7 @@ class Result:
 
 def detail_of(floor: Mapping[str, int], parts: Parts) -> dict[str, dict[str, float]]:
     """What each part costs here, and how often the floor counts it."""
-    return {
-        name: {"count": count, "us": round(parts.microseconds(name), 1)} for name, count in floor.items()
-    }
+    return {name: {"count": count, "us": round(parts.microseconds(name), 1)} for name, count in floor.items()}
 
 
 def floor_of(detail: Mapping[str, Mapping[str, float]]) -> float:

@@ -32,11 +32,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "backup": ("v2xpki.cli.backup", "Write an instance into one encrypted file, while it serves."),
     "restore": ("v2xpki.cli.restore", "Check a backup and bring its instance back."),
     "client": ("v2xpki.cli.client", "A station's side, against any PKI: enrol, authorize, send, verify."),
-    "cert": ("v2xpki.cli.cert", "Show, verify and lint certificates."),
+    "cert": ("v2xpki.cli.cert", "Show, verify, lint certificates; issue them for laboratories."),
     "data": ("v2xpki.cli.data", "Show, verify and lint signed messages."),
     "ctl": ("v2xpki.cli.ctl", "Show, verify and lint the CTL of a root."),
     "ectl": ("v2xpki.cli.ectl", "Show, verify and lint the ECTL of a TLM."),
     "crl": ("v2xpki.cli.crl", "Show, verify and lint the CRL of a root."),
+    "testset": ("v2xpki.cli.testset", "Make test certificates, messages and lists, good and broken ones."),
     "bench": ("v2xpki.cli.bench", "Measure this machine against what the cryptography alone costs."),
 }
 
