@@ -15,9 +15,9 @@ _HEAD = """# Lint rules
 
 Made by `python -m v2xpki.trust.lint_docs`; edit the rules, not this file.
 
-    v2xpki cert lint FILE... [--chain FILE...]      certificates; several files are one station's tickets too
-    v2xpki data lint FILE                           signed messages, and what is inside
-    v2xpki ctl|ectl|crl lint FILE [--previous FILE] lists, and the certificates in them
+    v2xpki cert lint FILE... --chain FILE...  # certificates; several files are one station's tickets too
+    v2xpki data lint FILE                     # signed messages, and what is inside
+    v2xpki ctl lint FILE --previous FILE      # lists (ctl, ectl, crl), and the certificates in them
 
 An error is a breach of the clause named, and gives exit code 1; a warning is not. A rule counts for what was
 made since its date: certificates by the start of their validity, messages and lists by their generationTime.
