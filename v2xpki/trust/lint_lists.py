@@ -16,6 +16,7 @@ from v2xpki.trust.lists import (
     RcaEntry,
     SignedList,
     TlmEntry,
+    parse_entry,
 )
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
 from v2xpki.wire import etsi
@@ -182,14 +183,18 @@ def _adds(s: ListSubject) -> str | None:
     return "it deletes" if s.signed.is_full and s.signed.deletes else None
 
 
-@_rule("e_delta_once", "TS 102 941 6.3.1", "a delta does not add and delete the same")
-def _delta_once(s: ListSubject) -> str | None:
-    if s.signed.is_full:
-        return None
-    both = {_entry_key(entry) for entry in s.signed.entries} & set(s.deleted)
-    # a DC of the same URL with other roots is replaced by deleting and adding it
-    both = {key for key in both if isinstance(key, bytes)}
-    return f"{', '.join(map(_text, both))} added and deleted" if both else None
+@_rule("e_delta_order", "TS 102 941 6.3.1", "a delta deletes once, and before it adds the same anew")
+def _delta_order(s: ListSubject) -> str | None:
+    seen: set[bytes | str] = set()
+    for command in s.commands if not s.signed.is_full else ():
+        if isinstance(command.value, etsi.CtlDelete):
+            key = command.value.value
+            if key in seen:
+                return f"{_text(key)} is deleted after it was added or deleted"
+        else:
+            key = _entry_key(parse_entry(command.value))
+        seen.add(key)
+    return None
 
 
 @_rule("e_delta_delete", "TS 102 941 6.3.1", "a delta deletes a certificate by HashedId8 or a DC by URL")
@@ -199,11 +204,6 @@ def _delta_delete(s: ListSubject) -> str | None:
             return f"delete {command.value.kind}"
     empty = any(not key for key in s.deleted)
     return "delete of nothing" if empty else None
-
-
-@_rule("w_delta_empty", "TS 102 941 6.3.1", "a delta changes something")
-def _delta_empty(s: ListSubject) -> str | None:
-    return "no commands" if not s.signed.is_full and not s.commands else None
 
 
 @_rule("e_ctl_own_dc", "TS 102 941 6.3.1", "a DC entry of a full CTL holds the RCA's own digest")

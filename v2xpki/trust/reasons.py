@@ -67,3 +67,4 @@ class ListRule(StrEnum):
     NOT_YET_VALID = "not-yet-valid"
     OUT_OF_DATE = "out-of-date"
     KIND = "kind"
+    DELTA = "delta"

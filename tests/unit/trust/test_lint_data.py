@@ -154,9 +154,8 @@ def bad_lists(pki: Pki) -> dict[str, bytes]:
         "e_list_entry_once": of_root(rebuilt(ctl, ctl_commands=(*commands, commands[0]))),
         "w_list_entry_expired": full(AaEntry(old.certificate, BASE)),
         "e_full_list_adds": of_root(rebuilt(ctl, ctl_commands=(*commands, delete))),
-        "e_delta_once": delta(commands[1], delete_aa),
+        "e_delta_order": delta(commands[1], delete_aa),
         "e_delta_delete": delta(etsi.CtlCommand(kind="delete", value=etsi.CtlDelete(kind="dc", value=""))),
-        "w_delta_empty": delta(),
         "e_ctl_own_dc": of_root(rebuilt(ctl, ctl_commands=commands[:2])),
         "e_ctl_entry_issuer": full(AaEntry(stranger.aa.certificate, BASE)),
         "w_ea_its_access_point": full(EaEntry(pki.ea.certificate, BASE)),
@@ -224,6 +223,19 @@ def test_a_delta_that_adds_what_is_there_does_not_fit(pki):
     again = rebuilt(pki.ctl(), is_full_ctl=False, ctl_sequence=1)
     octets = pki.signed_list(again, pki.root, 624)
     assert {finding.rule.id for finding in lint_data(octets, previous=previous)} == {"e_delta_fits"}
+
+
+def test_what_the_house_makes_of_two_lists_is_a_delta_without_findings(pki):
+    """An entry that changed is deleted and added, and a delta of no change is none too few."""
+    from v2xpki.trust.deltas import build_delta
+    from v2xpki.trust.lists import CtlSchedule
+
+    before = pki.ctl_entries()
+    after = [before[0], AaEntry(pki.aa.certificate, f"{BASE}/elsewhere"), before[2]]
+    previous = SignedList.parse(pki.signed_list(pki.ctl(before), pki.root, 624))
+    for entries in (after, before):
+        delta = build_delta(CtlSchedule(NOW, NOW + 86400, 1), before, entries)
+        assert lint_data(pki.signed_list(delta, pki.root, 624), previous=previous) == []
 
 
 def test_a_list_of_another_signer_is_not_held_against_the_one_before(pki):

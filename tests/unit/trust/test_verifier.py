@@ -12,7 +12,7 @@ from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidChain, InvalidList, InvalidMessage
 from v2xpki.time import FixedClock
 from v2xpki.trust import chain as chains
-from v2xpki.trust import judge, lists, messages, regions
+from v2xpki.trust import deltas, judge, lists, messages, regions
 from v2xpki.trust.lists import CrlSchedule, build_crl
 from v2xpki.trust.messages import Window
 from v2xpki.trust.reasons import ChainRule, ListRule, MessageRule
@@ -231,7 +231,7 @@ def test_in_many_threads_each_message_is_accepted_exactly_once(pki, verifier):
 
 @pytest.mark.parametrize(
     ("modules", "enumeration"),
-    [((chains,), ChainRule), ((messages, judge), MessageRule), ((lists,), ListRule)],
+    [((chains,), ChainRule), ((messages, judge), MessageRule), ((lists, deltas), ListRule)],
 )
 def test_every_rule_that_is_raised_is_a_member(modules, enumeration):
     raised = set()
