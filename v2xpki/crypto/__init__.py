@@ -6,6 +6,7 @@
 Private keys stay with a Signer or an Agreer, which keystore/ implements.
 """
 
+from v2xpki.crypto.butterfly import Caterpillar, Cocoon, CocoonKeys, PrivateCaterpillar, certified_key
 from v2xpki.crypto.canonical import (
     canonical_certificate,
     canonical_data,
@@ -22,8 +23,12 @@ from v2xpki.crypto.keys import Agreer, PublicKey, Signer
 
 __all__ = [
     "Agreer",
+    "Caterpillar",
     "Certificate",
+    "Cocoon",
+    "CocoonKeys",
     "Curve",
+    "PrivateCaterpillar",
     "PublicKey",
     "Signer",
     "canonical_certificate",
@@ -32,6 +37,7 @@ __all__ = [
     "canonical_tbs_data",
     "ccm_decrypt",
     "ccm_encrypt",
+    "certified_key",
     "hash_octets",
     "hashed_id8",
     "psk_id",
