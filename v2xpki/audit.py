@@ -57,6 +57,9 @@ class Event(StrEnum):
     STATIONS_IMPORTED = "stations.imported"
     MESSAGES_ALLOWED = "messages.allowed"
     MESSAGES_SIGNED = "messages.signed"
+    BUTTERFLY_GRANTED = "butterfly.granted"
+    BUTTERFLY_SENDING = "butterfly.sending"
+    BUTTERFLY_PACKED = "butterfly.packed"
     REQUESTS_PURGED = "requests.purged"
     POLICY_CHANGED = "policy.changed"
 
@@ -92,6 +95,10 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     # TS 102 941 6.2.3.3.1: counts alone, nothing about which station or which ticket
     Event.MESSAGES_ALLOWED: frozenset({"block", "count"}),
     Event.MESSAGES_SIGNED: frozenset({"block", "counts"}),
+    Event.BUTTERFLY_GRANTED: frozenset({"station", "periods"}),
+    # the EA's chunks; the AA knows nothing of their ids
+    Event.BUTTERFLY_SENDING: frozenset({"chunk", "count"}),
+    Event.BUTTERFLY_PACKED: frozenset({"chunk", "count", "refused"}),
     Event.REQUESTS_PURGED: frozenset({"count"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }

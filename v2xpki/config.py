@@ -119,6 +119,52 @@ class AaPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ButterflyPolicy:
+    """`[butterfly]`: tickets by butterfly key expansion (TS 102 941 6.2.3.5), the EA in the RA's place."""
+
+    enabled: bool = True
+    #: Where period 0 starts: TAI seconds since 2004; 2020-01-06T00:00:00Z.
+    epoch: int = 505_353_605
+    #: A period and what its tickets hold beyond it, to change them in peace. Together no longer than a ticket
+    #: may be valid: one week.
+    period: Seconds = seconds("167 hours")
+    overlap: Seconds = seconds("1 hour")
+    #: Tickets of one vehicle for one period, all valid at once.
+    certificates: int = 20
+    #: How far ahead of now periods are supplied.
+    preload: Seconds = seconds("3 weeks")
+    #: The AA that certifies, by HashedId8 (hex); without it the newest in force on the root's CTL.
+    aa: str = ""
+    #: Where an AA takes the EA's requests, by HashedId8; without a line at its access point + "/butterfly".
+    aa_urls: Mapping[str, str] = field(default_factory=dict)
+    aa_timeout: Seconds = seconds("20 seconds")
+    #: Requests of one station within a day; 0 = no limit.
+    requests_per_day: int = 5
+    #: The AA sees the tickets of at least so many vehicles mixed together, unless one has waited this long.
+    mix_vehicles: int = 10
+    mix_wait: Seconds = seconds("1 minute")
+    #: Vehicles' periods in one job, and requests in one message to the AA.
+    batches: int = 50
+    messages: int = 50
+    #: Threads that work on jobs, in each of the EA's worker processes.
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _positive(self, "epoch", "period", "certificates", "preload", "aa_timeout", "mix_vehicles")
+        _positive(self, "batches", "messages", "threads")
+        _not_negative(self, "overlap", "requests_per_day", "mix_wait")
+        if self.overlap >= self.period:
+            raise ConfigError(f"overlap ({self.overlap} s) is not shorter than period ({self.period} s)")
+        if self.messages > 100 or self.certificates > 255:
+            raise ConfigError("messages is at most 100, certificates at most 255")
+        for text in (self.aa, *self.aa_urls) if self.aa else self.aa_urls:
+            if not re.fullmatch(r"[0-9A-Fa-f]{16}", text):
+                raise ConfigError(f"{text!r} is not a HashedId8 of 16 hex digits")
+        for url in self.aa_urls.values():
+            check_url(url, "aa_urls")
+
+
+@dataclass(frozen=True, slots=True)
 class ListPolicy:
     """`[lists]`: how long a signed list holds, and how many are signed ahead in one ceremony."""
 
@@ -301,6 +347,7 @@ class Settings:
     domains: Mapping[str, DomainSection] = field(default_factory=dict)
     ea: EaPolicy = field(default_factory=EaPolicy)
     aa: AaPolicy = field(default_factory=AaPolicy)
+    butterfly: ButterflyPolicy = field(default_factory=ButterflyPolicy)
     lists: ListPolicy = field(default_factory=ListPolicy)
     serve: ServePolicy = field(default_factory=ServePolicy)
     limits: Limits = field(default_factory=Limits)

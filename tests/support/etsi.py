@@ -22,11 +22,14 @@ from typing import Any
 
 from v2xpki import wire
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
+from v2xpki.authorities.etsi.butterfly_aa import ButterflyIssuing
+from v2xpki.authorities.etsi.butterfly_ra import ButterflyRegistration
+from v2xpki.authorities.etsi.butterfly_supply import ButterflySupply
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import Generation, OwnKeys
 from v2xpki.authorities.etsi.peers import FixedPeers, Peer
 from v2xpki.authorities.etsi.stations import KnownStation, NewStation, StationRegister
-from v2xpki.config import AaPolicy, EaPolicy
+from v2xpki.config import AaPolicy, ButterflyPolicy, EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey, signature_record, signing_digest, wrap_key
 from v2xpki.errors import KeyNotFound, LinkError
 from v2xpki.issuance import Issuer
@@ -105,6 +108,8 @@ class DirectLink:
 
     def __init__(self) -> None:
         self.ea: EnrolmentAuthority | None = None
+        self.aa: AuthorizationAuthority | None = None
+        self.chunks: list[tuple[str, bytes]] = []
         self.down = False
         self.calls: list[tuple[str, bytes]] = []
         self.spoil_request: Callable[[bytes], bytes] = bytes
@@ -115,6 +120,12 @@ class DirectLink:
         if self.down or self.ea is None:
             raise LinkError("the EA is down")
         return self.spoil_answer(self.ea.validate(self.spoil_request(body)))
+
+    def certify(self, url: str, body: bytes) -> bytes:
+        self.chunks.append((url, body))
+        if self.down or self.aa is None:
+            raise LinkError("the AA is down")
+        return self.spoil_answer(self.aa.certify(self.spoil_request(body)))
 
 
 @dataclass
@@ -179,6 +190,7 @@ class Pki:
     register: StationRegister
     profiles: Profiles
     issuers: dict[str, Issuer]
+    supply: ButterflySupply
 
     @classmethod
     def make(
@@ -192,6 +204,7 @@ class Pki:
         encryption_curve: Curve = P256,
         ea_policy: EaPolicy | None = None,
         aa_policy: AaPolicy | None = None,
+        butterfly: ButterflyPolicy | None = None,
         profiles: Profiles | None = None,
         region: Region = EU,
         url: Callable[[str], str | Path] | None = None,
@@ -234,7 +247,15 @@ class Pki:
             {certificates["ea"].hashed_id8: Peer(certificates["ea"], "http://ea.example/ea/validation")},
         )
         link, notes = DirectLink(), Notes()
+        common: dict[str, Any] = {
+            "peers": peers, "clock": clock, "profiles": profiles, "observer": notes
+        }  # fmt: skip
+        at_ea: dict[str, Any] = {
+            "own": own["ea"], "database": databases["ea"], "policy": butterfly, "ea_policy": ea_policy
+        }  # fmt: skip
+        supply = ButterflySupply(link=link, monotonic=lambda: float(clock.now), **at_ea, **common)
         ea = link.ea = EnrolmentAuthority(
+            butterfly=ButterflyRegistration(**at_ea, **common),
             own=own["ea"],
             issuer=issuers["ea"],
             database=databases["ea"],
@@ -244,7 +265,10 @@ class Pki:
             profiles=profiles,
             observer=notes,
         )
-        aa = AuthorizationAuthority(
+        aa = link.aa = AuthorizationAuthority(
+            butterfly=ButterflyIssuing(
+                own=own["aa"], issuer=issuers["aa"], database=databases["aa"], policy=aa_policy, **common
+            ),
             own=own["aa"],
             issuer=issuers["aa"],
             database=databases["aa"],
@@ -273,6 +297,7 @@ class Pki:
             StationRegister(databases["ea"]),
             profiles,
             issuers,
+            supply,
         )
 
     def station(

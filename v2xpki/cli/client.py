@@ -14,6 +14,7 @@ from v2xpki.errors import ConfigError, StationError
 if TYPE_CHECKING:
     from v2xpki.crypto import Certificate
     from v2xpki.station import Station
+    from v2xpki.station.butterfly import Supply
     from v2xpki.wire import dot2
 
 _DIR = click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
@@ -173,6 +174,88 @@ def renew(directory: Path, count: int, as_json: bool) -> None:
         print_json({"renewed": renewed, "obtained": obtained})
     else:
         click.echo(f"EC {'renewed' if renewed else 'kept'}, {obtained} tickets obtained")
+
+
+@command.group("butterfly")
+def butterfly() -> None:
+    """Tickets by butterfly keys: one request, a supply of years.
+
+    \b
+      v2xpki client butterfly request  car
+      v2xpki client butterfly download car
+    """
+
+
+@butterfly.command("request")
+@_DIR
+@click.option(
+    "--variant", default="unified", type=click.Choice(["unified", "original"]), help="Of the expansion."
+)
+@click.option("--until", default=None, metavar="ISO", help="End of the supply; by default the EC's.")
+@click.option("--permission", multiple=True, metavar="PSID[=SSP]", help="e.g. cam=010000")
+@json_option
+def butterfly_request(
+    directory: Path, variant: str, until: str | None, permission: tuple[str, ...], as_json: bool
+) -> None:
+    """Ask the EA for a supply; its tickets come later, period by period."""
+    from v2xpki.time import time32_from_iso
+
+    try:
+        end = None if until is None else time32_from_iso(until)
+    except ValueError as error:
+        raise ConfigError(f"--until {until}: {error}") from None
+    wanted = [_permission(text) for text in permission] or None
+    with _answers():
+        supply = _station(directory).request_butterfly(variant, until=end, permissions=wanted)  # type: ignore[arg-type]
+    _print_supplies([supply], as_json)
+
+
+@butterfly.command("download")
+@_DIR
+@json_option
+def butterfly_download(directory: Path, as_json: bool) -> None:
+    """Fetch the tickets that are there, of every request that was granted."""
+    made = []
+    with _answers():
+        station = _station(directory)
+        for supply in station.supplies:
+            made += station.download_butterfly(supply)[1]
+    _print(made, "AT", as_json)
+    if not as_json:
+        note(f"{len(made)} tickets")
+
+
+@butterfly.command("show")
+@_DIR
+@json_option
+def butterfly_show(directory: Path, as_json: bool) -> None:
+    """The requests that were granted, and the periods downloaded."""
+    with _answers():
+        supplies = _station(directory).supplies
+    _print_supplies(supplies, as_json)
+
+
+def _print_supplies(supplies: "list[Supply]", as_json: bool) -> None:
+    from v2xpki.time import iso_from_time32
+
+    facts = [
+        {
+            "request": supply.name,
+            "variant": supply.caterpillar.variant,
+            "currentPeriod": supply.current_period,
+            "nextDownload": iso_from_time32(supply.next_download),
+            "taken": list(supply.taken),
+        }
+        for supply in supplies
+    ]
+    if as_json:
+        print_json(facts)
+        return
+    for fact in facts:
+        click.echo(
+            f"{fact['request']}  {fact['variant']}, period {fact['currentPeriod']}, "
+            f"next download {fact['nextDownload']}"
+        )
 
 
 @command.command("send")

@@ -1,1 +1,5 @@
-"""jobs"""
+"""Work in chunks, outside of requests: does the jobs that authorities declare (`authorities.queue`)."""
+
+from v2xpki.jobs.pool import InlinePool
+
+__all__ = ["InlinePool"]

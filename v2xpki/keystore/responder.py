@@ -1,8 +1,11 @@
 """Door 2: signs what an authority answers, and nothing else that its key could sign.
 
-A Responder takes a typed PDU, refuses all kinds but responses and the AA's validation request, and
-assembles the ToBeSignedData itself with psid 623 (TS 102 941 6.2.3: generationTime and psid, nothing
-else). So no caller, however confused, gets a certificate, a CTL (624) or a CRL (622) out of it.
+A Responder takes a typed PDU, refuses all kinds but responses and the requests that EA and AA send each
+other, and assembles the ToBeSignedData itself with psid 623 (TS 102 941 6.2.3: generationTime and psid,
+nothing else). So no caller, however confused, gets a certificate, a CTL (624) or a CRL (622) out of it.
+
+What goes to a station past the EA (or RA) is encrypted first and signed outside (IEEE 1609.2.1): there too
+the Responder makes everything that it signs of a typed PDU, and never signs a ciphertext of its caller's.
 """
 
 from collections.abc import Callable
@@ -11,8 +14,8 @@ from v2xpki import wire
 from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import KeyRefused
 from v2xpki.keystore.labels import KeyLabel
-from v2xpki.secured import etsi_header, sign
-from v2xpki.wire import etsi
+from v2xpki.secured import encrypt, etsi_header, sign
+from v2xpki.wire import dot2, etsi, scms
 
 SECURED_CERTIFICATE_REQUEST = 623  # the ITS-AID of all requests and answers
 # What each answer holds. The kind alone would do, but a kind is a text that anyone can put beside
@@ -22,6 +25,9 @@ ANSWERS: dict[str, type] = {
     "authorizationResponse": etsi.InnerAtResponse,
     "authorizationValidationRequest": etsi.AuthorizationValidationRequest,
     "authorizationValidationResponse": etsi.AuthorizationValidationResponse,
+    "butterflyAuthorizationResponse": scms.RaEeCertInfo,
+    "butterflyCertificateRequest": scms.RaAcaCertRequest,
+    "butterflyCertificateResponse": scms.AcaRaCertResponse,
 }
 
 
@@ -53,6 +59,31 @@ class Responder:
             certificate=self.certificate,
             identifier="digest",
         )
+
+    def respond_privately(
+        self, response: scms.AcaEeCertResponse, recipient: PublicKey
+    ) -> dot2.Ieee1609Dot2Data:
+        """An AcaEeCertResponsePrivateSpdu: the response encrypted to `recipient`, the cocoon encryption key,
+        and signed outside.
+
+        The header is psid 623 alone: IEEE 1609.2.1 has no generationTime there, the PDU inside has its own.
+        Raises KeyRefused for anything else than an AcaEeCertResponse; otherwise as respond.
+        """
+        if not isinstance(response, scms.AcaEeCertResponse):
+            raise KeyRefused(
+                f"{self.label} delivers certificates; it does not sign a {type(response).__name__}"
+            )
+        inner = scms.AcaEeInterfacePdu(kind="acaEeCertResponse", value=response)
+        pdu = scms.ScmsPdu(version=2, content=scms.ScmsPduContent(kind="aca-ee", value=inner))
+        sealed = wire.decode(dot2.Ieee1609Dot2Data, encrypt(wire.encode(pdu), [recipient]).octets)
+        octets = sign(
+            self.__key,
+            dot2.HeaderInfo(psid=SECURED_CERTIFICATE_REQUEST),
+            data=sealed,
+            certificate=self.certificate,
+            identifier="digest",
+        )
+        return wire.decode(dot2.Ieee1609Dot2Data, octets)
 
 
 class _Key:

@@ -1,4 +1,6 @@
-"""The AA's way to an EA over HTTP: keep-alive, bounded in time and size, unix sockets by configuration.
+"""The AA's way to an EA over HTTP, and that of the EA's jobs to an AA.
+
+Keep-alive, bounded in time and size, unix sockets by configuration.
 
 The link adds nothing that could tie two services' logs together: no request id, no user agent.
 """
@@ -71,6 +73,10 @@ class HttpEaLink:
             raise LinkError(f"{url}: no answer within {self._timeout:g} s") from error
         except (HTTPError, OSError, ValueError) as error:
             raise LinkError(f"{url}: {type(error).__name__}") from error
+
+    def certify(self, url: str, body: bytes) -> bytes:
+        """The same for an EA's requests to an AA: an `AaLink`."""
+        return self.validate(url, body)
 
     def close(self) -> None:
         self._manager.clear()

@@ -9,12 +9,9 @@ import socket
 import time
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from v2xpki.errors import LinkError
-
-if TYPE_CHECKING:
-    from v2xpki.authorities.etsi.authorization import EaLink
 
 REQUEST_TYPE = b"application/x-its-request"
 RESPONSE_TYPE = "application/x-its-response"
@@ -25,6 +22,13 @@ class _Closed(Exception):
     """A kept connection that the other side had closed: nothing of the request was answered."""
 
 
+class Elsewhere(Protocol):
+    """An EaLink and AaLink for all other URLs."""
+
+    def validate(self, url: str, body: bytes) -> bytes: ...
+    def certify(self, url: str, body: bytes) -> bytes: ...
+
+
 class SocketEaLink:
     """Posts validation requests to EAs whose URLs begin with one of `sockets`; the others go `elsewhere`.
 
@@ -33,7 +37,7 @@ class SocketEaLink:
     """
 
     def __init__(
-        self, sockets: Mapping[str, str], elsewhere: "EaLink", *, timeout: float, max_answer: int = 65536
+        self, sockets: Mapping[str, str], elsewhere: "Elsewhere", *, timeout: float, max_answer: int = 65536
     ) -> None:
         self._sockets = sorted(sockets.items(), key=lambda item: -len(item[0]))
         self._elsewhere, self._timeout, self._max = elsewhere, timeout, max_answer
@@ -45,6 +49,13 @@ class SocketEaLink:
             if url.startswith(beginning):
                 return self._ask(path, url, body)
         return self._elsewhere.validate(url, body)
+
+    def certify(self, url: str, body: bytes) -> bytes:
+        """The same for an EA's requests to an AA: an `AaLink`. The AA is idempotent too."""
+        for beginning, path in self._sockets:
+            if url.startswith(beginning):
+                return self._ask(path, url, body)
+        return self._elsewhere.certify(url, body)
 
     def close(self) -> None:
         """Closes what is idle."""

@@ -123,6 +123,21 @@ def _recipient(recipient: Recipient, key: bytes) -> bytes:
     return frames.key_recipient(_SIGNED_DATA, p1[-8:], wrap_parts(recipient.public_key, key, p1))
 
 
+def encrypt_many(plains: Sequence[bytes], recipient: Certificate) -> tuple[list[bytes], bytes]:
+    """COER of an encrypted Ieee1609Dot2Data for each plain, and the AES key of them all.
+
+    All have one recipient info, octet for octet, and a nonce of their own: who opens them needs one ECDH.
+    """
+    key = os.urandom(16)
+    info = _recipient(recipient, key)
+    nonces = [os.urandom(12) for _ in plains]
+    made = [
+        frames.encrypted([info], nonce, ccm_encrypt(key, nonce, plain))
+        for nonce, plain in zip(nonces, plains, strict=True)
+    ]
+    return made, key
+
+
 def encrypt_psk(plain: bytes, key: bytes, *, nonce: bytes | None = None) -> bytes:
     """Encrypt under a key that the recipient knows: one pskRecipInfo, a fresh nonce."""
     nonce = os.urandom(12) if nonce is None else nonce

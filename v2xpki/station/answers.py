@@ -85,7 +85,7 @@ def _opened(octets: bytes, sent: Sent, authority: Certificate, time64: int) -> o
         if encrypted.ciphertext.value.nonce == sent.nonce:
             raise BadAnswer("the request's nonce again, under the same key", rule="nonce")
         message = SignedMessage.parse(plain)
-        _check_signed(message, authority, time64)
+        check_signed(message, authority, time64)
         data = wire.decode(etsi.EtsiTs102941Data, message.payload)
     except NotRecipient as error:
         raise BadAnswer(f"not for this request: {error}", rule="psk") from error
@@ -98,7 +98,8 @@ def _opened(octets: bytes, sent: Sent, authority: Certificate, time64: int) -> o
     return data.content.value
 
 
-def _check_signed(message: SignedMessage, authority: Certificate, time64: int) -> None:
+def check_signed(message: SignedMessage, authority: Certificate, time64: int) -> None:
+    """Raises BadAnswer for a message that is not the authority's, of now."""
     if message.signer_digest != authority.hashed_id8:
         raise BadAnswer(f"the signer is not {authority.hex8} by digest", rule="signer")
     header = message.header

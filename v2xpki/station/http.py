@@ -11,6 +11,7 @@ from v2xpki.station.errors import Unreachable
 
 REQUEST, RESPONSE = "application/x-its-request", "application/x-its-response"
 CTL, CRL, OCTETS = "application/x-its-ctl", "application/x-its-crl", "application/octet-stream"
+ZIP = "application/zip"
 _CHUNK = 65536
 
 

@@ -4,6 +4,7 @@
     DIR/keys/*.pem            private keys, 0600; canonical.pem among them
     DIR/certificates/*.oer    EC and tickets, by HashedId8
     DIR/trust/*.oer           TLM certificate and lists as last fetched
+    DIR/butterfly/*.json      granted butterfly requests with their caterpillars, 0600
 
 Every file is replaced whole: a crash leaves the old one or the new one.
 """
@@ -12,6 +13,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -137,6 +139,41 @@ class StateDirectory:
             return MemoryKey.from_pem(path.read_bytes())
         except (OSError, CryptoError) as error:
             raise BadState(f"{path}: {error}") from error
+
+    def write_supply(self, name: str, document: dict[str, Any]) -> None:
+        """Keep a butterfly request's document; private keys are in it."""
+        folder = self.path / "butterfly"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._write(folder / f"{name}.json", json.dumps(document, indent=2).encode() + b"\n", 0o600)
+
+    def drop_supply(self, name: str) -> None:
+        """Forget a butterfly request, which was refused."""
+        (self.path / "butterfly" / f"{name}.json").unlink(missing_ok=True)
+
+    def supplies(self) -> list[dict[str, Any]]:
+        """The documents of all butterfly requests. Raises BadState."""
+        found = []
+        for path in sorted((self.path / "butterfly").glob("*.json")):
+            try:
+                if path.stat().st_mode & 0o077:
+                    raise BadState(f"{path} can be read by others", hint=f"chmod 600 {path}")
+                found.append(json.loads(path.read_text()))
+            except (OSError, ValueError) as error:
+                raise BadState(f"{path}: {error}") from error
+        return found
+
+    def add_tickets(self, state: State, tickets: Iterable[tuple[Certificate, MemoryKey]]) -> State:
+        """Keep tickets with their keys, those that are here already but once."""
+        names = list(state.tickets)
+        for certificate, key in tickets:
+            name = certificate.hex8
+            self.write_key(name, key)
+            self._write(self.path / "certificates" / f"{name}.oer", certificate.octets, 0o644)
+            if name not in names:
+                names.append(name)
+        state = replace(state, tickets=tuple(names))
+        self.save(state)
+        return state
 
     def document(self, name: str) -> bytes | None:
         """The TLM certificate or a list as last fetched."""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Self
 
-from v2xpki.crypto import Certificate, Curve
+from v2xpki.crypto import Certificate, Curve, PrivateCaterpillar
+from v2xpki.crypto.butterfly import Variant
 from v2xpki.errors import (
     ConfigError,
     CryptoError,
@@ -26,6 +27,14 @@ from v2xpki.keystore.memory import MemoryKey
 from v2xpki.secured import SignedMessage, sign
 from v2xpki.station import http as web
 from v2xpki.station.answers import authorization_answer, enrolment_answer
+from v2xpki.station.butterfly import (
+    Supply,
+    butterfly_request,
+    download_request,
+    info_answer,
+    open_archive,
+    request_hash_of,
+)
 from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untrusted
 from v2xpki.station.pki import Pki, Where, discover
 from v2xpki.station.requests import EC_PERMISSIONS, authorization_request, enrolment_request
@@ -41,6 +50,7 @@ from v2xpki.wire import dot2, etsi
 
 SPATEM, MAPEM, IVI = 137, 138, 139
 _AUTHORITIES_LEARNED = 64
+_FURTHEST = 64  # periods ahead that are asked for
 _UNKNOWN_ISSUER = "chain"
 
 
@@ -309,6 +319,92 @@ class Station:
         held = sum(1 for ticket in self.tickets if ticket.start <= now < ticket.end)
         missing = min(tickets - lasting, self.profile.parallel_limit - held)
         return renewed, len(self.authorize(missing)) if missing > 0 else 0
+
+    # --- butterfly tickets -----------------------------------------------------------------
+
+    @property
+    def supplies(self) -> list[Supply]:
+        """The butterfly requests that were granted."""
+        return [Supply.of_document(document) for document in self.directory.supplies()]
+
+    def request_butterfly(
+        self,
+        variant: Variant = "unified",
+        *,
+        until: int | None = None,
+        permissions: Iterable[dot2.PsidSsp] | None = None,
+    ) -> Supply:
+        """Ask for tickets by butterfly keys: one request, a supply for as long as the EC lasts, or `until`
+        (TAI seconds). Raises NoCredential, Unreachable (a refusal is an HTTP status here), BadAnswer."""
+        pki, (ec, ec_key) = self.pki, self._current_ec()
+        now = self.clock.time32()
+        wanted = tuple(permissions) if permissions is not None else self.default_permissions()
+        caterpillar, region = PrivateCaterpillar.generate(variant), self._region()
+        octets = butterfly_request(
+            caterpillar,
+            permissions=wanted,
+            region=region,
+            validity=period(now, max((until or ec.end) - now, 1)),
+            ec=ec,
+            ec_key=ec_key,
+            ea=pki.ea.certificate,
+            time64=self.clock.time64(),
+        )
+        request_hash = request_hash_of(octets)
+        # kept before it is sent: tickets of a caterpillar that is lost are lost
+        supply = Supply(request_hash, caterpillar, wanted, region, 0, now)
+        self.directory.write_supply(supply.name, supply.document())
+        try:
+            answer = self._post(pki.ea.url, octets)
+        except Unreachable as error:
+            if error.status is not None and 400 <= error.status < 500:
+                self.directory.drop_supply(supply.name)
+            raise
+        info = info_answer(answer, request_hash, pki.ea.certificate, self.clock.time64())
+        supply = supply.with_info(info)
+        self.directory.write_supply(supply.name, supply.document())
+        return supply
+
+    def download_butterfly(self, supply: Supply) -> tuple[Supply, list[Certificate]]:
+        """Fetch what is there of a supply, from the present period on; the tickets are kept.
+
+        Raises Unreachable, BadAnswer; what came before the failure is kept.
+        """
+        pki = self.pki
+        made: list[Certificate] = []
+        octets = self._download(f"{supply.name}.info", web.RESPONSE)
+        if octets is None:
+            return supply, made  # the EA does not know it, or not any more
+        supply = supply.with_info(
+            info_answer(octets, supply.request_hash, pki.ea.certificate, self.clock.time64())
+        )
+        misses = 0
+        for number in range(supply.current_period, supply.current_period + _FURTHEST):
+            if number in supply.taken:
+                continue
+            octets = self._download(f"{supply.name}-{number:X}.zip", web.ZIP)
+            if octets is None:
+                misses += 1
+                if misses > 1:
+                    break
+                continue
+            tickets = open_archive(octets, supply, number, pki.authorities, pki.trust, self.clock.time64())
+            self.state = self.directory.add_tickets(self.state, tickets)
+            supply = supply.with_taken(number)
+            self.directory.write_supply(supply.name, supply.document())
+            made += [ticket.certificate for ticket in tickets]
+        self.directory.write_supply(supply.name, supply.document())
+        return supply, made
+
+    def _download(self, filename: str, kind: str) -> bytes | None:
+        """A file of the EA; None where it is not there (yet)."""
+        ec, ec_key = self._current_ec()
+        url = f"{self.pki.ea.url.rstrip('/')}/butterfly/download"
+        body = download_request(
+            filename, ec=ec, ec_key=ec_key, ea=self.pki.ea.certificate, time64=self.clock.time64()
+        )
+        reply = self.http.post(url, body, web.REQUEST)
+        return None if reply.status == 404 else web.check(reply, url, kind)
 
     def drop_expired(self) -> int:
         """Forget tickets whose time is over; how many."""

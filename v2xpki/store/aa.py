@@ -26,3 +26,20 @@ class AuthorizationRequest(AaBase):
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
     __table_args__ = (WITHOUT_ROWID,)
+
+
+class ButterflyTicket(AaBase):
+    """A cocoon key that was certified for an EA: kept as long as the ticket, so that none is certified twice.
+
+    `id` is the blinded digest of the whole wish, `cocoon` that of the key alone. `record` is the issuance
+    record.
+    """
+
+    __tablename__ = "butterfly_ticket"
+
+    id: Mapped[Key16]
+    cocoon: Mapped[bytes] = mapped_column(unique=True)
+    record: Mapped[bytes]
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)

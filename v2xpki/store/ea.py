@@ -1,4 +1,5 @@
-"""The EA's database: stations, their enrolment credentials, requests answered, tickets counted.
+"""The EA's database: stations, their enrolment credentials, requests answered, tickets counted, butterfly
+requests and what they brought.
 
 What it must not hold is anything that an AA's database has too, beside CA digests: no ticket or its keys,
 no keyTag, no requestHash, no time of a ticket finer than an hour (TS 102 941 6.2.3.3.1). Requests are found
@@ -87,5 +88,53 @@ class TicketWindow(EaBase):
     start: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     end: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     tickets: Mapped[int]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class ButterflyRequest(EaBase):
+    """A station's request for tickets by butterfly keys, granted. Periods are i values."""
+
+    __tablename__ = "butterfly_request"
+
+    id: Mapped[Key16]
+    request_hash: Mapped[bytes] = mapped_column(unique=True)  # HashedId8 of the request: names its files
+    station: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
+    wish: Mapped[bytes]  # COER ToBeSignedCertificate as granted, with the caterpillar
+    params: Mapped[bytes]  # COER AdditionalParams: the expansion keys
+    last: Mapped[int]
+    following: Mapped[int] = mapped_column(index=True)  # the first period without a batch
+    day: Mapped[int]  # that it was granted on
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class ButterflyBatch(EaBase):
+    """The tickets of one request for one period: waiting, in a chunk's hands, or packed."""
+
+    __tablename__ = "butterfly_batch"
+
+    request: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    period: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int]
+    chunk: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    archive: Mapped[bytes | None]  # the ZIP
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+WAITING, TAKEN, PACKED, REFUSED, STOPPED = "waiting", "taken", "packed", "refused", "stopped"
+
+
+class ButterflyChunk(EaBase):
+    """Batches that go to the AA together. The row is there until all of them are packed."""
+
+    __tablename__ = "butterfly_chunk"
+
+    id: Mapped[Key16]
+    open_by: Mapped[bytes | None]  # the run of the process that is at it
 
     __table_args__ = (WITHOUT_ROWID,)

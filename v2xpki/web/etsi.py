@@ -12,6 +12,8 @@ from typing import Protocol
 from flask import Blueprint, Response, request
 
 from v2xpki.authorities.etsi.distribution import Distribution, Document
+from v2xpki.authorities.etsi.enrolment import Download
+from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
 from v2xpki.web.problems import HttpError
 
 REQUEST_TYPE = "application/x-its-request"
@@ -19,6 +21,7 @@ RESPONSE_TYPE = "application/x-its-response"
 CTL_TYPE = "application/x-its-ctl"
 CRL_TYPE = "application/x-its-crl"
 OCTETS_TYPE = "application/octet-stream"
+ZIP_TYPE = "application/zip"
 
 _HEX8 = re.compile(r"[0-9A-Fa-f]{16}")
 
@@ -28,34 +31,58 @@ class Enrolment(Protocol):
 
     def enrol(self, octets: bytes) -> bytes: ...
     def validate(self, octets: bytes) -> bytes: ...
+    def download(self, octets: bytes) -> Download: ...
 
 
 class Authorization(Protocol):
     def authorize(self, octets: bytes) -> bytes: ...
+    def certify(self, body: bytes) -> bytes: ...
 
 
 def ea_blueprint(authority: Callable[[], Enrolment], body_limit: int) -> Blueprint:
-    """POST /ea and /ea/validation."""
+    """POST /ea, which takes butterfly requests too, /ea/validation and /ea/butterfly/download."""
     blueprint = Blueprint("ea", __name__)
 
     @blueprint.post("/ea")
     def enrolment() -> Response:
-        return Response(authority().enrol(its_request(body_limit)), content_type=RESPONSE_TYPE)
+        body = its_request(body_limit)
+        try:
+            return Response(authority().enrol(body), content_type=RESPONSE_TYPE)
+        except RefusedButterfly as refusal:
+            raise butterfly_error(refusal) from refusal
 
     @blueprint.post("/ea/validation")
     def validation() -> Response:
         return Response(authority().validate(its_request(body_limit)), content_type=RESPONSE_TYPE)
 
+    @blueprint.post("/ea/butterfly/download")
+    def download() -> Response:
+        body = its_request(body_limit)
+        try:
+            found = authority().download(body)
+        except RefusedButterfly as refusal:
+            raise butterfly_error(refusal) from refusal
+        kind = ZIP_TYPE if found.is_archive else RESPONSE_TYPE
+        return Response(found.octets, content_type=kind, headers={"Cache-Control": "no-store"})
+
     return blueprint
 
 
 def aa_blueprint(authority: Callable[[], Authorization], body_limit: int) -> Blueprint:
-    """POST /aa."""
+    """POST /aa, and /aa/butterfly for EAs."""
     blueprint = Blueprint("aa", __name__)
 
     @blueprint.post("/aa")
     def authorization() -> Response:
         return Response(authority().authorize(its_request(body_limit)), content_type=RESPONSE_TYPE)
+
+    @blueprint.post("/aa/butterfly")
+    def butterfly() -> Response:
+        body = its_request(body_limit)
+        try:
+            return Response(authority().certify(body), content_type=RESPONSE_TYPE)
+        except RefusedButterfly as refusal:
+            raise butterfly_error(refusal) from refusal
 
     return blueprint
 
@@ -108,6 +135,29 @@ def cpoc_blueprint(distribution: Callable[[], Distribution]) -> Blueprint:
         return published(distribution().delta_ectl(hashed_id8(hex8), number), OCTETS_TYPE)
 
     return blueprint
+
+
+# The butterfly PDUs have no response codes, so HTTP says it, coarsely: who may not ask learns no more.
+_BUTTERFLY_STATUS: dict[ButterflyReason, tuple[int, str, int | None]] = {
+    ButterflyReason.CANNOT_PARSE: (400, "the request cannot be decoded", None),
+    ButterflyReason.WRONG_CONTENT: (400, "the request is not of the kind that is served here", None),
+    ButterflyReason.WRONG_FORM: (400, "the certificate asked for is not of the form served here", None),
+    ButterflyReason.BAD_KEYS: (400, "the keys cannot be expanded", None),
+    ButterflyReason.CANNOT_DECRYPT: (400, "the request cannot be decrypted", None),
+    ButterflyReason.OLD_RECIPIENT: (400, "the request is encrypted to a retired certificate", None),
+    ButterflyReason.X509: (400, "requests under X.509 certificates are not served", None),
+    ButterflyReason.NOT_OFFERED: (404, "butterfly requests are not served here", None),
+    ButterflyReason.NO_FILE: (404, "no such file", None),
+    ButterflyReason.NOT_YET: (404, "not there yet", 60),
+    ButterflyReason.TOO_MANY: (429, "too many requests of this station", None),
+    ButterflyReason.NO_AA: (503, "temporarily unavailable", 60),
+}
+
+
+def butterfly_error(refusal: RefusedButterfly) -> HttpError:
+    """What a client is told of a refusal."""
+    status, text, retry_after = _BUTTERFLY_STATUS.get(refusal.reason, (403, "refused", None))
+    return HttpError(status, text, retry_after=retry_after)
 
 
 def its_request(body_limit: int) -> bytes:

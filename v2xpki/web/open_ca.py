@@ -7,18 +7,24 @@ import sqlalchemy as sa
 
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
-from v2xpki.authorities.etsi.opening import open_authorization_authority, open_enrolment_authority
+from v2xpki.authorities.etsi.opening import (
+    open_authorization_authority,
+    open_butterfly_supply,
+    open_enrolment_authority,
+)
 from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
+from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
 from v2xpki.crypto import Certificate
+from v2xpki.jobs import InlinePool
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
 from v2xpki.links.http import HttpEaLink
 from v2xpki.links.lists import HttpListSource
 from v2xpki.links.unix import SocketEaLink
 from v2xpki.store import Database, Statement
 from v2xpki.time import Clock, SystemClock, iso_from_time32
-from v2xpki.web import metrics
+from v2xpki.web import logs, metrics
 from v2xpki.web.base import Opened
 from v2xpki.web.health import Check, Finding
 from v2xpki.web.open_dc import answers, open_database
@@ -27,6 +33,8 @@ from v2xpki.web.process import RoleSettings
 DAY = 86400
 #: Rounds in a row that may fail before it is told.
 MISSED_ROUNDS = 10
+_LAST_JOB = 2.0  # seconds that an ending process gives its job; another process does it again
+_LONGEST_CHUNK = 512 * 1024  # octets: a hundred answers of an AA
 _ONE = Statement(sa.select(sa.literal_column("1", sa.Integer())))
 
 
@@ -36,12 +44,22 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
     domain = instance.domain("ea")
     database = open_database(instance, "ea", clock)
     keystore = open_token(TokenConfig.of_domain(domain))
-    authority = open_enrolment_authority(instance, keystore, database, clock, observer=metrics.Answers("ea"))
+    observer = metrics.Answers("ea")
+    authority = open_enrolment_authority(instance, keystore, database, clock, observer=observer)
+    policy = instance.settings.butterfly
+    link = _outward(settings, float(policy.aa_timeout), max_answer=_LONGEST_CHUNK)
+    supply = open_butterfly_supply(instance, keystore, database, link, clock, observer=observer)
+    closes = [authority.close]
+    if supply is not None:
+        # In every worker process: what one leaves undone the others find.
+        pool = InlinePool(supply, threads=policy.threads, failed=_job_failed)
+        pool.start()
+        closes = [lambda: pool.close(_LAST_JOB), supply.close, authority.close]
     return Opened(
         authority,
         _checks(domain, keystore, database, clock, settings),
         upkeep=authority.purge,
-        close=authority.close,
+        close=lambda: [close() for close in closes],
         tasks={"refresh": trust_refresh(settings, domain, clock).round},
     )
 
@@ -50,10 +68,7 @@ def open_aa(settings: RoleSettings, clock: Clock | None = None) -> Opened[Author
     """The authorization authority; it asks EAs of this house over their sockets, others at their URLs."""
     clock, instance = clock or SystemClock(), settings.instance
     domain = instance.domain("aa")
-    timeout = float(instance.settings.aa.ea_timeout)
-    ca_file = instance.tls_files().ca
-    outward = HttpEaLink(timeout=timeout, ca_file=ca_file if ca_file.exists() else None)
-    link = SocketEaLink(settings.ea_routes, outward, timeout=timeout)
+    link = _outward(settings, float(instance.settings.aa.ea_timeout))
     database = open_database(instance, "aa", clock)
     keystore = open_token(TokenConfig.of_domain(domain))
     authority = open_authorization_authority(
@@ -80,6 +95,20 @@ def trust_refresh(settings: RoleSettings, domain: DomainConfig, clock: Clock) ->
         interval=int(settings.instance.settings.lists.refresh),
         count=lambda name, outcome: metrics.trust_refreshes.labels(settings.role, name, outcome).inc(),
     )
+
+
+def _outward(settings: RoleSettings, timeout: float, *, max_answer: int = 65536) -> SocketEaLink:
+    ca_file = settings.instance.tls_files().ca
+    elsewhere = HttpEaLink(
+        timeout=timeout, ca_file=ca_file if ca_file.exists() else None, max_answer=max_answer
+    )
+    return SocketEaLink(settings.ea_routes, elsewhere, timeout=timeout, max_answer=max_answer)
+
+
+def _job_failed(job: Job | None, error: Exception) -> None:
+    # Tried again; the job's name is the EA's own and says nothing of stations.
+    kind = "what is due" if job is None else job.kind
+    logs.logger().warning("job failed", job=kind, **logs.describe(error))
 
 
 def _checks(

@@ -38,7 +38,7 @@ class RoleSettings:
     bind: str
     workers: int = 1
     tls: bool = False
-    #: Beginning of an EA's URL -> path of its socket, for EAs of this instance.
+    #: Beginning of an EA's URL -> path of its socket, for EAs of this instance; for an EA those of AAs.
     ea_routes: Mapping[str, str] = field(default_factory=dict)
     #: The same for this instance's distribution centre and CPOC.
     dc_routes: Mapping[str, str] = field(default_factory=dict)

@@ -180,7 +180,7 @@ class Supervisor:
                 instance=instance,
                 bind=f"unix:{socket_path(instance, role)}",
                 workers=plan.workers,
-                ea_routes=self._ea_routes() if role == "aa" else {},
+                ea_routes=self._routes_of(role),
                 dc_routes=self._dc_routes() if role in ("ea", "aa") else {},
             )
             self._children.append(
@@ -200,11 +200,12 @@ class Supervisor:
         except OSError:
             raise ConfigError(f"{self._instance.directory} is being served already") from None
 
-    def _ea_routes(self) -> dict[str, str]:
-        """The EA of this instance is asked over its own socket, whatever URL the CTL gives."""
-        if "ea" not in self._plan.roles:
+    def _routes_of(self, role: str) -> dict[str, str]:
+        """EA and AA of this instance ask each other over their own sockets, whatever URL the CTL gives."""
+        other = {"aa": "ea", "ea": "aa"}.get(role)
+        if other is None or other not in self._plan.roles:
             return {}
-        return {f"{self._instance.base_url}/ea": socket_path(self._instance, "ea")}
+        return {f"{self._instance.base_url}/{other}": socket_path(self._instance, other)}
 
     def _dc_routes(self) -> dict[str, str]:
         """Lists of this instance are fetched over the distribution centre's own socket, likewise."""

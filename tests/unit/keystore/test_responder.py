@@ -128,7 +128,7 @@ def test_octets_digests_and_certificates_are_not_signed(keystore):
 def test_a_responder_shows_no_way_to_sign_a_digest(keystore):
     responder = keystore.responder(SIGN, certificate_of(keystore.issuing_key(SIGN)))
     public = [name for name in dir(responder) if not name.startswith("_")]
-    assert public == ["certificate", "label", "respond"]
+    assert public == ["certificate", "label", "respond", "respond_privately"]
 
 
 def test_a_certificate_of_another_key_is_refused(keystore):

@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Protocol
 
 from v2xpki import wire
+from v2xpki.authorities.etsi.butterfly_aa import ButterflyIssuing
 from v2xpki.authorities.etsi.envelope import (
     CONFIRMATION_BIT,
     OwnKeys,
@@ -28,7 +29,9 @@ from v2xpki.authorities.etsi.reasons import (
     OF_VALIDATION,
     TRANSIENT,
     AuthorizationReason,
+    ButterflyReason,
     RefusedAuthorization,
+    RefusedButterfly,
 )
 from v2xpki.config import AaPolicy
 from v2xpki.crypto import Certificate, PublicKey
@@ -73,7 +76,8 @@ class AuthorizationAuthority:
     """An AA. One object serves all threads of a process.
 
     own: its certificates and keys. issuer: makes tickets under the current certificate. database: the AA's.
-    peers: the EAs to ask. link: the way to them. clock, observer: see their protocols.
+    peers: the EAs to ask. link: the way to them. clock, observer: see their protocols. butterfly: who
+    certifies cocoon keys for EAs.
     """
 
     def __init__(
@@ -88,7 +92,9 @@ class AuthorizationAuthority:
         policy: AaPolicy | None = None,
         profiles: Profiles | None = None,
         observer: Observer | None = None,
+        butterfly: ButterflyIssuing | None = None,
     ) -> None:
+        self._butterfly = butterfly
         self._own, self._issuer, self._database = own, issuer, database
         self._peers, self._link, self._clock = peers, link, clock
         self._policy, self._profiles = policy or AaPolicy(), profiles or shipped()
@@ -124,6 +130,12 @@ class AuthorizationAuthority:
             return answer
         self._observer.answered("authorization", "ok", "")
         return answer
+
+    def certify(self, body: bytes) -> bytes:
+        """The answers to an EA's requests for butterfly tickets. Errors as `ButterflyIssuing.certify`."""
+        if self._butterfly is None:
+            raise RefusedButterfly(ButterflyReason.NOT_OFFERED)
+        return self._butterfly.certify(body)
 
     def _authorize(self, request: Request, remembered: bytes) -> bytes:
         if request.to_retired:
@@ -344,8 +356,11 @@ class AuthorizationAuthority:
     def close(self) -> None:
         """Put on the record what was signed, at the end of a process."""
         self._ledger.close()
+        if self._butterfly is not None:
+            self._butterfly.close()
 
     def purge(self) -> int:
         """Forget requests past the retry window; the count of rows. To be called every few minutes."""
         self._ledger.settle()
-        return self._memory.purge(self._clock.time32())
+        now = self._clock.time32()
+        return self._memory.purge(now) + (0 if self._butterfly is None else self._butterfly.purge(now))

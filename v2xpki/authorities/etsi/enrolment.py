@@ -8,6 +8,7 @@ whose keyTag hides them, and it keeps none of that either.
 
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple, Protocol
 
 import sqlalchemy as sa
 
@@ -32,12 +33,14 @@ from v2xpki.authorities.etsi.reasons import (
     ENROLMENT_CODES,
     TRANSIENT,
     VALIDATION_CODES,
+    ButterflyReason,
     EnrolmentReason,
+    RefusedButterfly,
     RefusedEnrolment,
     RefusedValidation,
     ValidationReason,
 )
-from v2xpki.authorities.etsi.stations import KnownStation, find_by_canonical_id, find_by_credential
+from v2xpki.authorities.etsi.stations import KnownStation, find_by_canonical_id, find_by_credential, home_of
 from v2xpki.config import EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import (
@@ -114,11 +117,45 @@ def _canonical_key(curve: str, point: bytes) -> PublicKey:
     return PublicKey.from_sec1(Curve.from_text(curve), point)
 
 
+BUTTERFLY = frozenset({"butterflyAuthorizationRequest", "x509SignedbutterflyAuthorizationRequest"})
+
+
+class Download(NamedTuple):
+    """A file for a station."""
+
+    octets: bytes
+    is_archive: bool  # a ZIP; else a signed message
+
+
+class Butterfly(Protocol):
+    """The EA in the RA's place (`v2xpki.authorities.etsi.butterfly_ra`). All raise RefusedButterfly."""
+
+    def refuse_x509(self, plain: bytes) -> None:
+        """Raises for a request signed under an X.509 certificate, which stands in no signed message."""
+        ...
+
+    def accept(
+        self,
+        request: Request,
+        remembered: bytes,
+        outer: SignedMessage,
+        content: etsi.EtsiTs102941DataContent,
+    ) -> bytes:
+        """The answer to a request that was opened and parsed, and will be found under `remembered` again."""
+        ...
+
+    def download(self, octets: bytes) -> Download: ...
+
+    def purge(self, now: int) -> int: ...
+    def close(self) -> None: ...
+
+
 class EnrolmentAuthority:
     """An EA. One object serves all threads of a process.
 
     own: its certificates and keys. issuer: makes ECs under the current certificate. database: the EA's.
     peers: the AAs that may ask. profiles: what stations may have. clock, observer: see their protocols.
+    butterfly: who answers requests for butterfly tickets, which come to the same access point.
     """
 
     def __init__(
@@ -132,7 +169,9 @@ class EnrolmentAuthority:
         policy: EaPolicy | None = None,
         profiles: Profiles | None = None,
         observer: Observer | None = None,
+        butterfly: "Butterfly | None" = None,
     ) -> None:
+        self._butterfly = butterfly
         self._own, self._issuer, self._database, self._peers, self._clock = (
             own,
             issuer,
@@ -164,7 +203,10 @@ class EnrolmentAuthority:
             self._observer.answered("enrolment", "again", "")
             return answer
         try:
-            answer = self._enrol(request, remembered)
+            outer, content = self._read(request)
+            if content.kind in BUTTERFLY and self._butterfly is not None:
+                return self._butterfly.accept(request, remembered, outer, content)
+            answer = self._enrol(outer, content, request, remembered)
         except RefusedEnrolment as refusal:
             code = ENROLMENT_CODES[refusal.reason]
             answer = self._enrolment_response(request, code, None)
@@ -175,10 +217,14 @@ class EnrolmentAuthority:
         self._observer.answered("enrolment", "ok", "")
         return answer
 
-    def _enrol(self, request: Request, remembered: bytes) -> bytes:
-        if request.to_retired:
-            raise RefusedEnrolment(EnrolmentReason.OLD_RECIPIENT)
-        outer, inner, wish = self._read_enrolment(request)
+    def _enrol(
+        self,
+        outer: SignedMessage,
+        content: etsi.EtsiTs102941DataContent,
+        request: Request,
+        remembered: bytes,
+    ) -> bytes:
+        inner, wish = self._read_enrolment(outer, content)
         new_key, encryption_key = self._check_wish(wish, inner)
         station, by = self._requester(outer, wish)
         tbs = self._credential(station, wish.requested_subject_attributes, new_key, encryption_key)
@@ -210,19 +256,34 @@ class EnrolmentAuthority:
             answer=lambda certificate: self._enrolment_response(request, "ok", certificate),
         )
 
-    def _read_enrolment(self, request: Request) -> tuple[SignedMessage, SignedMessage, etsi.InnerEcRequest]:
-        """Outer message, proof of possession, and the request in it."""
+    def _read(self, request: Request) -> tuple[SignedMessage, etsi.EtsiTs102941DataContent]:
+        """The outer message and what is in it."""
+        if request.to_retired:
+            raise RefusedEnrolment(EnrolmentReason.OLD_RECIPIENT)
         try:
-            outer = SignedMessage.parse(request.decrypt())
-            content = wire.decode(etsi.EtsiTs102941Data, outer.payload).content
-            if content.kind != "enrolmentRequest" or not isinstance(content.value, dot2.Ieee1609Dot2Data):
-                raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, f"content is {content.kind}")
-            inner = SignedMessage.of(content.value)
-            wish = wire.decode(etsi.InnerEcRequest, inner.payload)
+            plain = request.decrypt()
+            if self._butterfly is not None:
+                self._butterfly.refuse_x509(plain)
+            outer = SignedMessage.parse(plain)
+            return outer, wire.decode(etsi.EtsiTs102941Data, outer.payload).content
         except DecryptionFailed as error:
             raise RefusedEnrolment(EnrolmentReason.CANNOT_DECRYPT) from error
         except UnknownCipher as error:
             raise RefusedEnrolment(EnrolmentReason.UNKNOWN_CIPHER) from error
+        except UnexpectedContent as error:
+            raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, str(error)) from error
+        except DecodeError as error:
+            raise RefusedEnrolment(EnrolmentReason.CANNOT_PARSE, str(error)) from error
+
+    def _read_enrolment(
+        self, outer: SignedMessage, content: etsi.EtsiTs102941DataContent
+    ) -> tuple[SignedMessage, etsi.InnerEcRequest]:
+        """The proof of possession, and the request in it."""
+        if content.kind != "enrolmentRequest" or not isinstance(content.value, dot2.Ieee1609Dot2Data):
+            raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, f"content is {content.kind}")
+        try:
+            inner = SignedMessage.of(content.value)
+            wish = wire.decode(etsi.InnerEcRequest, inner.payload)
         except UnexpectedContent as error:
             raise RefusedEnrolment(EnrolmentReason.WRONG_CONTENT, str(error)) from error
         except DecodeError as error:
@@ -237,7 +298,7 @@ class EnrolmentAuthority:
         now = self._clock.time64()
         if not (in_time(outer.header, now, self._window) and in_time(inner.header, now, self._window)):
             raise RefusedEnrolment(EnrolmentReason.OUT_OF_TIME)
-        return outer, inner, wish
+        return inner, wish
 
     def _check_wish(
         self, wish: etsi.InnerEcRequest, inner: SignedMessage
@@ -353,12 +414,7 @@ class EnrolmentAuthority:
             raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
 
     def _home(self, station: KnownStation, profile: StationProfile) -> Region:
-        """Where a station belongs: as registered, else as its profile says, else where its EA does."""
-        if station.region_octets is not None:
-            return station.region
-        if profile.region is not None or not profile.region_bound:
-            return profile.region
-        return self._own.certificate.record.to_be_signed.region
+        return home_of(station, profile, self._own.certificate)
 
     def _count(self, tx: Transaction, station: KnownStation, by: Certificate | None) -> None:
         today, most = self._clock.time32() // DAY, self._policy.enrolments_per_day
@@ -380,6 +436,12 @@ class EnrolmentAuthority:
             request.key,
             self._clock.time64(),
         )
+
+    def download(self, octets: bytes) -> "Download":
+        """The file that a station asks for (TS 102 941 6.2.3.5). Raises RefusedButterfly; else as `enrol`."""
+        if self._butterfly is None:
+            raise RefusedButterfly(ButterflyReason.NOT_OFFERED)
+        return self._butterfly.download(octets)
 
     # --- authorization validation ------------------------------------------------------------
 
@@ -552,6 +614,8 @@ class EnrolmentAuthority:
     def close(self) -> None:
         """Put on the record what was signed, at the end of a process."""
         self._ledger.close()
+        if self._butterfly is not None:
+            self._butterfly.close()
 
     def purge(self) -> int:
         """Forget requests past the retry window, and tickets past their end; the count of rows.
@@ -564,7 +628,7 @@ class EnrolmentAuthority:
         with self._database.write(durable=False) as tx:
             for statement in _PURGES:
                 count += tx.run(statement, before=now)
-        return count
+        return count + (0 if self._butterfly is None else self._butterfly.purge(now))
 
 
 _PURGES = (

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from v2xpki import wire
 from v2xpki.authorities.etsi.ledger import AnswerLedger
-from v2xpki.crypto import Agreer, Certificate, ccm_decrypt, unwrap_key
+from v2xpki.crypto import Agreer, Certificate, PublicKey, ccm_decrypt, unwrap_key
 from v2xpki.errors import CryptoError, NotRecipient
 from v2xpki.keystore import Responder
 from v2xpki.secured import RecipientKey, encrypt_psk
 from v2xpki.time import MICROSECONDS
 from v2xpki.trust.profiles import SCR_PSID
-from v2xpki.wire import dot2, etsi
+from v2xpki.wire import dot2, etsi, scms
 
 # bits of the second octet of the SSP for certificate requests (TS 102 941 B.5)
 ENROLMENT_BIT, AUTHORIZATION_BIT, VALIDATION_BIT, CONFIRMATION_BIT = 0x80, 0x40, 0x20, 0x08
@@ -80,8 +80,14 @@ class OwnKeys:
         }
         self._current = current.certificate.hashed_id8
 
-    def open(self, data: bytes | dot2.Ieee1609Dot2Data) -> Request:
+    def open(
+        self,
+        data: bytes | dot2.Ieee1609Dot2Data,
+        known: dict[dot2.EncryptedDataEncryptionKey, bytes] | None = None,
+    ) -> Request:
         """The request with its AES key.
+
+        known: wrapped keys that were opened before, for requests that came together; it is added to.
 
         Raises DecodeError, or NotRecipient where no own key gives an AES key: then no answer is possible.
         """
@@ -96,11 +102,15 @@ class OwnKeys:
             own = self._keys.get(value.recipient_id)
             if own is None:
                 continue
-            try:
-                key = unwrap_key(own.agreer, value.enc_key, own.p1, *own.alternatives)
-            except CryptoError as error:
-                # One try: a list of recipients must not buy many ECDHs of the token.
-                raise NotRecipient(f"names this authority, but does not open: {error}") from error
+            key = None if known is None else known.get(value.enc_key)
+            if key is None:
+                try:
+                    key = unwrap_key(own.agreer, value.enc_key, own.p1, *own.alternatives)
+                except CryptoError as error:
+                    # One try: a list of recipients must not buy many ECDHs of the token.
+                    raise NotRecipient(f"names this authority, but does not open: {error}") from error
+                if known is not None:
+                    known[value.enc_key] = key
             digest = sha256(data).digest() if isinstance(data, bytes) else b""
             return Request(digest, key, value.recipient_id != self._current, content.ciphertext)
         raise NotRecipient("no recipient is a certificate of this authority")
@@ -113,6 +123,14 @@ class OwnKeys:
         ledger.enter(kind)
         content = etsi.EtsiTs102941DataContent(kind=kind, value=value)  # type: ignore[arg-type]  # pairs as they are made
         return self._responder.respond(etsi.EtsiTs102941Data(version=1, content=content), now64)
+
+    def deliver(
+        self, ledger: AnswerLedger, response: scms.AcaEeCertResponse, to: PublicKey
+    ) -> dot2.Ieee1609Dot2Data:
+        """A certificate for the holder of a cocoon encryption key alone: encrypted, then signed. Raises as
+        sign."""
+        ledger.enter("acaEeCertResponse")
+        return self._responder.respond_privately(response, to)
 
     def seal(self, ledger: AnswerLedger, kind: str, value: object, key: bytes, now64: int) -> bytes:
         """An answer: signed, and encrypted under the request's AES key with a fresh nonce."""

@@ -7,6 +7,9 @@ The keystore, the database and the clock are the caller's: it has their health t
 """
 
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority, EaLink
+from v2xpki.authorities.etsi.butterfly_aa import ButterflyIssuing
+from v2xpki.authorities.etsi.butterfly_ra import ButterflyRegistration
+from v2xpki.authorities.etsi.butterfly_supply import AaLink, ButterflySupply
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import Generation, OwnKeys
 from v2xpki.authorities.etsi.observer import Observer
@@ -70,16 +73,58 @@ def open_enrolment_authority(
     profiles: Profiles | None = None,
 ) -> EnrolmentAuthority:
     """The instance's EA. What dead processes left open is voided first. Errors as open_own_keys."""
-    domain = instance.domain("ea")
+    domain, settings = instance.domain("ea"), instance.settings
     own, label = open_own_keys(keystore, domain)
     recover(database)
+    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    butterfly = None
+    if settings.butterfly.enabled:
+        butterfly = ButterflyRegistration(
+            own=own,
+            database=database,
+            peers=peers,
+            clock=clock,
+            policy=settings.butterfly,
+            ea_policy=settings.ea,
+            profiles=profiles,
+            observer=observer,
+        )
     return EnrolmentAuthority(
         own=own,
         issuer=Issuer.open(keystore, label, own.certificate, database, clock),
         database=database,
-        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
+        peers=peers,
         clock=clock,
-        policy=instance.settings.ea,
+        policy=settings.ea,
+        profiles=profiles,
+        observer=observer,
+        butterfly=butterfly,
+    )
+
+
+def open_butterfly_supply(
+    instance: Instance,
+    keystore: Keystore,
+    database: Database,
+    link: AaLink,
+    clock: Clock,
+    *,
+    observer: Observer | None = None,
+    profiles: Profiles | None = None,
+) -> ButterflySupply | None:
+    """The work that the instance's EA has with butterfly requests, for a queue of `v2xpki.jobs`; None
+    where they are switched off. Otherwise as open_enrolment_authority."""
+    settings, domain = instance.settings, instance.domain("ea")
+    if not settings.butterfly.enabled:
+        return None
+    return ButterflySupply(
+        own=open_own_keys(keystore, domain)[0],
+        database=database,
+        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
+        link=link,
+        clock=clock,
+        policy=settings.butterfly,
+        ea_policy=settings.ea,
         profiles=profiles,
         observer=observer,
     )
@@ -96,17 +141,32 @@ def open_authorization_authority(
     profiles: Profiles | None = None,
 ) -> AuthorizationAuthority:
     """The instance's AA, which asks EAs over `link`; otherwise as open_enrolment_authority."""
-    domain = instance.domain("aa")
+    domain, settings = instance.domain("aa"), instance.settings
     own, label = open_own_keys(keystore, domain)
     recover(database)
+    issuer = Issuer.open(keystore, label, own.certificate, database, clock)
+    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    butterfly = None
+    if settings.butterfly.enabled:
+        butterfly = ButterflyIssuing(
+            own=own,
+            issuer=issuer,
+            database=database,
+            peers=peers,
+            clock=clock,
+            policy=settings.aa,
+            profiles=profiles,
+            observer=observer,
+        )
     return AuthorizationAuthority(
         own=own,
-        issuer=Issuer.open(keystore, label, own.certificate, database, clock),
+        issuer=issuer,
         database=database,
-        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
+        peers=peers,
         link=link,
         clock=clock,
-        policy=instance.settings.aa,
+        policy=settings.aa,
         profiles=profiles,
         observer=observer,
+        butterfly=butterfly,
     )

@@ -8,7 +8,7 @@ trust/crl.oer   the root's CRL
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -43,6 +43,10 @@ class Peers(Protocol):
         """The EA of this digest, likewise."""
         ...
 
+    def all_aas(self) -> Iterable[Peer]:
+        """Every AA that the lists name."""
+        ...
+
 
 @dataclass(frozen=True)
 class FixedPeers:
@@ -56,6 +60,9 @@ class FixedPeers:
 
     def ea(self, hashed_id8: bytes) -> Peer | None:
         return self.eas.get(hashed_id8)
+
+    def all_aas(self) -> Iterable[Peer]:
+        return self.aas.values()
 
 
 class TrustFolder:
@@ -91,6 +98,9 @@ class TrustFolder:
 
     def ea(self, hashed_id8: bytes) -> Peer | None:
         return self._fresh().ea(hashed_id8)
+
+    def all_aas(self) -> Iterable[Peer]:
+        return self._fresh().all_aas()
 
     def _fresh(self) -> FixedPeers:
         now = self._monotonic()

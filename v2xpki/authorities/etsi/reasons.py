@@ -166,6 +166,35 @@ AUTHORIZATION_CODES: dict[AuthorizationReason, str] = {
     AuthorizationReason.EA_DENIED: "its-aa-outofsyncrequest",
 }
 
+
+class ButterflyReason(Enum):
+    """Why an EA refuses a butterfly request or download, or an AA a butterfly certificate.
+
+    The PDUs of these flows have no response codes: who asks over HTTP gets a status for each (`web.etsi`).
+    """
+
+    CANNOT_PARSE = "the decrypted request is not one canonical COER structure"
+    WRONG_CONTENT = "the structure is not what is served here"
+    X509 = "signed under an X.509 certificate: only enrolment credentials count here"
+    OLD_RECIPIENT = "encrypted to a retired certificate of this authority"
+    CANNOT_DECRYPT = "the AES key opens, the content does not"
+    NOT_OFFERED = "this authority does not serve butterfly requests"
+    UNKNOWN_STATION = "no enrolment credential of this digest"
+    BAD_SIGNATURE = "a signature does not verify, or is not by whom it must be"
+    BARRED = "the station is barred, or its credential has expired"
+    OUT_OF_TIME = "generationTime is outside the window"
+    BAD_KEYS = "the caterpillar cannot be expanded"
+    WRONG_FORM = "the certificate asked for is not of an authorization ticket's form"
+    DENIED_PERMISSIONS = "attributes beyond what this station may have"
+    NO_VALIDITY = "no period is left to be supplied"
+    TOO_MANY = "more requests or tickets than the limit for one station"
+    NO_AA = "no AA that may certify is on the trust list"
+    UNKNOWN_EA = "the EA is not on the trust list, or not in force, or may not ask"
+    KEY_USED = "the cocoon key was certified for another wish"
+    NO_FILE = "no such file for this station"
+    NOT_YET = "the file is not there yet"
+
+
 # What the AA makes of the EA's code (each to its own).
 OF_VALIDATION: dict[str, AuthorizationReason] = {
     "cantparse": AuthorizationReason.EA_CANNOT_PARSE,
@@ -198,3 +227,7 @@ class RefusedValidation(Refused):
 
 class RefusedAuthorization(Refused):
     reason: AuthorizationReason
+
+
+class RefusedButterfly(Refused):
+    reason: ButterflyReason

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from v2xpki import wire
 from v2xpki.audit import Event
-from v2xpki.crypto import Curve, PublicKey
+from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import AlreadyRecorded, ConfigError, StoreError
 from v2xpki.store import Database, Statement, Transaction, random_key
 from v2xpki.store.base import table_of
 from v2xpki.store.ea import ACTIVE, BARRED, EnrolmentCredential, Station
 from v2xpki.time import HOUR
+from v2xpki.trust.profiles import StationProfile
 from v2xpki.trust.regions import Region
 from v2xpki.wire import dot2
 
@@ -99,6 +100,15 @@ def find_by_credential(database: Database, hashed_id8: bytes) -> tuple[KnownStat
     """The station that an EC was issued to, and the EC's octets."""
     row = database.row(_BY_CREDENTIAL, hashed_id8=hashed_id8)
     return None if row is None else (KnownStation(*row[:-1]), row[-1])
+
+
+def home_of(station: KnownStation, profile: StationProfile, ea: Certificate) -> Region:
+    """Where a station belongs: as registered, else as its profile says, else where its EA does."""
+    if station.region_octets is not None:
+        return station.region
+    if profile.region is not None or not profile.region_bound:
+        return profile.region
+    return ea.record.to_be_signed.region
 
 
 class StationRegister:

@@ -50,6 +50,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_authorization_request_expires"), ["expires"], unique=False)
 
     op.create_table(
+        "butterfly_ticket",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("cocoon", sa.LargeBinary(), nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_butterfly_ticket")),
+        sa.UniqueConstraint("cocoon", name=op.f("uq_butterfly_ticket_cocoon")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("butterfly_ticket", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_butterfly_ticket_expires"), ["expires"], unique=False)
+
+    op.create_table(
         "issuance_record",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -93,6 +106,10 @@ def downgrade() -> None:
         )
 
     op.drop_table("issuance_record")
+    with op.batch_alter_table("butterfly_ticket", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_butterfly_ticket_expires"))
+
+    op.drop_table("butterfly_ticket")
     with op.batch_alter_table("authorization_request", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_authorization_request_expires"))
 

@@ -36,6 +36,55 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "butterfly_batch",
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column(
+            "period",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=False,
+            nullable=False,
+        ),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("chunk", sa.LargeBinary(length=16), nullable=True),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("archive", sa.LargeBinary(), nullable=True),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("request", "period", name=op.f("pk_butterfly_batch")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("butterfly_batch", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_butterfly_batch_chunk"), ["chunk"], unique=False)
+        batch_op.create_index(batch_op.f("ix_butterfly_batch_expires"), ["expires"], unique=False)
+        batch_op.create_index(batch_op.f("ix_butterfly_batch_state"), ["state"], unique=False)
+
+    op.create_table(
+        "butterfly_chunk",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("open_by", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_butterfly_chunk")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "butterfly_request",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("station", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("wish", sa.LargeBinary(), nullable=False),
+        sa.Column("params", sa.LargeBinary(), nullable=False),
+        sa.Column("last", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("following", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("day", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_butterfly_request")),
+        sa.UniqueConstraint("request_hash", name=op.f("uq_butterfly_request_request_hash")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("butterfly_request", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_butterfly_request_expires"), ["expires"], unique=False)
+        batch_op.create_index(batch_op.f("ix_butterfly_request_following"), ["following"], unique=False)
+        batch_op.create_index(batch_op.f("ix_butterfly_request_station"), ["station"], unique=False)
+
+    op.create_table(
         "enrolment_request",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("wish", sa.LargeBinary(), nullable=True),
@@ -163,6 +212,19 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_enrolment_request_expires"))
 
     op.drop_table("enrolment_request")
+    with op.batch_alter_table("butterfly_request", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_butterfly_request_station"))
+        batch_op.drop_index(batch_op.f("ix_butterfly_request_following"))
+        batch_op.drop_index(batch_op.f("ix_butterfly_request_expires"))
+
+    op.drop_table("butterfly_request")
+    op.drop_table("butterfly_chunk")
+    with op.batch_alter_table("butterfly_batch", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_butterfly_batch_state"))
+        batch_op.drop_index(batch_op.f("ix_butterfly_batch_expires"))
+        batch_op.drop_index(batch_op.f("ix_butterfly_batch_chunk"))
+
+    op.drop_table("butterfly_batch")
     op.drop_table("audit_head")
     op.drop_table("audit_entry")
     # ### end Alembic commands ###
