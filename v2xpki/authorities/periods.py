@@ -31,6 +31,7 @@ class Periods(NamedTuple):
         """The last period whose certificates end at a moment or before; -1 where there is none."""
         return min(max((time32 - self.epoch - self.overlap) // self.length - 1, -1), LAST_PERIOD)
 
-    def validity_of(self, i: int) -> dot2.ValidityPeriod:
-        """The validity of its certificates."""
-        return validity.period(self.start(i), self.length + self.overlap)
+    def validity_of(self, i: int, not_before: int = 0) -> dot2.ValidityPeriod:
+        """The validity of its certificates; not_before: the start of the issuer's, which cuts it."""
+        start = max(self.start(i), not_before)
+        return validity.period(start, self.end(i) - start)

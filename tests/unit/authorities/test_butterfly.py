@@ -76,7 +76,8 @@ def test_one_request_brings_tickets_of_every_period_ahead(pki: Pki, ec: Credenti
         tickets = flock.tickets(period)
         assert len(tickets) == POLICY.certificates
         for certificate, key in tickets:
-            assert (certificate.start, certificate.end) == (PERIODS.start(period), PERIODS.end(period))
+            start = max(PERIODS.start(period), pki.aa_certificate.start)  # an AA that is new
+            assert (certificate.start, certificate.end) == (start, PERIODS.end(period))
             assert certificate.verification_key == key.public_key
             assert certificate.record.to_be_signed.id.kind == "none"
             seen.add(certificate.octets)
@@ -126,9 +127,12 @@ def test_the_ea_asks_as_the_standard_has_it(pki: Pki, flock: Flock, monkeypatch:
     asked: list[scms.RaAcaCertRequest] = []
     own = pki.supply._own
     sign_as = own.sign
-    monkeypatch.setattr(
-        own, "sign", lambda kind, value, now: (asked.append(value), sign_as(kind, value, now))[1]
-    )
+
+    def noted(ledger: Any, kind: str, value: Any, now: int) -> bytes:
+        asked.append(value)
+        return sign_as(ledger, kind, value, now)
+
+    monkeypatch.setattr(own, "sign", noted)
     flock.request()
     work(pki)
     requests = [pdu for pdu in asked if isinstance(pdu, scms.RaAcaCertRequest)]
@@ -156,6 +160,15 @@ def test_repeated_requests_get_the_same_answer_and_no_second_supply(pki: Pki, fl
     assert pki.ea.enrol(octets) == pki.ea.enrol(octets)
     pki.clock.advance(3600)  # beyond the window: the memory comes first
     pki.ea.enrol(octets)
+    work(pki)
+    assert len(certificates_of(pki)) == 16
+
+
+def test_a_signed_request_in_a_new_envelope_is_no_new_request(pki: Pki, flock: Flock) -> None:
+    plain: list[bytes] = []
+    flock.request(spoil=lambda octets: (plain.append(octets), octets)[1])
+    again = encrypt(plain[0], [pki.ea_certificate]).octets
+    refused(ButterflyReason.TOO_MANY, lambda: pki.ea.enrol(again))
     work(pki)
     assert len(certificates_of(pki)) == 16
 
@@ -663,3 +676,55 @@ def test_threads_of_the_pool_do_the_work(pki: Pki, flock: Flock) -> None:
     with InlinePool(pki.supply, threads=2, tick=0.01):
         assert done.wait(20)
     assert len(flock.tickets(now_i(pki))) == 4
+
+
+# --- what is kept where ------------------------------------------------------------------------------
+
+
+def test_the_aa_keeps_nothing_of_the_station(pki: Pki) -> None:
+    car = pki.station("car-with-a-long-name")
+    flock = Flock(pki, car.enrol(), "original")
+    flock.request()
+    work(pki)
+    public = flock.caterpillar.public()
+    secrets = {
+        "request": flock.request_hash,
+        "EC": flock.ec.certificate.hashed_id8,
+        "station": car.known.id,
+        "name": b"car-with-a-long-name",
+        "caterpillar": public.signing[1:],
+        "expansion key": public.signing_expansion,
+        "encryption caterpillar": public.encryption[1:],
+    }
+    held = [value for _, row in rows(pki.aa_database) for value in row.values()]
+    for name, octets in secrets.items():
+        for value in held:
+            octet_value = value.encode() if isinstance(value, str) else value
+            if isinstance(octet_value, bytes):
+                assert octets not in octet_value, name
+                assert octets.hex().encode() not in octet_value, name
+
+
+def test_the_ea_keeps_no_ticket_that_it_could_read(pki: Pki, flock: Flock) -> None:
+    """It can make the keys anew (docs/privacy.md); the tickets themselves pass through sealed."""
+    flock.request()
+    work(pki)
+    held = b"".join(
+        value for _, row in rows(pki.ea_database) for value in row.values() if isinstance(value, bytes)
+    )
+    for certificate, _ in flock.tickets(now_i(pki)):
+        assert certificate.octets not in held
+        assert certificate.hashed_id8 not in held
+        assert certificate.record.signature.value.s_sig not in held
+        assert certificate.verification_key.point[1:] not in held
+
+
+def test_no_time_of_a_request_is_kept_finer_than_an_hour(pki: Pki, flock: Flock) -> None:
+    pki.clock.advance(1234)
+    flock.request()
+    work(pki)
+    for table, row in rows(pki.ea_database):
+        if table.startswith("butterfly"):
+            for column in ("expires",):
+                assert column not in row or (row[column] - 5) % 3600 == 0
+            assert not any(value == pki.clock.now for value in row.values())

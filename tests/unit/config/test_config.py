@@ -180,3 +180,21 @@ def test_a_table_that_lacks_a_key_is_refused_with_its_name():
     ]:
         with pytest.raises(ConfigError, match=said):
             strict_table(Outer, table)
+
+
+def test_a_butterfly_period_is_longer_than_its_overlap():
+    with pytest.raises(ConfigError, match="overlap"):
+        Settings.parse('[butterfly]\nperiod = "1 hour"\noverlap = "1 hour"\n')
+
+
+@pytest.mark.parametrize(
+    "line", ["certificates = 0", "messages = 101", 'aa = "xyz"', "mix_wait = -1", "period = 0", "x = 1"]
+)
+def test_butterfly_policies_that_make_no_sense_are_refused(line):
+    with pytest.raises(ConfigError):
+        Settings.parse(f"[butterfly]\n{line}\n")
+
+
+def test_a_butterfly_ticket_holds_a_week_by_default():
+    policy = Settings.parse("").butterfly
+    assert policy.period + policy.overlap == 7 * 86400

@@ -5,11 +5,11 @@ import pytest
 from v2xpki import wire
 from v2xpki.crypto import Certificate, Curve, signature_record, signing_digest
 from v2xpki.errors import KeyRefused, TokenLost
-from v2xpki.keystore import KeyLabel, MemoryKeystore
+from v2xpki.keystore import KeyLabel, MemoryKey, MemoryKeystore
 from v2xpki.keystore.responder import ANSWERS
 from v2xpki.keystore.simulator import FaultyKeystore
-from v2xpki.secured import SignedMessage
-from v2xpki.wire import dot2, etsi
+from v2xpki.secured import RecipientKey, SignedMessage, decrypt, rek_id
+from v2xpki.wire import dot2, etsi, scms
 
 SIGN = KeyLabel("ea", "sign")
 TIME = 707_356_805_000_000
@@ -154,3 +154,26 @@ def test_a_lost_token_is_told_to_the_caller():
     responder = FaultyKeystore(inner).responder(SIGN, certificate)
     with pytest.raises(TokenLost):
         responder.respond(pdu("enrolmentResponse", ENROLMENT), TIME)
+
+
+def test_a_certificate_is_delivered_encrypted_and_signed_outside(keystore):
+    certificate = certificate_of(keystore.issuing_key(SIGN))
+    cocoon = MemoryKey.generate(Curve.NIST_P256)
+    response = scms.AcaEeCertResponse(version=2, generation_time=707356805, certificate=certificate.record)
+    record = keystore.responder(SIGN, certificate).respond_privately(response, cocoon.public_key)
+    message = SignedMessage.of(record)
+    message.verify(certificate.verification_key, certificate)
+    assert message.header == dot2.HeaderInfo(psid=623)
+    assert message.signer_digest == certificate.hashed_id8
+    inner = message.signed.tbs_data.payload.data
+    assert [info.kind for info in inner.content.value.recipients] == ["rekRecipInfo"]
+    plain = decrypt(inner, {rek_id(cocoon.public_key): RecipientKey.of_key(cocoon)}).plain
+    assert wire.decode(scms.ScmsPdu, plain).content.value.value == response
+
+
+def test_nothing_else_is_delivered(keystore):
+    certificate = certificate_of(keystore.issuing_key(SIGN))
+    responder = keystore.responder(SIGN, certificate)
+    for thing in (b"x", certificate.record, ENROLMENT, None):
+        with pytest.raises(KeyRefused, match="delivers certificates"):
+            responder.respond_privately(thing, certificate.verification_key)

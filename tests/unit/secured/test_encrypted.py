@@ -24,6 +24,7 @@ from v2xpki.secured import (
     decrypt,
     decrypt_psk,
     encrypt,
+    encrypt_many,
     encrypt_psk,
     etsi_header,
     rek_id,
@@ -248,3 +249,14 @@ def test_the_recorded_enrolment_request_opens_with_its_recipients_key():
     answer = encrypt_psk(b"answer", opened.key)
     recipients = wire.decode(dot2.Ieee1609Dot2Data, answer).content.value.recipients
     assert [r.value.hex() for r in recipients] == [recorded["pskRecipInfo(expected in the response)"]]
+
+
+def test_messages_encrypted_together_share_a_recipient_info_and_no_nonce():
+    _own, certificate, keys = AUTHORITIES[Curve.NIST_P256]
+    sealed, key = encrypt_many([b"one", b"two", b"three"], certificate)
+    assert [decrypt(octets, keys) for octets in sealed] == [
+        (plain, key, certificate.hashed_id8) for plain in (b"one", b"two", b"three")
+    ]
+    contents = [wire.decode(dot2.Ieee1609Dot2Data, octets).content.value for octets in sealed]
+    assert len({content.recipients for content in contents}) == 1
+    assert len({content.ciphertext.value.nonce for content in contents}) == 3

@@ -9,6 +9,8 @@ from sqlalchemy.exc import OperationalError
 
 from v2xpki import errors
 from v2xpki.authorities.etsi.distribution import Distribution
+from v2xpki.authorities.etsi.enrolment import Download
+from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
 from v2xpki.config import Instance, Settings
 from v2xpki.store import Database
 from v2xpki.store.dc import DcStore, Kind, Publication
@@ -46,6 +48,12 @@ class Authority:
     def authorize(self, octets: bytes) -> bytes:
         return self._do("authorize", octets)
 
+    def certify(self, body: bytes) -> bytes:
+        return self._do("certify", body)
+
+    def download(self, octets: bytes) -> Download:
+        return Download(self._do("download", octets), octets != b"info")
+
 
 def client(
     role: str, tmp_path: Path, authority: object, check: Callable[[], Finding] | None = None
@@ -71,6 +79,7 @@ def test_octets_go_in_and_out_as_they_are(ea: FlaskClient, authority: Authority,
         (ea, "/ea/", "enrol"),
         (ea, "/ea/validation", "validate"),
         (client("aa", tmp_path, authority), "/aa", "authorize"),
+        (client("aa", tmp_path, authority), "/aa/butterfly", "certify"),
     ):
         answer = http.post(path, data=b"\0\xff" * 100, content_type=REQUEST)
         assert (answer.status_code, answer.content_type, answer.data) == (
@@ -269,3 +278,32 @@ def test_a_list_that_the_client_has_is_not_sent_again(dc: FlaskClient) -> None:
 def test_lists_are_not_to_be_posted(dc: FlaskClient) -> None:
     assert dc.post(f"/dc/getctl/{ROOT.hex()}").status_code == 405
     assert dc.head(f"/dc/getctl/{ROOT.hex()}").status_code == 200
+
+
+def test_a_butterfly_file_is_a_zip_or_a_signed_answer(ea: FlaskClient, authority: Authority) -> None:
+    for body, kind in ((b"zip", "application/zip"), (b"info", "application/x-its-response")):
+        answer = ea.post("/ea/butterfly/download", data=body, content_type=REQUEST)
+        assert (answer.status_code, answer.content_type, answer.data) == (200, kind, b"answer")
+        assert answer.headers["Cache-Control"] == "no-store"
+    assert authority.seen[-1] == ("download", b"info")
+    assert ea.post("/ea/butterfly/download", data=b"x", content_type="text/plain").status_code == 415
+
+
+@pytest.mark.parametrize("reason", list(ButterflyReason))
+def test_butterfly_refusals_are_statuses_that_tell_little(
+    ea: FlaskClient, authority: Authority, tmp_path: Path, reason: ButterflyReason
+) -> None:
+    authority.outcome = RefusedButterfly(reason, "car-1 at the third junction")
+    aa = client("aa", tmp_path, authority)
+    for answer in (
+        ea.post("/ea", data=b"x", content_type=REQUEST),
+        ea.post("/ea/butterfly/download", data=b"x", content_type=REQUEST),
+        aa.post("/aa/butterfly", data=b"x", content_type=REQUEST),
+    ):
+        assert answer.status_code in (400, 403, 404, 429, 503)
+        assert b"junction" not in answer.data
+    # who is not believed learns nothing of why
+    if reason in (ButterflyReason.UNKNOWN_STATION, ButterflyReason.BAD_SIGNATURE, ButterflyReason.BARRED):
+        assert (answer.status_code, answer.data) == (403, b"refused\n")
+    if reason is ButterflyReason.NOT_YET:
+        assert answer.headers["Retry-After"] == "60"

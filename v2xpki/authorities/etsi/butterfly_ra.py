@@ -7,6 +7,7 @@ AA. The flow's PDUs have no response codes, so refusals leave as RefusedButterfl
 """
 
 from functools import lru_cache
+from hashlib import sha256
 from typing import NamedTuple, NoReturn
 
 import sqlalchemy as sa
@@ -214,14 +215,17 @@ class ButterflyRegistration:
         profile = self._profile(station)
         wish = self._granted(asked, station, credential, profile)
         answer = self._info(request.digest[-8:], now + self._policy.mix_wait + WORKING_TIME)
+        # What a station signed once is worth one supply, in however many envelopes it comes.
+        signed = self._database.blind("wish", sha256(outer.tbs_octets).digest())[:16]
         with self._database.write(durable=True) as tx:
             expires = self._forgotten_at(now)
             if not tx.insert_if_new(
-                EnrolmentRequest, id=remembered, record=None, answer=answer, expires=expires
+                EnrolmentRequest, id=remembered, wish=signed, record=None, answer=answer, expires=expires
             ):
-                # its twin was quicker
                 row = tx.row(_ANSWER, key=remembered)
-                return answer if row is None or row[0] is None else bytes(row[0])
+                if row is None or row[0] is None:
+                    raise RefusedButterfly(ButterflyReason.TOO_MANY, "granted before, in another envelope")
+                return bytes(row[0])  # its twin was quicker
             self._record(tx, request.digest[-8:], station, profile, wish)
         return answer
 
@@ -339,8 +343,6 @@ class ButterflyRegistration:
         first = max(periods.at(now), periods.at(wanted.start))
         end = validity.end(wanted)
         last = min(periods.at(max(end - 1, 0)), periods.last_ending_by(min(limits.ec.end, limits.aa.end)))
-        if periods.start(first) < limits.aa.start:
-            first += 1
         if end <= now or first > last:
             raise RefusedButterfly(ButterflyReason.NO_VALIDITY)
         if periods.start(first) > now + limits.station.preload:

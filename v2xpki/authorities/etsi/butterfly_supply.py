@@ -331,8 +331,9 @@ class ButterflySupply:
             tx.run(_LET_GO, of_chunk=chunk, run=self._database.run)
 
     def _work(self, chunk: bytes, batches: list[_Batch]) -> None:
-        wanted = self._expand(batches)
-        answers = self._certify(wanted) if wanted else []
+        aa = choose_aa(self._peers, self._policy, self._clock.time32())
+        wanted = self._expand(batches, aa)
+        answers = self._certify(aa, wanted)
         packed: list[list[tuple[int, bytes]]] = [[] for _ in batches]
         refused = 0
         for want, answer in zip(wanted, answers, strict=True):
@@ -357,7 +358,7 @@ class ButterflySupply:
             tx.audit(Event.BUTTERFLY_PACKED, chunk=chunk, count=len(wanted) - refused, refused=refused)
         self._observer.answered("butterfly-chunk", "ok", "")
 
-    def _expand(self, batches: list[_Batch]) -> list[_Wanted]:
+    def _expand(self, batches: list[_Batch], aa: Peer) -> list[_Wanted]:
         """What is to be certified, in no order that the AA could read vehicles from."""
         now, wanted = self._clock.time32(), []
         for number, batch in enumerate(batches):
@@ -368,7 +369,8 @@ class ButterflySupply:
             assert isinstance(key, dot2.PublicVerificationKey)
             params = wire.decode(scms.AdditionalParams, batch.params)
             caterpillar = Caterpillar.of(PublicKey.of_verification_key(key), params)
-            template = template._replace(validity_period=self._periods.validity_of(batch.period))
+            period = self._periods.validity_of(batch.period, aa.certificate.start)
+            template = template._replace(validity_period=period)
             for j, cocoon in enumerate(caterpillar.cocoons(batch.period, range(batch.size))):
                 certified = dot2.PublicVerificationKey(kind=key.kind, value=p256_point(cocoon.signing))
                 sealed_to = dot2.BasePublicEncryptionKey(
@@ -395,9 +397,8 @@ class ButterflySupply:
 
     # --- the AA ----------------------------------------------------------------------------------
 
-    def _certify(self, wanted: list[_Wanted]) -> list[bytes | None]:
+    def _certify(self, aa: Peer, wanted: list[_Wanted]) -> list[bytes | None]:
         """COER of the private SPDU for each, None where the AA refuses it. Raises LinkError."""
-        aa = choose_aa(self._peers, self._policy, self._clock.time32())
         url = self._urls.get(aa.certificate.hashed_id8, aa.url.rstrip("/") + "/butterfly")
         answers: list[bytes | None] = []
         size = self._policy.messages
