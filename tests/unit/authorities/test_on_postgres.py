@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.butterfly import PERIODS, POLICY, Flock, work
 from tests.support.etsi import Pki, Spoilt, rows
 from tests.support.postgres import Server, postgres_server  # noqa: F401
 from v2xpki.config import EaPolicy
@@ -62,3 +63,23 @@ def test_the_days_limit_holds_against_many_at_once(pki: Pki) -> None:
     with ThreadPoolExecutor(9) as pool:
         list(pool.map(lambda one: pki.ea.enrol(one.body), sent))
     assert sorted(pki.notes.outcomes("enrolment")) == ["deniedrequest"] * 5 + ["ok"] * 4
+
+
+def test_butterfly_tickets_are_supplied_once_by_several_workers(
+    make_pki: Callable[..., Pki],
+    postgres_server: Server,  # noqa: F811
+) -> None:
+    pki = make_pki(url=lambda domain: postgres_server.create(), butterfly=POLICY)
+    flocks = [Flock(pki, pki.station(f"car-{number}").enrol()) for number in range(3)]
+    for flock in flocks:
+        flock.request()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: work(pki), range(3)))
+    period = PERIODS.at(pki.clock.now)
+    assert [len(flock.tickets(period)) for flock in flocks] == [POLICY.certificates] * 3
+    issued = [row for table, row in rows(pki.aa_database) if table == "issuance_record"]
+    assert len(issued) == 3 * 4 * POLICY.certificates
+    assert {row["state"] for row in issued} == {"issued"}
+    pki.clock.advance(10 * POLICY.period)
+    assert pki.ea.purge() > 12
+    assert pki.aa.purge() == len(issued)
