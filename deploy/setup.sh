@@ -67,8 +67,10 @@ if ! done_before "$stamp" && ! done_before "$venv/.installed-full"; then
             --retries 10 --timeout 60 "$@"
     }
     # One more try: a registry that answers badly once is not a reason to stop a newcomer.
-    pip install --require-hashes -r "$lock" || { sleep 5; pip install --require-hashes -r "$lock"; } \
-        || die "could not install $lock"
+    # The lock is the whole set, so nothing is left to resolve; some pips, told to resolve, ask for the newest
+    # release of a package named with an extra and then refuse it for want of a hash.
+    locked() { pip install --require-hashes --no-deps -r "$lock"; }
+    locked || { sleep 5; locked; } || die "could not install $lock"
     pip install --no-deps --no-build-isolation --no-index -e .
     printf '%s\n' "$want" > "$stamp"
 fi

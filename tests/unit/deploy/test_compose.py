@@ -170,7 +170,7 @@ def test_the_image_is_built_in_stages_and_runs_as_nobody_special():
 
 
 def test_packages_are_installed_by_their_hashes():
-    assert "--require-hashes -r requirements.lock" in CONTAINERFILE
+    assert "--require-hashes --no-deps -r requirements.lock" in CONTAINERFILE
 
 
 def test_what_is_copied_exists_and_is_not_ignored():
