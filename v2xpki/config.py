@@ -340,6 +340,8 @@ class Settings:
     format: int = FORMAT
     profile: str = "etsi"
     base_url: str = "http://127.0.0.1:8080"
+    #: false: another operator's TLM signs the ECTL that this PKI's root is on; there is no domain tlm here.
+    own_tlm: bool = True
     #: The offline domains' tokens stay with the services' (a laboratory); status and /readyz say so.
     lab: bool = False
     #: Overrides of the shipped certificate and station profiles: a TOML file, relative to DIR.
@@ -362,6 +364,8 @@ class Settings:
         for name in self.domains:
             if name not in DOMAINS:
                 raise ConfigError(f"[domains.{name}] is no trust domain", hint=f"one of {', '.join(DOMAINS)}")
+        if not self.own_tlm and "tlm" in self.domains:
+            raise ConfigError("[domains.tlm] has no place where own_tlm is false")
         if self.aa.ea_timeout >= self.serve.worker_timeout:
             raise ConfigError(
                 f"aa.ea_timeout ({self.aa.ea_timeout} s) is not shorter than serve.worker_timeout "
@@ -429,7 +433,12 @@ class Instance:
 
     @property
     def domain_names(self) -> tuple[str, ...]:
-        return ETSI_DOMAINS
+        return ETSI_DOMAINS if self.settings.own_tlm else tuple(n for n in ETSI_DOMAINS if n != "tlm")
+
+    @property
+    def list_kinds(self) -> tuple[str, ...]:
+        """The kinds of list that this instance has signed and hands out."""
+        return ("ctl", "crl", "ectl") if self.settings.own_tlm else ("ctl", "crl")
 
     @property
     def run_dir(self) -> Path:

@@ -8,6 +8,8 @@ import click
 from v2xpki.cli.output import confirm, json_option, note, print_json
 from v2xpki.config import PROFILES
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
 
 @click.command("init")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
@@ -22,6 +24,14 @@ from v2xpki.config import PROFILES
 @click.option(
     "--database", "databases", multiple=True, metavar="DOMAIN=URL", help="By default a SQLite file in DIR."
 )
+@click.option(
+    "--tlm",
+    "tlm_file",
+    type=_FILE,
+    metavar="FILE",
+    help="Certificate of another operator's TLM, whose ECTL this root will be on; then there is no own one.",
+)
+@click.option("--ectl", "ectl_file", type=_FILE, metavar="FILE", help="With --tlm: that TLM's ECTL of today.")
 @click.option("--lab", is_flag=True, help="Leave the root's and TLM's tokens within reach.")
 @click.option("--yes", is_flag=True, help="Do it without asking.")
 @json_option
@@ -31,14 +41,24 @@ def command(
     base_url: str,
     curves: tuple[str, ...],
     databases: tuple[str, ...],
+    tlm_file: Path | None,
+    ectl_file: Path | None,
     lab: bool,
     yes: bool,
     as_json: bool,
 ) -> None:
     """Create an instance in DIR: tokens, databases, root ceremony, all authorities."""
     from v2xpki.authorities.etsi import bootstrap
+    from v2xpki.authorities.etsi.foreign_tlm import read_foreign_tlm
     from v2xpki.cli.ceremony import operator_name
+    from v2xpki.cli.trustfiles import read_certificate, read_octets
+    from v2xpki.time import SystemClock
 
+    if (tlm_file is None) != (ectl_file is None):
+        raise click.UsageError("--tlm and --ectl go together: the ECTL names the CPOC that has the next one")
+    foreign = None
+    if tlm_file is not None and ectl_file is not None:
+        foreign = read_foreign_tlm(read_certificate(tlm_file), read_octets(ectl_file), SystemClock().time32())
     plan = bootstrap.Plan(
         directory=directory,
         base_url=base_url,
@@ -47,10 +67,16 @@ def command(
         curves=bootstrap.parse_curves(curves),
         databases=bootstrap.parse_databases(databases),
         operator=operator_name(),
+        foreign_tlm=foreign,
     )
     note(f"new instance in {directory}, lists will say {base_url}")
     for role, curve in plan.all_curves.items():
         note(f"  {role:5} {curve}")
+    if foreign is not None:
+        note(
+            f"  TLM   {foreign.certificate.hex8}, another operator's: compare it with what that one tells you"
+        )
+        note(f"        ECTL {foreign.sequence} from {foreign.cpoc}")
     if not confirm("Make the keys and sign?", yes=yes):
         note("nothing was done; --yes confirms without a question")
         raise click.exceptions.Exit(1)
@@ -82,5 +108,7 @@ def command(
             f"{made.role:5} {made.certificate.hex8}  {made.certificate.curve.text:16} {made.key_label}"
         )
     note(f"in {time.monotonic() - start:.1f} s; next: v2xpki serve {directory}")
+    if foreign is not None:
+        note(f"give {directory}/root/certificates/root-1.oer and {base_url}/dc to the operator of the TLM")
     if not lab:
         note(f"move {directory}/root and {directory}/tlm to where no service reaches them")

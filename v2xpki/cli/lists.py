@@ -1,7 +1,8 @@
 """The commands of v2xpki ctl, ectl and crl: publish lists, look at them, compare, verify and lint them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -110,7 +111,7 @@ def _add_publishing(group: click.Group, kind: ListKind) -> None:
             _require(sources)
             recorded = publishing.import_lists(instance, sources, kind=kind)
             done = publishing.Published(recorded=recorded)
-        _tell_published(done, kind, as_json=as_json)
+        tell_published(done, kind, as_json=as_json)
 
     @group.command()
     @_DIRECTORY
@@ -146,7 +147,10 @@ def _require(sources: Sequence[Path]) -> None:
             raise click.UsageError(f"{path} is not there; name what the ceremony signed: --from FOLDER")
 
 
-def _tell_published(done: Any, kind: ListKind, *, as_json: bool) -> None:
+def tell_published(
+    done: Any, kind: ListKind, *, as_json: bool, more: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Print what was published. more: what else `--json` has."""
     recorded = done.recorded
     document = {
         "kind": kind,
@@ -158,7 +162,7 @@ def _tell_published(done: Any, kind: ListKind, *, as_json: bool) -> None:
         "warnings": list(done.warnings),
     }
     if as_json:
-        print_json(document)
+        print_json({**more, **document})
     else:
         for path in done.lists:
             click.echo(str(path))

@@ -1,7 +1,7 @@
 """How the distribution centre is opened in its worker: a database, no key."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from v2xpki.authorities.etsi.distribution import Distribution, Freshness, Publisher
 from v2xpki.config import Instance
@@ -28,13 +28,24 @@ def open_dc(settings: RoleSettings, clock: Clock | None = None) -> Opened[Distri
         distribution,
         {
             "database": lambda: answers(distribution.check),
-            "lists": lambda: lists_fresh(distribution, clock, lambda kind: policy.alarm(kind, lab=lab)),
+            "lists": lambda: lists_fresh(
+                distribution,
+                clock,
+                lambda kind: policy.alarm(kind, lab=lab),
+                kinds=settings.instance.list_kinds,
+            ),
         },
         tasks={"publisher": publisher.round},
     )
 
 
-def lists_fresh(distribution: Distribution, clock: Clock, alarm: Callable[[str], int]) -> Finding:
+def lists_fresh(
+    distribution: Distribution,
+    clock: Clock,
+    alarm: Callable[[str], int],
+    *,
+    kinds: Sequence[str] = ("ctl", "crl", "ectl"),
+) -> Finding:
     """Whether a list of each kind is in force; a warning where what is signed ahead comes to its end.
 
     alarm: kind -> seconds before the end of the last list from which on to warn.
@@ -44,7 +55,7 @@ def lists_fresh(distribution: Distribution, clock: Clock, alarm: Callable[[str],
     values = [value for entry in found for value in _values(entry, now)]
     # A former root's or TLM's last list may be out of date; the present one's must not.
     present = {entry.kind: entry for entry in sorted(found, key=lambda entry: entry.covered)}
-    missing = [kind for kind in ("ctl", "crl", "ectl") if kind not in {str(kind) for kind in present}]
+    missing = [kind for kind in kinds if kind not in {str(kind) for kind in present}]
     stale = [entry for entry in present.values() if entry.next_update <= now]
     if missing or stale:
         texts = [f"{kind} missing" for kind in missing]

@@ -29,6 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 from v2xpki._resources import data_dir
 from v2xpki.authorities.etsi import ceremony
 from v2xpki.authorities.etsi.distribution import import_publications, published_list, published_tlm
+from v2xpki.authorities.etsi.foreign_tlm import ForeignTlm
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import ETSI_DOMAINS, FILE_NAME, FORMAT, UNFINISHED, Instance, Settings
 from v2xpki.crypto import Certificate, Curve
@@ -43,8 +44,10 @@ DEFAULT_CURVES: Mapping[str, str] = {
     "ea": "nistP256",
     "aa": "nistP256",
 }
-_MADE = (*ETSI_DOMAINS, "tls", "run", "log", "ceremonies")
+_FOLDERS = ("tls", "run", "log", "ceremonies")
+_MADE = (*ETSI_DOMAINS, *_FOLDERS)
 _ALIASES = {"rca": "root"}
+_TITLES = {"root": "RCA"}
 
 # ceremony -> those that must be done before it; one domain's run one after the other
 _CEREMONIES: Mapping[str, tuple[str, ...]] = {
@@ -73,27 +76,44 @@ class Plan:
     #: Databases of domains that have theirs elsewhere than in DIR: domain -> URL without a password.
     databases: Mapping[str, str] = field(default_factory=dict)
     operator: str = "operator"
+    #: The TLM whose ECTL the new root will be on, where it is another operator's; None: one of its own.
+    foreign_tlm: ForeignTlm | None = None
 
     def __post_init__(self) -> None:
         if self.profile != "etsi":
             raise ConfigError(f"profile {self.profile!r} is not in this version", hint="--profile etsi")
         for role, name in self.curves.items():
-            if role not in DEFAULT_CURVES:
-                raise ConfigError(f"no role {role!r} has a curve", hint=f"one of {', '.join(DEFAULT_CURVES)}")
+            if role not in self.roles:
+                raise ConfigError(f"no role {role!r} has a curve", hint=f"one of {', '.join(self.roles)}")
             try:
                 Curve.from_text(name)
             except UnsupportedAlgorithm as error:
                 raise ConfigError(f"{role}: {error}") from None
         for name in self.databases:
-            if name not in ETSI_DOMAINS:
+            if name not in self.domains:
                 raise ConfigError(
-                    f"no domain {name!r} has a database", hint=f"one of {', '.join(ETSI_DOMAINS)}"
+                    f"no domain {name!r} has a database", hint=f"one of {', '.join(self.domains)}"
                 )
         self.settings()  # refuses a bad URL before anything is made
 
     @property
+    def domains(self) -> tuple[str, ...]:
+        return tuple(name for name in ETSI_DOMAINS if name != "tlm" or self.foreign_tlm is None)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The domains that get keys."""
+        return tuple(role for role in DEFAULT_CURVES if role in self.domains)
+
+    @property
     def all_curves(self) -> dict[str, str]:
-        return {**DEFAULT_CURVES, **self.curves}
+        return {role: self.curves.get(role, DEFAULT_CURVES[role]) for role in self.roles}
+
+    @property
+    def ceremonies(self) -> dict[str, tuple[str, ...]]:
+        """Those to be held, and what each waits for."""
+        without = () if self.foreign_tlm is None else ("tlm", "ectl")
+        return {name: before for name, before in _CEREMONIES.items() if name not in without}
 
     def settings_text(self) -> str:
         """The v2xpki.toml."""
@@ -106,6 +126,11 @@ class Plan:
             "# true: the root's and the TLM's tokens stay within reach. For laboratories only.",
             f"lab = {json.dumps(self.lab)}",
         ]
+        if self.foreign_tlm is not None:
+            lines += [
+                "# Another operator's TLM signs the ECTL: trust/tlm.oer of ea and aa.",
+                "own_tlm = false",
+            ]
         for role in (*self.all_curves, *(name for name in self.databases if name not in self.all_curves)):
             lines += ["", f"[domains.{role}]"]
             if role in self.all_curves:
@@ -178,7 +203,7 @@ def initialise(
     with _unfinished(plan) as instance:
         _render_ceremonies(plan, instance)
         _run_ceremonies(plan, instance, progress)
-        _install(instance)
+        _install(instance, plan.foreign_tlm)
         _publish(instance, clock)
         progress("TLS for the laboratory")
         _write_tls(plan, instance, clock)
@@ -188,7 +213,7 @@ def initialise(
 def authorities(instance: Instance) -> tuple[Made, ...]:
     """The certificates of the present generations."""
     made = []
-    for role in DEFAULT_CURVES:
+    for role in (role for role in DEFAULT_CURVES if role in instance.domain_names):
         domain = instance.domain(role)
         certificate = Certificate.parse(domain.certificate_path.read_bytes())
         made.append(Made(role, certificate, f"{role}-sign-{domain.generation}", domain.certificate_path))
@@ -216,7 +241,7 @@ def _unfinished(plan: Plan) -> Iterator[Instance]:
             lock.truncate(0)
             lock.write(plan.settings_text())
             lock.flush()
-            for name in _MADE:
+            for name in (*plan.domains, *_FOLDERS):
                 (directory / name).mkdir(mode=0o700)
             instance = Instance.load(directory, unfinished=True)
             _refuse_used_databases(plan, instance)
@@ -265,10 +290,8 @@ def _render_ceremonies(plan: Plan, instance: Instance) -> None:
     curves, lists = plan.all_curves, instance.settings.lists
     host = urlsplit(plan.base_url).hostname
     own = {
-        "tlm": {"curve": curves["tlm"], "name": f"TLM {host}"},
-        "root": {"curve": curves["root"], "name": f"RCA {host}"},
-        "ea": {"curve": curves["ea"], "name": f"EA {host}"},
-        "aa": {"curve": curves["aa"], "name": f"AA {host}"},
+        role: {"curve": curve, "name": f"{_TITLES.get(role, role.upper())} {host}"}
+        for role, curve in curves.items()
     }
     # A laboratory signs each list when it is wanted; otherwise the tokens go away after the first run.
     count = "1" if plan.lab else str(lists.run_length)
@@ -278,7 +301,7 @@ def _render_ceremonies(plan: Plan, instance: Instance) -> None:
             "overlap": str(0 if plan.lab else lists.overlap),
             "count": count,
         }
-    for number, name in enumerate(_CEREMONIES, 1):
+    for number, name in enumerate(plan.ceremonies, 1):
         template = string.Template((data_dir("hsm") / "ceremonies" / f"{name}.yaml").read_text("utf-8"))
         values = {"instance": "..", "base_url": instance.base_url, **own[name.removesuffix("-request")]}
         text = template.safe_substitute(values)
@@ -302,12 +325,12 @@ def _run_ceremonies(plan: Plan, instance: Instance, progress: Callable[[str], No
     with _uninterrupted():
         # it and what it forks: a Ctrl-C at the terminal is ours alone, and ceremonies at work get their end
         forkserver.ensure_running()
-    files = {name: _ceremony_path(instance, n, name) for n, name in enumerate(_CEREMONIES, 1)}
+    files = {name: _ceremony_path(instance, n, name) for n, name in enumerate(plan.ceremonies, 1)}
     waiting, finished = list(files), set[str]()
     running: dict[Any, tuple[str, BaseProcess]] = {}  # by the connection that it answers on
     try:
         while waiting or running:
-            for name in [name for name in waiting if finished.issuperset(_CEREMONIES[name])]:
+            for name in [name for name in waiting if finished.issuperset(plan.ceremonies[name])]:
                 if len(running) < max(2, os.cpu_count() or 1):
                     ours, theirs = context.Pipe(duplex=False)
                     process: BaseProcess = context.Process(
@@ -379,17 +402,19 @@ def _out_of_time(running: Mapping[Any, tuple[str, BaseProcess]]) -> list[Any]:
 
 
 def trust_material(instance: Instance) -> dict[str, Path]:
-    """Names in a domain's trust folder -> where the ceremonies left them."""
-    return {
-        "tlm.oer": instance.path("tlm/certificates/tlm-1.oer"),
+    """Names in a domain's trust folder -> where the ceremonies of this instance left them."""
+    found = {
         "root.oer": instance.path("root/certificates/root-1.oer"),
-        "ectl.oer": instance.path("tlm/lists/ectl-0.oer"),
         "ctl.oer": instance.path("root/lists/ctl-0.oer"),
         "crl.oer": instance.path("root/lists/crl-0.oer"),
     }
+    if instance.settings.own_tlm:
+        found["tlm.oer"] = instance.path("tlm/certificates/tlm-1.oer")
+        found["ectl.oer"] = instance.path("tlm/lists/ectl-0.oer")
+    return found
 
 
-def _install(instance: Instance) -> None:
+def _install(instance: Instance, foreign_tlm: ForeignTlm | None) -> None:
     for role in ("ea", "aa"):
         issued = instance.path(f"root/issued/{role}-1.oer")
         shutil.copyfile(issued, instance.domain(role).certificate_path)
@@ -398,19 +423,23 @@ def _install(instance: Instance) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for file, source in trust_material(instance).items():
             shutil.copyfile(source, folder / file)
+        if foreign_tlm is not None and name != "dc":  # this CPOC does not speak for another operator's TLM
+            (folder / "tlm.oer").write_bytes(foreign_tlm.certificate.octets)
+            (folder / "ectl.oer").write_bytes(foreign_tlm.ectl)
 
 
 def _publish(instance: Instance, clock: Clock) -> None:
     """Give the distribution centre what it serves."""
-    tlm = published_tlm(trust_material(instance)["tlm.oer"].read_bytes())
-    lists = [
+    given = [
         published_list(path.read_bytes())
         for name in ("tlm", "root")
         for path in sorted(instance.path(name).glob("lists/*.oer"))
     ]
+    if instance.settings.own_tlm:
+        given.insert(0, published_tlm(trust_material(instance)["tlm.oer"].read_bytes()))
     with Database.open(instance.domain("dc").database_url, clock=clock) as database:
         upgrade(database, "dc")
-        import_publications(database, clock, [tlm, *lists])
+        import_publications(database, clock, given)
 
 
 def _write_tls(plan: Plan, instance: Instance, clock: Clock) -> None:

@@ -363,7 +363,9 @@ def import_lists(
 def known_signers(instance: Instance) -> tuple[Certificate, ...]:
     """Roots and TLMs whose lists are published here: certificates in their own folders, and in dc/trust."""
     found = []
-    folders = [instance.domain(name).certificates_dir for name in ("root", "tlm")]
+    folders = [
+        instance.domain(name).certificates_dir for name in ("root", "tlm") if name in instance.domain_names
+    ]
     for path in [
         p for folder in (*folders, instance.domain("dc").trust_dir) for p in sorted(folder.glob("*.oer"))
     ]:

@@ -210,7 +210,7 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
                 "state": state,
             }
         )
-    for kind in ("ctl", "ectl", "crl"):
+    for kind in sorted(instance.list_kinds):
         if kind not in {entry["kind"] for entry in lists}:
             status.problems.append(f"there is no {kind}")
     return lists
