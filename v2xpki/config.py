@@ -81,8 +81,12 @@ class EaPolicy:
     #: Requests of one station within a day, validations and enrolments apart; 0 = no limit.
     validations_per_day: int = 2000
     enrolments_per_day: int = 50
+    #: Roots of other PKIs, by HashedId8 (hex), whose AAs may ask about this EA's stations; "any": all on the
+    #: ECTL. Without it nobody's.
+    foreign_roots: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        _check_roots(self.foreign_roots)
         _positive(self, "generation_time_window", "retry_window")
         _not_negative(self, "validations_per_day", "enrolments_per_day")
         # A repeat that outlives its remembered answer would otherwise be a new request.
@@ -105,8 +109,16 @@ class AaPolicy:
     require_proof_of_possession: bool = False
     #: Where an EA is asked, by HashedId8 (hex); an EA without a line is asked at its CTL entry's URL.
     ea_urls: Mapping[str, str] = field(default_factory=dict)
+    #: Roots of other PKIs, as for the EA, whose EAs' word counts.
+    foreign_roots: tuple[str, ...] = ()
+    #: The station profile that bounds what is certified on their word: permissions, validity, preload.
+    foreign_profile: str = "vehicle"
+    #: Requests of a worker process that may wait for EAs of other PKIs at a time; fewer than serve.threads.
+    foreign_calls: int = 4
 
     def __post_init__(self) -> None:
+        _check_roots(self.foreign_roots)
+        _positive(self, "foreign_calls")
         _positive(self, "generation_time_window", "retry_window", "ea_timeout")
         if self.retry_window < 2 * self.generation_time_window:
             raise ConfigError(
@@ -371,6 +383,11 @@ class Settings:
                 f"aa.ea_timeout ({self.aa.ea_timeout} s) is not shorter than serve.worker_timeout "
                 f"({self.serve.worker_timeout} s): a slow EA would end the AA's workers"
             )
+        if self.aa.foreign_roots and self.aa.foreign_calls >= self.serve.threads:
+            raise ConfigError(
+                f"aa.foreign_calls ({self.aa.foreign_calls}) is not below serve.threads "
+                f"({self.serve.threads}): an EA of another PKI that is dead would stop this AA"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Settings":
@@ -516,6 +533,12 @@ def check_url(url: str, name: str) -> None:
     # CtlCommand's Url is an IA5String (TS 102 941 A.2.7).
     if not url.isascii() or any(character <= " " for character in url):
         raise ConfigError(f"{name} {url!r} is not printable ASCII")
+
+
+def _check_roots(roots: tuple[str, ...]) -> None:
+    for text in roots:
+        if text != "any" and not re.fullmatch(r"[0-9A-Fa-f]{16}", text):
+            raise ConfigError(f'foreign_roots: {text!r} is neither a HashedId8 of 16 hex digits nor "any"')
 
 
 def _positive(section: object, *names: str) -> None:

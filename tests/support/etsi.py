@@ -133,9 +133,13 @@ class Notes:
     """An observer that remembers."""
 
     seen: list[tuple[str, str, str]] = field(default_factory=list)
+    distrust: list[tuple[str, str]] = field(default_factory=list)
 
     def answered(self, flow: str, outcome: str, why: str) -> None:
         self.seen.append((flow, outcome, why))
+
+    def distrusted(self, authority: str, why: str) -> None:
+        self.distrust.append((authority, why))
 
     def outcomes(self, flow: str) -> list[str]:
         return [outcome for of, outcome, _ in self.seen if of == flow]

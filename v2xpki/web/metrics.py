@@ -14,6 +14,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from v2xpki.web import logs
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 requests = Counter("v2xpki_requests", "Requests answered, by HTTP status", ["role", "flow", "status"])
@@ -32,6 +34,10 @@ trust_refreshes = Counter(
     "v2xpki_trust_refreshes",
     "Lists asked for by a role that goes by them, by outcome",
     ["role", "list", "outcome"],
+)
+
+foreign_distrusted = Counter(
+    "v2xpki_foreign_distrusted", "Requests refused for what an authority of another PKI said", ["role"]
 )
 
 
@@ -70,6 +76,11 @@ class Answers:
         if counter is None:
             counter = self._counters[flow, outcome] = answers.labels(self._role, flow, outcome)
         counter.inc()
+
+    def distrusted(self, authority: str, why: str) -> None:
+        """Counted, and told in the log: it is about an authority, not about a station."""
+        foreign_distrusted.labels(self._role).inc()
+        logs.logger().warning("an authority of another PKI was not followed", authority=authority, why=why)
 
 
 class RoleFiles(Collector):

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
+from v2xpki.authorities.etsi.foreign_refresh import ForeignRefresh
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
     open_butterfly_supply,
@@ -35,6 +36,8 @@ DAY = 86400
 MISSED_ROUNDS = 10
 _LAST_JOB = 2.0  # seconds that an ending process gives its job; another process does it again
 _LONGEST_CHUNK = 512 * 1024  # octets: a hundred answers of an AA
+#: Seconds for one call, and octets of one list, of another PKI's distribution centre.
+_FOREIGN_TIMEOUT, _FOREIGN_LIST = 5.0, 1 << 20
 _ONE = Statement(sa.select(sa.literal_column("1", sa.Integer())))
 
 
@@ -88,13 +91,31 @@ def trust_refresh(settings: RoleSettings, domain: DomainConfig, clock: Clock) ->
     socket, others at their URLs."""
     ca_file = settings.instance.tls_files().ca
     source = HttpListSource(routes=settings.dc_routes, ca_file=ca_file if ca_file.exists() else None)
-    return TrustRefresh(
+    interval = int(settings.instance.settings.lists.refresh)
+
+    def count(name: str, outcome: str) -> None:
+        metrics.trust_refreshes.labels(settings.role, name, outcome).inc()
+
+    foreign = ForeignRefresh(
         domain.trust_dir,
-        source,
+        HttpListSource(
+            timeout=_FOREIGN_TIMEOUT,
+            limit=_FOREIGN_LIST,
+            routes=settings.dc_routes,
+            ca_file=ca_file if ca_file.exists() else None,
+        ),
         clock,
-        interval=int(settings.instance.settings.lists.refresh),
-        count=lambda name, outcome: metrics.trust_refreshes.labels(settings.role, name, outcome).inc(),
+        foreign_roots(settings),
+        interval=interval,
+        count=count,
     )
+    return TrustRefresh(domain.trust_dir, source, clock, interval=interval, count=count, foreign=foreign)
+
+
+def foreign_roots(settings: RoleSettings) -> tuple[str, ...]:
+    """The roots of other PKIs that this role's settings want."""
+    policy = settings.instance.settings
+    return policy.ea.foreign_roots if settings.role == "ea" else policy.aa.foreign_roots
 
 
 def _outward(settings: RoleSettings, timeout: float, *, max_answer: int = 65536) -> SocketEaLink:
@@ -116,14 +137,17 @@ def _checks(
 ) -> Mapping[str, Check]:
     interval = int(settings.instance.settings.lists.refresh)
     certificate = Certificate.parse(domain.certificate_path.read_bytes())
-    peers = TrustFolder(domain.trust_dir, clock)
-    return {
+    peers = TrustFolder(domain.trust_dir, clock, foreign_roots=foreign_roots(settings))
+    checks = {
         "token": lambda: token_works(keystore, domain.name, domain.generation),
         "database": lambda: answers(lambda: _ping(database)),
         "certificate": lambda: certificate_in_force(certificate, clock),
         "trust": lambda: lists_accepted(peers),
         "refresh": lambda: lists_refreshed(domain.trust_dir, clock, interval),
     }
+    if foreign_roots(settings):
+        checks["foreign"] = lambda: foreign_followed(peers, domain.trust_dir, clock, interval)
+    return checks
 
 
 def token_works(keystore: Keystore, name: str, generation: int) -> Finding:
@@ -171,6 +195,33 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
         failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]
     warning = bool(over) or now - found.well > MISSED_ROUNDS * interval
     return Finding("; ".join([*over, *failed]) or "asked for, in force", warning=warning, values=values)
+
+
+def foreign_followed(peers: TrustFolder, folder: Path, clock: Clock, interval: int) -> Finding:
+    """Whether the lists of other PKIs' roots come, verify and are in force; a warning where not. Never more:
+    what is wrong with another PKI is no fault of this one."""
+    peers.ea(bytes(8))  # has it look at the files
+    now, found = clock.time32(), last_round(folder).foreign
+    problems, values = list(peers.foreign_problems), []
+    for name, state in found.items():
+        age = now - (state.well or state.since)
+        values.append(("v2xpki_foreign_refresh_age_seconds", {"root": name}, float(age)))
+        for kind, entry in state.lists.items():
+            if entry.next_update:
+                labels = {"root": name, "list": kind}
+                left = float(entry.next_update - now)
+                values.append(("v2xpki_foreign_list_seconds_left", labels, left))
+                if left <= 0:
+                    problems.append(
+                        f"{kind} of {name} out of date since {iso_from_time32(entry.next_update)}"
+                    )
+        if age > MISSED_ROUNDS * interval:
+            said = "; ".join(
+                f"{kind}: {entry.problem}" for kind, entry in state.lists.items() if entry.problem
+            )
+            problems.append(f"root {name} not refreshed for {age} s{f' ({said})' if said else ''}")
+    text = "; ".join(problems) or f"{len(found)} roots followed"
+    return Finding(text, warning=bool(problems), values=values)
 
 
 def _ping(database: Database) -> None:

@@ -6,6 +6,7 @@ the encrypted form. No lock, transaction or token session is held while it waits
 """
 
 import hmac
+import threading
 from hashlib import sha256
 from typing import Protocol
 
@@ -33,6 +34,7 @@ from v2xpki.authorities.etsi.reasons import (
     RefusedAuthorization,
     RefusedButterfly,
 )
+from v2xpki.authorities.etsi.tickets import check_foreign
 from v2xpki.config import AaPolicy
 from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import (
@@ -102,6 +104,8 @@ class AuthorizationAuthority:
         self._ledger = AnswerLedger(database, clock)
         self._window = self._policy.generation_time_window
         self._urls = {bytes.fromhex(hex8): url for hex8, url in self._policy.ea_urls.items()}
+        self._foreign_profile = self._profiles.station(self._policy.foreign_profile)
+        self._foreign_calls = threading.BoundedSemaphore(self._policy.foreign_calls)
         self._memory = RequestMemory(
             database, AuthorizationRequest, issuer, clock, keep=self._policy.retry_window
         )
@@ -148,6 +152,8 @@ class AuthorizationAuthority:
         self._check_wish(wish)
         ea = self._ea(shared.ea_id)
         confirmed = self._ask(ea, shared, wish.ec_signature)
+        if ea.is_foreign:
+            self._check_foreign(ea.certificate, confirmed)
         tbs = self._ticket(confirmed, key, encryption_key)
         try:
             prepared = self._issuer.prepare(tbs, "AT")
@@ -275,7 +281,11 @@ class AuthorizationAuthority:
         sealed = encrypt(plain, [ea.certificate])
         url = self._urls.get(ea.certificate.hashed_id8, ea.url)
         try:
-            octets = self._link.validate(url, sealed.octets)
+            octets = (
+                self._foreign_call(url, sealed.octets)
+                if ea.is_foreign
+                else self._link.validate(url, sealed.octets)
+            )
             answer = self._read_validation(ea.certificate, octets, sealed.key)
         except (LinkError, DecodeError, CryptoError, SecuredError) as error:
             # What is not proven to be the EA's answer to this request is none.
@@ -295,6 +305,32 @@ class AuthorizationAuthority:
         ):
             raise RefusedAuthorization(AuthorizationReason.EA_UNREACHABLE, "ok, but not the attributes")
         return confirmed
+
+    def _foreign_call(self, url: str, body: bytes) -> bytes:
+        """As the link's own; but some threads are always left for this PKI's stations, however slow others'
+        EAs are."""
+        if not self._foreign_calls.acquire(blocking=False):
+            raise LinkError("as many requests as may wait for EAs of other PKIs")
+        try:
+            return self._link.validate(url, body)
+        finally:
+            self._foreign_calls.release()
+
+    def _check_foreign(self, ea: Certificate, confirmed: etsi.CertificateSubjectAttributes) -> None:
+        """This AA's own limits for what an EA of another PKI confirms."""
+        assert confirmed.validity_period is not None
+        try:
+            check_foreign(
+                self._foreign_profile,
+                confirmed.app_permissions or (),
+                confirmed.validity_period,
+                confirmed.assurance_level,
+                self._clock.time32(),
+                self._policy.retry_window,
+            )
+        except PermissionDenied as error:
+            self._observer.distrusted(ea.hex8, str(error))
+            raise RefusedAuthorization(AuthorizationReason.BEYOND_FOREIGN, str(error)) from error
 
     def _read_validation(
         self, ea: Certificate, octets: bytes, key: bytes

@@ -186,6 +186,9 @@ class ButterflyIssuing:
         """That an EA signed which may say what tickets hold."""
         now = self._clock.time32()
         peer = None if outer.signer_digest is None else self._peers.ea(outer.signer_digest)
+        if peer is not None and peer.is_foreign:
+            # its own limits for them the AA has where it is asked for one ticket at a time
+            raise RefusedButterfly(ButterflyReason.UNKNOWN_EA, "an EA of another PKI")
         if peer is None or peer.revoked or not peer.certificate.start <= now < peer.certificate.end:
             raise RefusedButterfly(ButterflyReason.UNKNOWN_EA)
         if not may_request(peer.certificate, CONFIRMATION_BIT):

@@ -11,9 +11,16 @@ class Observer(Protocol):
         or the response code. `why`: for people, empty where it went well."""
         ...
 
+    def distrusted(self, authority: str, why: str) -> None:
+        """An authority of another PKI (HashedId8 in hex) said what it may not, and was not followed."""
+        ...
+
 
 class Silent:
     """Tells nobody."""
 
     def answered(self, flow: str, outcome: str, why: str) -> None:
+        pass
+
+    def distrusted(self, authority: str, why: str) -> None:
         pass

@@ -76,7 +76,7 @@ def open_enrolment_authority(
     domain, settings = instance.domain("ea"), instance.settings
     own, label = open_own_keys(keystore, domain)
     recover(database)
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN, foreign_roots=settings.ea.foreign_roots)
     butterfly = None
     if settings.butterfly.enabled:
         butterfly = ButterflyRegistration(
@@ -145,7 +145,7 @@ def open_authorization_authority(
     own, label = open_own_keys(keystore, domain)
     recover(database)
     issuer = Issuer.open(keystore, label, own.certificate, database, clock)
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN, foreign_roots=settings.aa.foreign_roots)
     butterfly = None
     if settings.butterfly.enabled:
         butterfly = ButterflyIssuing(

@@ -3,37 +3,32 @@
 trust/root.oer  the root certificate, put there by the ceremony: the anchor
 trust/ctl.oer   the root's CTL: EAs, AAs and their access points
 trust/crl.oer   the root's CRL
+
+The authorities of other PKIs, where the settings want them, are in foreign.py.
 """
 
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from v2xpki.authorities.etsi.foreign import ForeignPeers, Peer, stamp
 from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidChain, InvalidList, V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.chain import verify_chain
 from v2xpki.trust.lists import AaEntry, EaEntry, SignedList
 
+__all__ = ["FixedPeers", "Peer", "Peers", "TrustFolder"]
+
 _FILES = ("root.oer", "ctl.oer", "crl.oer")
 _Stamps = tuple[tuple[int, int, int] | None, ...]
 
 
-@dataclass(frozen=True)
-class Peer:
-    """Another authority in force. `url` is an EA's access point for AAs; an AA's for stations."""
-
-    certificate: Certificate
-    url: str
-    revoked: bool = False
-
-
 class Peers(Protocol):
-    """The authorities that the root's lists name."""
+    """The authorities that the root's lists name, and those of other roots that are believed."""
 
     def aa(self, hashed_id8: bytes) -> Peer | None:
         """The AA of this digest, whether in force or not; None where no list names it."""
@@ -44,7 +39,7 @@ class Peers(Protocol):
         ...
 
     def all_aas(self) -> Iterable[Peer]:
-        """Every AA that the lists name."""
+        """Every AA that the own root's lists name."""
         ...
 
 
@@ -73,6 +68,8 @@ class TrustFolder:
     than those in force or are missing are not taken over: the ones before stay in force, and `problem`
     says why. At the start there is nothing before, so that nobody is trusted then. The CRL belongs to it, an
     empty one is issued too (checklist L5): without it all would be unrevoked.
+
+    foreign_roots: whose authorities count besides, as in foreign.vouched.
     """
 
     def __init__(
@@ -82,7 +79,9 @@ class TrustFolder:
         *,
         interval: float = 0.0,
         monotonic: Callable[[], float] = time.monotonic,
+        foreign_roots: Collection[str] = (),
     ) -> None:
+        self._foreign = ForeignPeers(folder, clock, foreign_roots)
         self._paths = [folder / name for name in _FILES]
         self._clock = clock
         self._interval, self._monotonic = interval, monotonic
@@ -94,19 +93,24 @@ class TrustFolder:
         self.problem: str | None = "not read yet"
 
     def aa(self, hashed_id8: bytes) -> Peer | None:
-        return self._fresh().aa(hashed_id8)
+        return self._fresh().aa(hashed_id8) or self._foreign.aa(hashed_id8)
 
     def ea(self, hashed_id8: bytes) -> Peer | None:
-        return self._fresh().ea(hashed_id8)
+        return self._fresh().ea(hashed_id8) or self._foreign.ea(hashed_id8)
 
     def all_aas(self) -> Iterable[Peer]:
         return self._fresh().all_aas()
+
+    @property
+    def foreign_problems(self) -> tuple[str, ...]:
+        """What is wrong with the lists of other roots."""
+        return self._foreign.problems
 
     def _fresh(self) -> FixedPeers:
         now = self._monotonic()
         if now < self._look_at:
             return self._found
-        stamps = tuple(map(_stamp, self._paths))
+        stamps = tuple(map(stamp, self._paths))
         if stamps != self._stamps:
             with self._lock:
                 if stamps != self._stamps:
@@ -120,6 +124,8 @@ class TrustFolder:
                     except V2xPkiError as error:
                         self.problem = str(error)
                     self._stamps = stamps
+        if self._since[0]:
+            self._foreign.look(self._since[0])
         self._look_at = now + self._interval
         return self._found
 
@@ -157,11 +163,3 @@ class TrustFolder:
                 eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, barred)
         self._since = since
         return FixedPeers(aas, eas)
-
-
-def _stamp(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = os.stat(path)  # noqa: PTH116  # a third of Path.stat's cost
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

@@ -110,6 +110,7 @@ class AuthorizationReason(Enum):
     UNKNOWN_EA = "the EA is not on the trust list"
     INVALID_EA = "the EA has expired, is revoked, has no encryption key or may not confirm"
     DENIED_PERMISSIONS = "attributes beyond what this AA may certify"
+    BEYOND_FOREIGN = "an EA of another PKI confirms more than this AA certifies on its word"
     BAD_PROOF = "the proof of possession does not verify"
     NO_PROOF = "proof of possession is asked for here"
     WRONG_FORMAT = "the certificate format is not 1"
@@ -145,6 +146,7 @@ AUTHORIZATION_CODES: dict[AuthorizationReason, str] = {
     AuthorizationReason.UNKNOWN_EA: "its-aa-unknownea",
     AuthorizationReason.INVALID_EA: "its-aa-invalidea",
     AuthorizationReason.DENIED_PERMISSIONS: "its-aa-deniedpermissions",
+    AuthorizationReason.BEYOND_FOREIGN: "its-aa-deniedpermissions",
     AuthorizationReason.BAD_PROOF: "invalidsignature",
     AuthorizationReason.NO_PROOF: "its-aa-incompleterequest",
     AuthorizationReason.WRONG_FORMAT: "its-aa-badcontenttype",

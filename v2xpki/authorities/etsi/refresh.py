@@ -3,6 +3,7 @@
     DIR/<domain>/trust/root.oer, tlm.oer    pinned: put there by an operator, never touched here
     DIR/<domain>/trust/ctl.oer, crl.oer     verified under root.oer
     DIR/<domain>/trust/ectl.oer             verified under tlm.oer
+    DIR/<domain>/trust/foreign/             lists of other roots on the ECTL (foreign_refresh.py)
 
 Where to ask is in the lists that are there: the CTL's DC entry of the own root, the ECTL's entry of the TLM.
 A list that does not verify, is not in force or is older than the one that is there replaces nothing. Each
@@ -18,7 +19,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidList, LinkError, V2xPkiError
@@ -28,6 +29,8 @@ from v2xpki.trust.lists import LAST_SEQUENCE, DcEntry, ListKind, SignedList, Tlm
 STATE = ".refresh"
 #: Places that are asked for one list, at most.
 MOST_PLACES = 4
+#: ETags that are remembered, with the octets that they stand for.
+MOST_REMEMBERED = 128
 #: Seconds until what failed is tried again.
 AFTER_FAILURE = 10
 
@@ -55,16 +58,87 @@ class ListState:
 
 
 @dataclass
+class ForeignState:
+    """What is known of another root's lists. TAI seconds: when they were last asked for, when last nothing
+    failed, and since when the root is followed."""
+
+    at: int = 0
+    well: int = 0
+    since: int = 0
+    lists: dict[str, ListState] = field(default_factory=dict)
+
+
+@dataclass
 class Round:
     """The last round of all processes."""
 
     at: int = 0
-    #: The last round in which nothing failed.
+    #: The last round in which nothing of the own lists failed.
     well: int = 0
     lists: dict[str, ListState] = field(default_factory=dict)
+    #: Other roots, by HashedId8 in hex.
+    foreign: dict[str, ForeignState] = field(default_factory=dict)
 
 
 Count = Callable[[str, str], object]
+
+
+class Foreign(Protocol):
+    """The part of a round that is about other PKIs (`foreign_refresh`)."""
+
+    def round(self, before: Mapping[str, ForeignState], now: int) -> dict[str, ForeignState]: ...
+
+
+class Lists:
+    """Brings one list at a time: fetched, verified, held against the one that is there, replaced.
+
+    check: what a list has to pass besides; raises InvalidList.
+    """
+
+    def __init__(
+        self,
+        source: ListSource,
+        check: Callable[[ListKind, SignedList], None] = lambda _kind, _found: None,
+    ) -> None:
+        self._source, self._check = source, check
+        self._etags: dict[str, tuple[str, bytes]] = {}
+
+    def bring(self, kind: ListKind, path: Path, signer: Certificate, urls: list[str], now: int) -> ListState:
+        """The list from the first of `urls` that has it, put into `path`; what fails is in the state."""
+        present: SignedList | None = None
+        try:
+            present = present_list(path, kind, signer, now)
+            problem = "nobody is named who has it"
+            for url in urls:
+                try:
+                    octets = self._fetch(url, path)
+                except LinkError as error:
+                    problem = str(error)
+                    continue
+                if octets is None or (present is not None and octets == present.octets):
+                    assert present is not None
+                    return ListState("unchanged", present.next_update)
+                fresh = accept(kind, octets, signer, now, present)
+                self._check(kind, fresh)
+                replace(path, octets)
+                return ListState("replaced", fresh.next_update)
+        except (V2xPkiError, OSError) as error:
+            problem = str(error)
+        return ListState("failed", present.next_update if present else 0, problem)
+
+    def _fetch(self, url: str, path: Path) -> bytes | None:
+        """None: what is there is the present one. An ETag is worth something as long as its file is there."""
+        etag, octets = self._etags.get(url, ("", b""))
+        if etag and (not path.exists() or path.read_bytes() != octets):
+            etag = ""
+        answer = self._source.get(url, etag)
+        if answer.octets is None:
+            return octets
+        if answer.etag:
+            if len(self._etags) >= MOST_REMEMBERED:
+                self._etags.clear()
+            self._etags[url] = answer.etag, answer.octets
+        return answer.octets
 
 
 class TrustRefresh:
@@ -78,10 +152,11 @@ class TrustRefresh:
         *,
         interval: int,
         count: Count = lambda _list, _outcome: None,
+        foreign: Foreign | None = None,
     ) -> None:
-        self._folder, self._source, self._clock = folder, source, clock
+        self._folder, self._clock, self._foreign = folder, clock, foreign
         self._interval, self._count = interval, count
-        self._etags: dict[str, tuple[str, bytes]] = {}
+        self._lists = Lists(source)
 
     def round(self) -> float:
         """One round, if one is due and no other process is at it; seconds until the next look."""
@@ -102,69 +177,37 @@ class TrustRefresh:
                 self._count(kind, state.outcome)
         if not any(state.problem for state in found.lists.values()):
             found.well = now
+        # Last: the own lists wait for nobody else's.
+        if self._foreign is not None:
+            found.foreign = self._foreign.round(before.foreign, now)
         return found
 
     def _refresh(self, kind: ListKind, signer_file: Path, now: int) -> ListState | None:
-        path = self._folder / f"{kind}.oer"
-        present: SignedList | None = None
         try:
             if not signer_file.exists():
                 return None  # this domain has no such anchor
             signer = Certificate.parse(signer_file.read_bytes())
-            present = self._present(path, kind, signer, now)
-            problem = "nobody is named who has it"
-            for url in self._places(kind, signer, now):
-                try:
-                    octets = self._fetch(url, path)
-                except LinkError as error:
-                    problem = str(error)
-                    continue
-                if octets is None or (present is not None and octets == present.octets):
-                    assert present is not None
-                    return ListState("unchanged", present.next_update)
-                fresh = accept(kind, octets, signer, now, present)
-                replace(path, octets)
-                return ListState("replaced", fresh.next_update)
+            urls = self._places(kind, signer, now)
         except (V2xPkiError, OSError) as error:
-            problem = str(error)
-        return ListState("failed", present.next_update if present else 0, problem)
-
-    def _present(self, path: Path, kind: ListKind, signer: Certificate, now: int) -> SignedList | None:
-        """The list that is there, if it is one of this signer: of any age."""
-        try:
-            found = SignedList.parse(path.read_bytes())
-            found.verify(signer, now, expired=True)
-        except (V2xPkiError, OSError):
-            return None
-        return found if found.kind == kind and found.is_full else None
+            return ListState("failed", 0, str(error))
+        return self._lists.bring(kind, self._folder / f"{kind}.oer", signer, urls, now)
 
     def _places(self, kind: ListKind, signer: Certificate, now: int) -> list[str]:
         if kind == "ectl":
-            ectl = self._present(self._folder / "ectl.oer", "ectl", signer, now)
+            ectl = present_list(self._folder / "ectl.oer", "ectl", signer, now)
             urls = [
                 f"{entry.access_point.rstrip('/')}/getectl/{signer.hex8}"
                 for entry in (ectl.entries if ectl else ())
                 if isinstance(entry, TlmEntry) and entry.certificate == signer
             ]
         else:
-            ctl = self._present(self._folder / "ctl.oer", "ctl", signer, now)
+            ctl = present_list(self._folder / "ctl.oer", "ctl", signer, now)
             urls = [
                 f"{entry.url.rstrip('/')}/get{kind}/{signer.hex8}"
                 for entry in (ctl.entries if ctl else ())
                 if isinstance(entry, DcEntry) and signer.hashed_id8 in entry.roots
             ]
         return urls[:MOST_PLACES]
-
-    def _fetch(self, url: str, path: Path) -> bytes | None:
-        """None: what is there is the present one. An ETag is worth something as long as its file is there."""
-        etag, octets = self._etags.get(url, ("", b""))
-        if etag and (not path.exists() or path.read_bytes() != octets):
-            etag = ""
-        answer = self._source.get(url, etag)
-        if answer.octets is None:
-            return octets
-        self._etags[url] = answer.etag, answer.octets
-        return answer.octets
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[IO[str] | None]:
@@ -184,6 +227,16 @@ def last_round(folder: Path) -> Round:
             return _read(file)
     except OSError:
         return Round()
+
+
+def present_list(path: Path, kind: ListKind, signer: Certificate, now: int) -> SignedList | None:
+    """The list that is in a file, if it is one of this signer: of any age."""
+    try:
+        found = SignedList.parse(path.read_bytes())
+        found.verify(signer, now, expired=True)
+    except (V2xPkiError, OSError):
+        return None
+    return found if found.kind == kind and found.is_full else None
 
 
 def accept(
@@ -230,10 +283,17 @@ def _read(file: IO[str]) -> Round:
     file.seek(0)
     try:
         table = json.loads(file.read())
-        lists: Mapping[str, object] = table["lists"]
-        return Round(table["at"], table["well"], {n: ListState(**v) for n, v in lists.items()})  # type: ignore[arg-type]
+        foreign = {
+            name: ForeignState(**entry | {"lists": _states(entry["lists"])})
+            for name, entry in table.get("foreign", {}).items()
+        }
+        return Round(table["at"], table["well"], _states(table["lists"]), foreign)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Round()  # new, or cut off by a crash
+
+
+def _states(table: Mapping[str, Any]) -> dict[str, ListState]:
+    return {name: ListState(**entry) for name, entry in table.items()}
 
 
 def _write(file: IO[str], found: Round) -> None:

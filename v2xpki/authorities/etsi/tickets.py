@@ -99,7 +99,7 @@ class Limits:
         level = self.station.assurance_level or _NO_ASSURANCE
         if wanted is None:
             return level
-        if wanted[0] & _LEVEL > level[0] & _LEVEL or wanted[0] & _CONFIDENCE > level[0] & _CONFIDENCE:
+        if is_above(wanted, level):
             raise RefusedValidation(_DENIED, "a higher assurance level than the station has")
         return wanted
 
@@ -122,6 +122,39 @@ def confirm(
         assurance_level=limits.assurance(wanted.assurance_level),
         app_permissions=permissions,
     ), chosen
+
+
+def is_above(assurance: bytes, level: bytes) -> bool:
+    """Whether an assurance says more than a level, in either of its halves (IEEE 1609.2 6.4.27)."""
+    return assurance[0] & _LEVEL > level[0] & _LEVEL or assurance[0] & _CONFIDENCE > level[0] & _CONFIDENCE
+
+
+def check_foreign(
+    profile: StationProfile,
+    permissions: Iterable[dot2.PsidSsp],
+    period: dot2.ValidityPeriod,
+    assurance: bytes | None,
+    now: int,
+    backdate: int,
+) -> None:
+    """Raise PermissionDenied where an EA of another PKI wants more certified than a station of `profile` has.
+
+    The AA's own limits, whatever an EA confirms that is not of its house: backdate is how many seconds before
+    now (TAI seconds) a ticket may start, for an answer that is asked for again.
+    """
+    wanted = tuple(permissions)
+    if len({entry.psid for entry in wanted}) != len(wanted):
+        raise PermissionDenied("a psid twice", rule="app-permissions")
+    profile.check_app_permissions(wanted)
+    length, most = validity.end(period) - period.start, profile.ticket_validity_max
+    if length > most:
+        raise PermissionDenied(f"a validity of {length} s, above {most} s", rule="validity")
+    if period.start > now + profile.preload:
+        raise PermissionDenied(f"a start more than {profile.preload} s ahead", rule="preload")
+    if period.start < validity.floor_hour(now) - backdate:
+        raise PermissionDenied(f"a start more than {backdate} s ago", rule="validity")
+    if assurance and is_above(assurance, profile.assurance_level or _NO_ASSURANCE):
+        raise PermissionDenied("a higher assurance level than its stations have here", rule="assurance")
 
 
 def hours_of(period: dot2.ValidityPeriod) -> tuple[int, int]:
