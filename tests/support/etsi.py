@@ -27,7 +27,7 @@ from v2xpki.authorities.etsi.butterfly_ra import ButterflyRegistration
 from v2xpki.authorities.etsi.butterfly_supply import ButterflySupply
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import Generation, OwnKeys
-from v2xpki.authorities.etsi.peers import FixedPeers, Peer
+from v2xpki.authorities.etsi.peers import FixedPeers, Peer, Peers
 from v2xpki.authorities.etsi.stations import KnownStation, NewStation, StationRegister
 from v2xpki.config import AaPolicy, ButterflyPolicy, EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey, signature_record, signing_digest, wrap_key
@@ -212,9 +212,11 @@ class Pki:
         profiles: Profiles | None = None,
         region: Region = EU,
         url: Callable[[str], str | Path] | None = None,
+        trusted: Callable[[str], Peers] | None = None,
         change: Callable[[str, dot2.ToBeSignedCertificate], dot2.ToBeSignedCertificate] = lambda _, tbs: tbs,
     ) -> "Pki":
-        """`keystore` gives one by domain (memory by default), `url` a database; `change` may alter the CAs'
+        """`keystore` gives one by domain (memory by default), `url` a database, `trusted` whom EA and AA
+        believe (by default each other); `change` may alter the CAs'
         certificates before they are signed."""
         profiles = profiles or shipped()
         keystore = keystore or (lambda _: MemoryKeystore("test"))
@@ -263,7 +265,7 @@ class Pki:
             own=own["ea"],
             issuer=issuers["ea"],
             database=databases["ea"],
-            peers=peers,
+            peers=trusted("ea") if trusted else peers,
             clock=clock,
             policy=ea_policy,
             profiles=profiles,
@@ -276,7 +278,7 @@ class Pki:
             own=own["aa"],
             issuer=issuers["aa"],
             database=databases["aa"],
-            peers=peers,
+            peers=trusted("aa") if trusted else peers,
             link=link,
             clock=clock,
             policy=aa_policy,

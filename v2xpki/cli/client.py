@@ -121,6 +121,9 @@ def enrol(directory: Path, curve: str, by_ec: bool, as_json: bool) -> None:
     "--plain", is_flag=True, help="ecSignature in clear (a profile without privacy does so anyway)."
 )
 @click.option("--encrypted", is_flag=True, help="ecSignature encrypted, whatever the profile.")
+@click.option(
+    "--aa", default=None, metavar="HEX8", help="An AA of any root on the ECTL; else the own root's."
+)
 @click.option("--start", default=None, metavar="ISO", help="When the tickets begin; now by default.")
 @click.option("--hours", default=None, type=click.IntRange(1, 65535), help="How long they last.")
 @click.option("--permission", multiple=True, metavar="PSID=SSP", help="e.g. 36=010000; the SSP in hex.")
@@ -132,6 +135,7 @@ def authorize(
     no_proof: bool,
     plain: bool,
     encrypted: bool,
+    aa: str | None,
     start: str | None,
     hours: int | None,
     permission: tuple[str, ...],
@@ -147,6 +151,10 @@ def authorize(
         begin = None if start is None else time32_from_iso(start)
     except ValueError as error:
         raise ConfigError(f"--start {start}: {error}") from None
+    try:
+        foreign = None if aa is None else bytes.fromhex(aa)
+    except ValueError:
+        raise ConfigError(f"--aa {aa}: not hex") from None
     with _answers():
         station = _station(directory)
         station.refresh()
@@ -158,6 +166,7 @@ def authorize(
             start=begin,
             hours=hours,
             permissions=[_permission(entry) for entry in permission] or None,
+            aa=foreign,
         )
     _print(tickets, "AT", as_json)
 

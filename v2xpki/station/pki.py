@@ -8,7 +8,7 @@ network. Everything is verified on the way, stored documents too.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from v2xpki.crypto import Certificate
@@ -33,6 +33,7 @@ Source = Callable[[str, str, str], bytes]
 Previous = Callable[[str], bytes | None]
 CTL_PSID = 624
 _TLM_SSP = b"\x01\xc8"
+_MOST_ROOTS = 64  # that are followed
 _TYPES: dict[ListKind, str] = {"ectl": http.OCTETS, "ctl": http.CTL, "crl": http.CRL}
 
 
@@ -55,6 +56,8 @@ class Pki:
     trust: TrustStore
     next_update: int
     problems: tuple[str, ...] = ()  # what of other roots did not verify, or was not to be had
+    aas: tuple[Access, ...] = ()  # all AAs in force that take requests, of all roots
+    documents: Mapping[str, bytes] = field(default_factory=dict)  # by name, what was verified: to be kept
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ class _Walk:
     revoked: dict[bytes, frozenset[bytes]] = field(default_factory=dict)  # root -> its CRL
     problems: list[str] = field(default_factory=list)
     updates: list[int] = field(default_factory=list)
+    documents: dict[str, bytes] = field(default_factory=dict)
 
 
 def discover(
@@ -121,7 +125,8 @@ def discover(
     """Walk down from the TLM at time `at` (TAI seconds). Raises Untrusted, Unreachable.
 
     A list older than the one that `previous` has of the same signer is refused as a rollback. What of
-    roots other than the own one fails is a problem noted, not an error: their stations stay strangers.
+    roots other than the own one fails is a problem noted, not an error: what `previous` has of them counts as
+    long as it is in force, else their stations stay strangers.
     expired: accept lists whose nextUpdate has passed, for a station that has long been out of reach.
     """
     walk = _Walk(where, source, previous, at, expired)
@@ -136,7 +141,9 @@ def discover(
         if id8 == root.hashed_id8:
             continue
         try:
-            lists[id8] = _lists_of(walk, other, centres)
+            if len(lists) == _MOST_ROOTS:
+                raise Untrusted(f"more than {_MOST_ROOTS} roots on the ECTL", rule="size")
+            lists[id8] = _lists_of_other(walk, other, centres)
         except StationError as error:
             walk.problems.append(f"root {other.hex8}: {error}")
     trust = _trust(walk, [roots[id8] for id8 in lists])
@@ -145,7 +152,18 @@ def discover(
     own = lists[root.hashed_id8]
     ea = _choose(trust, own, "EA", where.ea, at)
     aa = _choose(trust, own, "AA", where.aa, at)
-    return Pki(tlm, root, ea, aa, tuple(walk.authorities), trust, min(walk.updates), tuple(walk.problems))
+    return Pki(
+        tlm,
+        root,
+        ea,
+        aa,
+        tuple(walk.authorities),
+        trust,
+        min(walk.updates),
+        tuple(walk.problems),
+        tuple(access for ctl in lists.values() for access in _accesses(trust, ctl, "AA", None, at)),
+        walk.documents,
+    )
 
 
 def follow_ectl(octets: bytes, tlm: Certificate, at: int, *, expired: bool = False) -> Trusted:
@@ -188,6 +206,7 @@ def _tlm(walk: _Walk) -> Certificate:
     tlm = _parsed(octets, "TLM certificate")
     if tlm.hashed_id8 != id8 or (isinstance(pin, Certificate) and tlm != pin):
         raise Untrusted(f"the CPOC's TLM is {tlm.hex8}, pinned is {name}", rule="pin")
+    walk.documents["tlm"] = octets
     return _check_tlm(walk, tlm)
 
 
@@ -239,6 +258,22 @@ def _lists_of(walk: _Walk, root: Certificate, centres: list[DcEntry]) -> SignedL
     raise failed
 
 
+def _lists_of_other(walk: _Walk, root: Certificate, centres: list[DcEntry]) -> SignedList:
+    """As _lists_of, for another root than the own: where its centre is away, what was stored before."""
+    try:
+        return _lists_of(walk, root, centres)
+    except Unreachable as error:
+        walk.problems.append(f"root {root.hex8}: {error}")
+
+    def stored(name: str, _url: str, _type: str) -> bytes:
+        octets = walk.previous(name)
+        if octets is None:
+            raise Unreachable(f"{name} was never fetched")
+        return octets
+
+    return _lists_of(replace(walk, source=stored), root, centres)
+
+
 def _list(walk: _Walk, wanted: ListKind, url: str, signer: Certificate) -> SignedList:
     name = "ectl" if wanted == "ectl" else f"{wanted}-{signer.hex8}"
     octets = walk.where.ectl if wanted == "ectl" else None
@@ -257,6 +292,7 @@ def _list(walk: _Walk, wanted: ListKind, url: str, signer: Certificate) -> Signe
         raise Untrusted(f"{url}: a delta where the full list belongs", rule="delta")
     _check_rollback(walk, name, url, found, signer)
     walk.updates.append(found.next_update)
+    walk.documents[name] = octets
     return found
 
 
@@ -298,6 +334,13 @@ def _add_authorities(walk: _Walk, trust: TrustStore, ctl: SignedList, *, own: bo
 
 def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access:
     """The newest authority in force that takes requests; `url` instead of its own."""
+    found = _accesses(trust, ctl, role, url, at)
+    if not found:
+        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
+    return max(found, key=lambda access: access.certificate.start)
+
+
+def _accesses(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> list[Access]:
     found: list[Access] = []
     for entry in ctl.entries:
         if role == "EA" and isinstance(entry, EaEntry):
@@ -310,9 +353,7 @@ def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: 
         known = trust.issuer(certificate.hashed_id8) is not None
         if point and known and certificate.start <= at < certificate.end and certificate.encryption_key:
             found.append(Access(certificate, point))
-    if not found:
-        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
-    return max(found, key=lambda access: access.certificate.start)
+    return found
 
 
 def _parsed(octets: bytes, what: str) -> Certificate:

@@ -36,7 +36,7 @@ from v2xpki.station.butterfly import (
     request_hash_of,
 )
 from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untrusted
-from v2xpki.station.pki import Pki, Where, discover
+from v2xpki.station.pki import Access, Pki, Where, discover
 from v2xpki.station.requests import EC_PERMISSIONS, authorization_request, enrolment_request
 from v2xpki.station.sending import Learning
 from v2xpki.station.state import Settings, State, StateDirectory
@@ -155,14 +155,12 @@ class Station:
 
         Nothing is replaced unless all that the own root's PKI needs verified.
         """
-        fetched: dict[str, bytes] = {}
 
-        def source(name: str, url: str, content_type: str) -> bytes:
-            fetched[name] = web.fetch(self.http, url, content_type)
-            return fetched[name]
+        def source(_name: str, url: str, content_type: str) -> bytes:
+            return web.fetch(self.http, url, content_type)
 
         pki = discover(self._where(), source, self.clock.time32(), previous=self.directory.document)
-        for name, octets in fetched.items():
+        for name, octets in pki.documents.items():  # nothing that did not verify takes another's place
             self.directory.write_document(name, octets)
         self._take(pki)
         return pki
@@ -232,13 +230,15 @@ class Station:
         start: int | None = None,
         hours: int | None = None,
         permissions: Iterable[dot2.PsidSsp] | None = None,
+        aa: bytes | None = None,
     ) -> list[Certificate]:
         """Obtain tickets, each for a key of its own; they are kept.
 
         proof: sign the request with the new key. plain_signature: ecSignature in clear, by default as the
         profile says. start: TAI seconds; hours: of validity; by default the EA's. permissions: by default
-        what profile and AA allow, with the least SSP. Raises NoCredential, BeyondProfile, RequestRefused,
-        BadAnswer, Unreachable; tickets obtained before the failure are kept.
+        what profile and AA allow, with the least SSP. aa: HashedId8 of an AA on any root's CTL, by default
+        the own root's. Raises NoCredential, BeyondProfile, RequestRefused, BadAnswer, Unreachable; tickets
+        obtained before the failure are kept.
         """
         profile = self.profile
         plain = profile.plain_signature if plain_signature is None else plain_signature
@@ -257,7 +257,8 @@ class Station:
         if start is not None or hours is not None:
             length = profile.ticket_validity if hours is None else hours * HOUR
             validity = period(at, length)
-        wanted = tuple(permissions) if permissions is not None else self.default_permissions()
+        asked = pki.aa if aa is None else self._aa(aa)
+        wanted = tuple(permissions) if permissions is not None else self._least_permissions(asked.certificate)
         attributes = etsi.CertificateSubjectAttributes(
             validity_period=validity, region=self._region(), app_permissions=wanted
         )
@@ -270,21 +271,32 @@ class Station:
                 ec_key=ec_key,
                 ec=ec,
                 ea=pki.ea.certificate,
-                aa=pki.aa.certificate,
+                aa=asked.certificate,
                 attributes=attributes,
                 time64=self.clock.time64(),
                 proof=proof,
                 plain_signature=plain,
             )
-            answer = self._post(pki.aa.url, sent.octets)
-            ticket = authorization_answer(answer, sent, pki.aa.certificate, pki.trust, self.clock.time64())
+            answer = self._post(asked.url, sent.octets)
+            ticket = authorization_answer(answer, sent, asked.certificate, pki.trust, self.clock.time64())
             self.state = self.directory.add_credential(self.state, ticket, new, ec=False)
             made.append(ticket)
         return made
 
     def default_permissions(self) -> tuple[dot2.PsidSsp, ...]:
         """The profile's services that the AA certifies, each with the least SSP."""
-        grants = Grants.of(self.pki.aa.certificate)
+        return self._least_permissions(self.pki.aa.certificate)
+
+    def _aa(self, id8: bytes) -> Access:
+        for access in self.pki.aas:
+            if access.certificate.hashed_id8 == id8:
+                return access
+        raise Untrusted(
+            f"no AA {id8.hex().upper()} in force is on a CTL of a root on the ECTL", rule="authority"
+        )
+
+    def _least_permissions(self, aa: Certificate) -> tuple[dot2.PsidSsp, ...]:
+        grants = Grants.of(aa)
         found: dict[int, dot2.PsidSsp] = {}
         for entry in self.profile.permissions:
             limit = entry.ssp_range

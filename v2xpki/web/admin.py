@@ -28,6 +28,8 @@ _HELP = {
     "v2xpki_list_ahead": "Lists that are signed and not yet due",
     "v2xpki_list_sequence": "ctlSequence of the list that is handed out",
     "v2xpki_trust_refresh_age_seconds": "Seconds since all lists that the role goes by were last asked for",
+    "v2xpki_foreign_list_seconds_left": "Seconds until nextUpdate of another PKI's list that is followed",
+    "v2xpki_foreign_refresh_age_seconds": "Seconds since another PKI's lists last came with success",
 }
 
 
