@@ -25,6 +25,7 @@ from v2xpki.errors import ConfigError, CryptoError, TrustError
 from v2xpki.time import SystemClock
 from v2xpki.trust import SignedList
 from v2xpki.trust.judge import Evidence, judge_data
+from v2xpki.trust.lists import RcaEntry
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "v2xpki", "demo"]
@@ -101,8 +102,9 @@ def test_the_counts_are_those_of_the_stations(document):
 
 def test_a_vehicle_and_a_roadside_unit_understand_each_other(document):
     accepted = [entry for entry in document["messages"] if entry["verdict"] == "valid"]
-    assert [entry["type"] for entry in accepted] == ["CAM", "CAM", "DENM", "MAPEM", "SPATEM", "IVI"]
-    assert {(entry["from"], entry["to"]) for entry in accepted} == {("vehicle", "rsu"), ("rsu", "vehicle")}
+    assert [entry["type"] for entry in accepted[:6]] == ["CAM", "CAM", "DENM", "MAPEM", "SPATEM", "IVI"]
+    pairs = {(entry["from"], entry["to"]) for entry in accepted[:6]}
+    assert pairs == {("vehicle", "rsu"), ("rsu", "vehicle")}
     assert all(entry["reason"] is None for entry in accepted)
 
 
@@ -123,6 +125,26 @@ def test_a_message_sent_again_is_refused(document):
     (again,) = document["repeated"]
     assert again["rule"] == "replay"
     assert named(document, again["file"])["verdict"] == "valid"
+
+
+def test_vehicles_of_two_pkis_believe_each_other_until_a_root_is_off_the_ectl(document):
+    there, back = [entry for entry in document["messages"] if "neighbour" in (entry["from"], entry["to"])]
+    assert (there["from"], back["to"]) == ("vehicle", "vehicle")
+    assert there["verdict"] == back["verdict"] == "valid"
+    own, others = (Certificate.parse(Path(entry["chain"][-1]).read_bytes()) for entry in (there, back))
+    assert own != others and others.hex8.lower() == document["neighbour"]["root"]
+    (distrusted,) = document["distrusted"]
+    assert (distrusted["verdict"], distrusted["rule"]) == ("invalid", "certificate")
+    assert "is not trusted" in distrusted["reason"]
+    # by its own chain it is right: that its root is off the list is all that is wrong with it
+    code, _ = v2xpki("data", "verify", distrusted["file"], "--chain", *distrusted["chain"])
+    assert code == 0
+    lists = [
+        SignedList.parse(Path(document["artifacts"][name]).read_bytes()) for name in ("ectl", "ectl-of-both")
+    ]
+    assert [sum(isinstance(e, RcaEntry) for e in found.entries) for found in lists] == [1, 2]
+    code, status = v2xpki("status", document["neighbour"]["directory"])
+    assert (code, status["problems"]) == (0, [])
 
 
 def test_a_station_that_nobody_registered_gets_no_credential(document):

@@ -1,4 +1,4 @@
-"""The ETSI demo: a tiered PKI, a vehicle and a roadside unit that trust each other, and a forger."""
+"""The ETSI demo: a PKI, a vehicle and a roadside unit that trust each other, a forger; a second PKI."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -9,7 +9,7 @@ from v2xpki.authorities.etsi import bootstrap, station_files, status
 from v2xpki.authorities.etsi.stations import StationRegister
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
-from v2xpki.demo import forgery, packets
+from v2xpki.demo import forgery, neighbour, packets
 from v2xpki.demo.artifacts import Artifacts, RecordedHttp
 from v2xpki.demo.packets import Facility, Sender
 from v2xpki.demo.report import Authority, Member, Message, Refusal, Report
@@ -40,7 +40,7 @@ _ISSUED = ("RCA", "TLM", "EA", "AA", "EC", "AT", "ECTL", "CTL", "CRL")  # of all
 
 
 @dataclass
-class _Participant:
+class Participant:
     """A station, and what a demo says about it."""
 
     name: str
@@ -54,7 +54,11 @@ class _Participant:
         return self.sender.latitude, self.sender.longitude
 
 
-class _Demo:
+class Demo:
+    """What a demo does, step by step, and what it notes for its report."""
+
+    place, permissions = CAR, _PERMISSIONS  # where its vehicles are, what they may say
+
     def __init__(self, directory: Path, steps: Steps, clock: Clock) -> None:
         self.directory, self.steps, self.clock = directory.absolute(), steps, clock
         self.artifacts = Artifacts(self.directory / "artifacts")
@@ -106,11 +110,11 @@ class _Demo:
 
     # --- stations
 
-    def join(self, instance: Instance, stack: ExitStack) -> tuple[_Participant, _Participant]:
+    def join(self, instance: Instance, stack: ExitStack) -> tuple[Participant, Participant]:
         """The vehicle and the roadside unit, registered and not yet enrolled."""
         with self.steps.step("Registration") as note:
-            car = self._participant("vehicle", Sender.car(CAR, _SPEED), stack)
-            unit = self._participant(
+            car = self.participant("vehicle", Sender.car(CAR, _SPEED), stack)
+            unit = self.participant(
                 "rsu",
                 Sender.roadside(JUNCTION),
                 stack,
@@ -118,11 +122,11 @@ class _Demo:
                 curve=Curve.BRAINPOOL_P256R1,
                 region=REGION,
             )
-            self._register(instance, car, unit)
+            self.register(instance, car, unit)
             note("a vehicle (P-256), a roadside unit (brainpool)")
         return car, unit
 
-    def _participant(
+    def participant(
         self,
         name: str,
         sender: Sender,
@@ -131,7 +135,9 @@ class _Demo:
         profile: str = "vehicle",
         curve: Curve = Curve.NIST_P256,
         region: str | None = None,
-    ) -> _Participant:
+        root: str | None = None,
+    ) -> Participant:
+        """A station with our CPOC and TLM; root: HashedId8 of its own root, where that is not ours."""
         http = Urllib3Http(tls_ca=self.directory / "tls/ca.pem")
         stack.callback(http.close)
         settings = Settings(
@@ -141,6 +147,7 @@ class _Demo:
             tlm=self.report.tlm.hex8,
             tls_ca=str(self.directory / "tls/ca.pem"),
             region=region,
+            root=root,
         )
         station = Station.create(
             self.directory / "stations" / name,
@@ -149,9 +156,10 @@ class _Demo:
             clock=self.clock,
             http=RecordedHttp(http, self.artifacts, name),
         )
-        return _Participant(name, station, sender, http)
+        return Participant(name, station, sender, http)
 
-    def _register(self, instance: Instance, *participants: _Participant) -> None:
+    def register(self, instance: Instance, *participants: Participant) -> None:
+        """At the instance's EA."""
         profiles = Profiles.load(instance.profiles_path)
         with Database.open(instance.domain("ea").database_url, must_exist=True) as database:
             for entry in participants:
@@ -163,7 +171,7 @@ class _Demo:
                     operator="v2xpki demo",
                 )
 
-    def obtain(self, entry: _Participant, title: str, *, tickets: int, ahead: int = 0) -> None:
+    def obtain(self, entry: Participant, title: str, *, tickets: int, ahead: int = 0) -> None:
         """Trust from the TLM down, an EC, tickets for now and `ahead` more that begin tomorrow."""
         station = entry.station
         with self.steps.step(title) as note:
@@ -216,7 +224,7 @@ class _Demo:
     def refuse_stranger(self, stack: ExitStack) -> None:
         """A station that nobody registered gets no credential."""
         with self.steps.step("Stranger") as note:
-            stranger = self._participant("stranger", Sender.car(CAR, 0), stack).station
+            stranger = self.participant("stranger", Sender.car(CAR, 0), stack).station
             stranger.refresh()
             code: str | None = None
             try:
@@ -229,37 +237,61 @@ class _Demo:
 
     # --- messages
 
-    def talk(self, car: _Participant, unit: _Participant) -> None:
+    def talk(self, car: Participant, unit: Participant) -> None:
         with self.steps.step("Messages") as note:
             # the second CAM names its signer by digest alone: the ticket is known by then
             for number, facility in enumerate((packets.CAR_AT_50, packets.CAR_AT_50, packets.JAM_AHEAD), 1):
-                self._say(car, unit, facility, number)
+                self.say(car, unit, facility, number)
             for number, facility in enumerate(
                 (packets.JUNCTION, packets.GREEN_LIGHT, packets.SPEED_LIMIT_50), 4
             ):
-                self._say(unit, car, facility, number)
+                self.say(unit, car, facility, number)
             accepted = sum(1 for message in self.report.messages if message.verdict == "valid")
             note(f"{accepted} of {len(self.report.messages)} accepted by the other station")
 
-    def _say(self, sender: _Participant, receiver: _Participant, facility: Facility, number: int) -> None:
-        now = self.clock.time64()
-        payload = packets.packet(facility, sender.sender, now)
-        where = None if facility.psid == 36 else JUNCTION if sender.name == "rsu" else CAR
-        octets = sender.station.sign_message(facility.psid, payload, where)
-        ticket = sender.station.ticket(facility.psid)
-        pki = receiver.station.pki
+    def say(
+        self, sender: Participant, receiver: Participant, facility: Facility, number: int, more: str = ""
+    ) -> None:
+        """A message that has to be accepted. more: what is said of it besides."""
+        octets, chain = self._signed(sender, facility)
         signer = SignedMessage.parse(octets).signer.kind
         self._hear(
             f"{number:02}-{facility.name.lower()}",
             octets,
-            (ticket, pki.aa.certificate, pki.root),
+            chain,
             facility.name,
             (sender, receiver),
-            f"{facility.says}; ticket by digest" if signer == "digest" else facility.says,
+            (f"{facility.says}; ticket by digest" if signer == "digest" else facility.says) + more,
             None,
         )
 
-    def forge(self, car: _Participant, unit: _Participant) -> None:
+    def _signed(self, sender: Participant, facility: Facility) -> tuple[bytes, tuple[Certificate, ...]]:
+        """A message of now, and the ticket that it is under with its chain."""
+        payload = packets.packet(facility, sender.sender, self.clock.time64())
+        where = None if facility.psid == 36 else JUNCTION if sender.name == "rsu" else CAR
+        octets = sender.station.sign_message(facility.psid, payload, where)
+        pki = sender.station.pki
+        return octets, (sender.station.ticket(facility.psid), pki.aa.certificate, pki.root)
+
+    def distrust(self, sender: Participant, receiver: Participant, facility: Facility) -> Message:
+        """A message that is right by its own chain, whose root the receiver no longer trusts."""
+        octets, chain = self._signed(sender, facility)
+        rule, reason = _judge(receiver, octets)
+        message = Message(
+            self.artifacts.write("messages", f"distrusted-{facility.name.lower()}.oer", octets),
+            tuple(self.artifacts.certificate(f"{sender.name}-{entry.hex8}", entry) for entry in chain),
+            facility.name,
+            sender.name,
+            receiver.name,
+            "its root is off the ECTL",
+            rule,
+            reason,
+            "certificate",
+        )
+        self.report.distrusted.append(message)
+        return message
+
+    def forge(self, car: Participant, unit: Participant) -> None:
         """What must be refused; the first messages again, too."""
         with self.steps.step("Forgeries") as note:
             first = self.report.messages[0]
@@ -274,8 +306,8 @@ class _Demo:
             note(f"{refused} of {len(tried)} refused, each for its reason")
 
     def _forgeries(
-        self, car: _Participant, unit: _Participant
-    ) -> Iterator[tuple[forgery.Forged, _Participant | str, _Participant]]:
+        self, car: Participant, unit: Participant
+    ) -> Iterator[tuple[forgery.Forged, Participant | str, Participant]]:
         """Each made when it is its turn: a receiver takes nothing that is seconds old."""
         pki = car.station.pki
         above = (pki.aa.certificate, pki.root)
@@ -294,7 +326,7 @@ class _Demo:
         )
         yield made, "nobody", unit
 
-    def _repeat(self, first: Message, receiver: _Participant) -> None:
+    def _repeat(self, first: Message, receiver: Participant) -> None:
         """The first CAM once more, while it is still fresh enough to be believed."""
         octets = first.file.read_bytes()
         rule, reason = _judge(receiver, octets)
@@ -318,7 +350,7 @@ class _Demo:
         octets: bytes,
         chain: tuple[Certificate, ...],
         kind: str,
-        who: tuple[_Participant | str, _Participant],
+        who: tuple[Participant | str, Participant],
         what: str,
         wanted: str | None,
     ) -> None:
@@ -384,7 +416,7 @@ def _issued(records: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
     return {kind: sum(records[kind].values()) for kind in _ISSUED if kind in records}
 
 
-def _judge(receiver: _Participant, octets: bytes) -> tuple[str | None, str | None]:
+def _judge(receiver: Participant, octets: bytes) -> tuple[str | None, str | None]:
     """The rule and reason of a refusal."""
     try:
         receiver.station.receive(octets, place=receiver.place)
@@ -395,7 +427,7 @@ def _judge(receiver: _Participant, octets: bytes) -> tuple[str | None, str | Non
 
 def run(directory: Path, steps: Steps, clock: Clock | None = None) -> Report:
     """The whole demo in a new or empty folder. Raises what a step that cannot go on raises."""
-    demo = _Demo(directory, steps, clock or SystemClock())
+    demo = Demo(directory, steps, clock or SystemClock())
     ports = Ports()
     with interruptible(), ExitStack() as stack:
         stack.callback(ports.close)
@@ -407,6 +439,7 @@ def run(directory: Path, steps: Steps, clock: Clock | None = None) -> Report:
             demo.refuse_stranger(connections)
             demo.talk(car, unit)
             demo.forge(car, unit)
+            neighbour.visit(demo, instance, car)
             demo.examine(instance)
         pcap = packets.capture(demo.frames)
         demo.artifacts.named["pcap"] = demo.artifacts.write(".", "messages.pcap", pcap)

@@ -98,6 +98,15 @@ class Refusal:
         return f"{self.what}: {self.code or 'granted'}, but had to be refused with {self.wanted}"
 
 
+@dataclass(frozen=True)
+class Neighbour:
+    """The second PKI, under the first one's TLM."""
+
+    directory: Path
+    base_url: str
+    root: Certificate
+
+
 @dataclass
 class Report:
     """Everything about one demo. Times in seconds."""
@@ -112,6 +121,9 @@ class Report:
     messages: list[Message] = field(default_factory=list)
     # valid messages that were heard before: the files would verify, their repetition does not
     repeated: list[Message] = field(default_factory=list)
+    # likewise, of a PKI whose root came off the ECTL
+    distrusted: list[Message] = field(default_factory=list)
+    neighbour: Neighbour | None = None
     refusals: list[Refusal] = field(default_factory=list)
     artifacts: dict[str, Path] = field(default_factory=dict)
     audit_entries: int = 0
@@ -122,7 +134,7 @@ class Report:
     @property
     def problems(self) -> tuple[str, ...]:
         """What went otherwise than it should; nothing if all is well."""
-        judged = [message.problem for message in (*self.messages, *self.repeated)]
+        judged = [message.problem for message in (*self.messages, *self.repeated, *self.distrusted)]
         asked = [refusal.problem for refusal in self.refusals]
         return (*self.faults, *(problem for problem in (*judged, *asked) if problem))
 
@@ -166,6 +178,14 @@ class Report:
             ],
             "messages": [message.document() for message in self.messages],
             "repeated": [message.document() for message in self.repeated],
+            "distrusted": [message.document() for message in self.distrusted],
+            "neighbour": None
+            if self.neighbour is None
+            else {
+                "directory": self.neighbour.directory,
+                "baseUrl": self.neighbour.base_url,
+                "root": self.neighbour.root.hashed_id8,
+            },
             "refusedRequests": [{"what": entry.what, "code": entry.code} for entry in self.refusals],
             "artifacts": dict(self.artifacts),
             "auditEntries": self.audit_entries,

@@ -65,7 +65,8 @@ def print_report(report: Report, command: str, docs: Path | None, console: Conso
         out = Console(highlight=False, markup=False, width=_WIDE)
     out.print()
     honest = [message for message in report.messages if not message.is_forged]
-    forged = [message for message in report.messages if message.is_forged] + report.repeated
+    forged = [message for message in report.messages if message.is_forged]
+    forged += [*report.repeated, *report.distrusted]
     for table in (
         _authorities(report),
         _messages(out, "What it says", honest),
@@ -138,7 +139,7 @@ def _messages(console: Console, title: str, messages: Iterable[Message]) -> Tabl
 def _summary(report: Report) -> Text:
     good = not report.problems
     accepted = sum(1 for message in report.messages if message.verdict == "valid")
-    refused = len(report.messages) + len(report.repeated) - accepted
+    refused = len(report.messages) + len(report.repeated) + len(report.distrusted) - accepted
     text = (
         f"{accepted} messages accepted, {refused} refused, {report.audit_entries} audit entries intact, "
         f"in {report.seconds:.1f} s."

@@ -10,6 +10,7 @@ other.receive(octets).payload
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -20,8 +21,10 @@ from v2xpki.errors import (
     CryptoError,
     DecodeError,
     InvalidChain,
+    InvalidList,
     InvalidMessage,
     PermissionDenied,
+    UnexpectedContent,
 )
 from v2xpki.keystore.memory import MemoryKey
 from v2xpki.secured import SignedMessage, sign
@@ -42,6 +45,7 @@ from v2xpki.station.sending import Learning
 from v2xpki.station.state import Settings, State, StateDirectory
 from v2xpki.time import HOUR, MICROSECONDS, Clock, SystemClock
 from v2xpki.trust import regions
+from v2xpki.trust.lists import RcaEntry, SignedList
 from v2xpki.trust.messages import CAM, DENM, ReplayWindow, VerifiedMessage, verify_message
 from v2xpki.trust.permissions import Grants
 from v2xpki.trust.profiles import StationProfile, station_profile
@@ -162,6 +166,10 @@ class Station:
         pki = discover(self._where(), source, self.clock.time32(), previous=self.directory.document)
         for name, octets in pki.documents.items():  # nothing that did not verify takes another's place
             self.directory.write_document(name, octets)
+        if self.settings.root is None:
+            # From now on: another root that comes onto the ECTL must not make a station ask which is its own.
+            self.state = replace(self.state, settings=replace(self.settings, root=pki.root.hex8))
+            self.directory.save(self.state)
         self._take(pki)
         return pki
 
@@ -174,10 +182,20 @@ class Station:
         return Where(
             cpoc=settings.cpoc,
             tlm=bytes.fromhex(settings.tlm),
-            root=None if settings.root is None else bytes.fromhex(settings.root),
+            root=self._only_root() if settings.root is None else bytes.fromhex(settings.root),
             ea=settings.ea,
             aa=settings.aa,
         )
+
+    def _only_root(self) -> bytes | None:
+        """The root of the ECTL that was kept, where it has one alone."""
+        octets = self.directory.document("ectl")
+        try:
+            entries = () if octets is None else SignedList.parse(octets).entries
+        except (DecodeError, InvalidList, UnexpectedContent):
+            return None  # damaged; what is fetched anew will tell
+        roots = {entry.certificate.hashed_id8 for entry in entries if isinstance(entry, RcaEntry)}
+        return roots.pop() if len(roots) == 1 else None
 
     # --- credentials -----------------------------------------------------------------------
 

@@ -188,6 +188,102 @@ def test_other_roots_of_the_ectl_are_trusted_too_or_noted(new_station, pki, cloc
     refused(new_station("none", root="00" * 8), "root")
 
 
+@pytest.fixture
+def abroad(pki, clock):
+    """Another PKI on the ECTL: its root, its AA, and a function that publishes its lists."""
+    other = make_ca("RCA", clock.time32(), name="Other")
+    theirs = make_ca("AA", clock.time32(), other)
+    dc = f"{URL}/other"
+    pki.publish(roots=[(other.certificate, dc)])
+
+    def publish(*, revoked=()):
+        entries = [AaEntry(theirs.certificate, f"{URL}/theirs"), DcEntry(dc, (other.certificate.hashed_id8,))]
+        pki.publish_for(other, dc, entries, revoked=revoked)
+
+    publish()
+    return other, theirs, publish
+
+
+def test_a_dead_centre_of_another_pki_leaves_what_was_fetched_from_it_before(new_station, pki, clock, abroad):
+    other, theirs, _ = abroad
+    station = new_station(root=pki.root.certificate.hex8)
+    station.refresh()
+    hex8 = other.certificate.hex8
+    pki.down |= {f"{URL}/other/getctl/{hex8}", f"{URL}/other/getcrl/{hex8}"}
+    clock.advance(60)
+    found = station.refresh()
+    assert theirs.certificate in found.authorities and hex8 in found.problems[0]
+    assert station.pki.aas[-1] == (theirs.certificate, f"{URL}/theirs")
+    clock.advance(25 * HOUR)  # until they run out
+    pki.publish(roots=[(other.certificate, f"{URL}/other")])
+    assert theirs.certificate not in station.refresh().authorities
+    stranger = new_station("obu-2", root=pki.root.certificate.hex8)  # who never had any has none
+    assert theirs.certificate not in stranger.refresh().authorities
+
+
+def test_nonsense_from_another_pki_does_not_make_a_station_forget_its_revocation(
+    new_station, pki, clock, abroad
+):
+    other, theirs, publish = abroad
+    path = f"/other/getcrl/{other.certificate.hex8}"
+    old = pki.documents[path]
+    clock.advance(60)
+    publish(revoked=[theirs.certificate])
+    station = new_station(root=pki.root.certificate.hex8)
+    assert theirs.certificate not in station.refresh().authorities
+    for played in ((CRL, b"nonsense"), old):
+        pki.documents[path] = played
+        assert theirs.certificate not in station.refresh().authorities
+        assert "revoked" in " ".join(station._stored(expired=False).problems)
+
+
+def test_a_root_that_left_the_ectl_is_a_stranger_and_an_older_ectl_brings_it_not_back(
+    new_station, pki, clock, abroad
+):
+    _, theirs, _ = abroad
+    path = f"/cpoc/getectl/{pki.tlm.certificate.hex8}"
+    old = pki.documents[path]
+    clock.advance(60)
+    pki.publish()
+    station = new_station(root=pki.root.certificate.hex8)
+    assert station.refresh().authorities == (pki.ea.certificate, pki.aa.certificate)
+    pki.documents[path] = old
+    refused(station, "rollback")
+    assert theirs.certificate not in station.pki.authorities
+
+
+def test_a_station_that_was_told_no_root_keeps_its_own_when_others_come_onto_the_ectl(
+    new_station, pki, clock
+):
+    known, waiting = new_station(), new_station("obu-2")
+    known.refresh()
+    waiting.directory.write_document("ectl", known.directory.document("ectl"))  # as an older version left it
+    other = make_ca("RCA", clock.time32(), name="Other")
+    clock.advance(60)
+    pki.publish(roots=[(other.certificate, None)])
+    for station in (known, waiting):
+        assert station.refresh().root == pki.root.certificate
+        assert (
+            Station(station.directory.path, clock=clock, http=pki).settings.root == pki.root.certificate.hex8
+        )
+    refused(new_station("obu-3"), "root")
+
+
+def test_tickets_are_asked_for_at_an_aa_of_another_root_and_nowhere_else(new_station, pki, abroad):
+    _, theirs, _ = abroad
+    station = new_station(root=pki.root.certificate.hex8)
+    station.refresh()
+    station.enrol()
+    pki.aa, home = theirs, pki.aa  # the same machine answers for both
+    pki.documents["/theirs"] = None
+    (ticket,) = station.authorize(1, aa=theirs.certificate.hashed_id8)
+    assert ticket.issuer_id8 == theirs.certificate.hashed_id8
+    assert pki.log[-2].startswith(f"POST {URL}/theirs") or pki.log[-3].startswith(f"POST {URL}/theirs")
+    pki.aa = home
+    with pytest.raises(Untrusted, match="no AA"):
+        station.authorize(1, aa=pki.ea.certificate.hashed_id8)
+
+
 def test_a_root_cannot_revoke_what_is_below_another(new_station, pki, clock):
     other = make_ca("RCA", clock.time32(), name="Other")
     dc = f"{URL}/other"
