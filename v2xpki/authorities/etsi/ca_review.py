@@ -1,0 +1,209 @@
+"""Whether a root grants a sub-CA's request, and what it would certify: for the operator who reviews it, and
+for the ceremony that does it, which asks the same.
+
+    review = judge(request, root, database, profiles, now)
+    review.problems      each forbids to grant it; empty: it can be granted
+    review.remarks       what a person should know
+    review.tbs           what would be signed, linted
+
+Nothing is signed here and no key is needed; the root's database says what was certified and revoked before.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from v2xpki.authorities.etsi.approvals import Approvals
+from v2xpki.authorities.etsi.ca_request import CaRequest
+from v2xpki.authorities.etsi.signing import lists_of
+from v2xpki.crypto import Certificate
+from v2xpki.errors import (
+    CeremonyRefused,
+    ConfigError,
+    CryptoError,
+    InvalidChain,
+    PermissionDenied,
+    UnexpectedContent,
+)
+from v2xpki.store import Database
+from v2xpki.time import iso_from_time32
+from v2xpki.trust import detect_kind, validity
+from v2xpki.trust.chain import verify_chain
+from v2xpki.trust.lint import lint_tbs
+from v2xpki.trust.permissions import check_certificate
+from v2xpki.trust.profiles import SCR_PSID, Profiles
+from v2xpki.wire import dot2
+
+#: Seconds that a request's generationTime may be ahead of the root's clock.
+CLOCKS_APART = 600
+#: Days after which a request is remarked upon: whoever sent it may have given it up.
+OLD = 30
+DAY = 86400
+
+
+class Problem(NamedTuple):
+    """`rule` is a short stable name."""
+
+    rule: str
+    text: str
+
+
+@dataclass
+class Review:
+    """A request as its root sees it."""
+
+    request: CaRequest
+    kind: str
+    name: str | None
+    #: The certificate that it is re-keyed from, where the root knows it.
+    former: Certificate | None = None
+    #: What the same request got before.
+    granted: Certificate | None = None
+    tbs: dot2.ToBeSignedCertificate | None = None
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    def require(self) -> dot2.ToBeSignedCertificate:
+        """What is to be signed. Raises PermissionDenied with the first problem."""
+        if self.problems or self.tbs is None:
+            rule, text = self.problems[0]
+            raise PermissionDenied(text, rule=rule)
+        return self.tbs
+
+
+def judge(
+    request: CaRequest,
+    root: Certificate,
+    database: Database,
+    profiles: Profiles,
+    now: int,
+    *,
+    kind: str | None = None,
+    name: str | None = None,
+    period: dot2.ValidityPeriod | None = None,
+) -> Review:
+    """Look at everything. kind and name: what a ceremony file grants, by default what is asked for; period:
+    likewise, by default the profile's. now in TAI seconds."""
+    review = Review(request, kind or kind_of(request), request.name if kind is None else name)
+    _judge_history(review, database)
+    if request.outer is not None:
+        _judge_former(review, root, database, now)
+    _judge_times(review, root, now)
+    _judge_content(review, root, profiles, now, period)
+    return review
+
+
+def kind_of(request: CaRequest) -> str:
+    """EA or AA, whichever its permissions for certificate requests are like."""
+    ssp = {entry.psid: entry.ssp for entry in request.attributes.app_permissions or ()}.get(SCR_PSID)
+    value = ssp.value if ssp is not None and isinstance(ssp.value, bytes) else b""
+    # TS 102 941 B.5: 10 and 20 are an AA's, which answers for tickets and asks for their validation
+    return "AA" if len(value) > 1 and value[1] & 0x30 else "EA"
+
+
+def _judge_history(review: Review, database: Database) -> None:
+    try:
+        review.granted = Approvals(database).standing(review.request)
+    except CeremonyRefused as error:
+        review.problems.append(Problem("granted-before", str(error)))
+    now_named = [
+        one.hex8
+        for one in Approvals(database).issued()
+        if one.name is not None and one.name == review.name and one.hashed_id8 != review.request.former
+    ]
+    if now_named and review.request.outer is None:
+        review.remarks.append(f"a first request, and {', '.join(now_named)} has its name already")
+    if review.granted is not None:
+        review.remarks.append(f"granted before: {review.granted.hex8}; it gets that certificate again")
+
+
+def _judge_former(review: Review, root: Certificate, database: Database, now: int) -> None:
+    """TS 102 941 6.2.1: a re-keying message proves that the present certificate's holder asks."""
+    request, tell = review.request, review.problems.append
+    assert request.former is not None
+    named = request.former.hex().upper()
+    approvals = Approvals(database)
+    former = review.former = approvals.find(request.former)
+    if former is None:
+        tell(Problem("former-unknown", f"re-keyed from {named}, which this root has not certified"))
+        return
+    try:
+        request.verify_rekeying(former)
+    except (CryptoError, UnexpectedContent) as error:
+        tell(Problem("former-signature", f"not signed under {named}: {error}"))
+    revoked = lists_of(database, "crl", root.hashed_id8).revoked()
+    try:
+        verify_chain([former], root, now, crl=revoked)
+    except InvalidChain as error:
+        tell(Problem(f"former-{error.rule}", f"{named}, which it is re-keyed from: {error}"))
+    if detect_kind(former.record) != review.kind:
+        tell(Problem("former-kind", f"re-keyed from {named}, which is no {review.kind}"))
+    if former.name != review.name:
+        tell(Problem("former-name", f"named {review.name!r}, and {named} is {former.name!r}"))
+    if former.verification_key == request.verification_key:
+        tell(Problem("former-key", f"re-keyed with the key of {named}"))
+    for later in approvals.successors(request.former):
+        if later != review.granted and later.hashed_id8 not in revoked and later.end > now:
+            tell(
+                Problem(
+                    "former-succeeded",
+                    f"{named} was re-keyed before, to {later.hex8}; that one asks, or is revoked first",
+                )
+            )
+
+
+def _judge_times(review: Review, root: Certificate, now: int) -> None:
+    generated = review.request.generated
+    if generated > now + CLOCKS_APART:
+        review.problems.append(
+            Problem("generation-time", f"made at {iso_from_time32(generated)}, which is in the future")
+        )
+    elif now - generated > OLD * DAY:
+        review.remarks.append(f"made {(now - generated) // DAY} days ago; does its CA still want it?")
+    if not root.start <= now < root.end:
+        review.problems.append(Problem("root", f"root {root.hex8} is not in force"))
+
+
+def _judge_content(
+    review: Review,
+    root: Certificate,
+    profiles: Profiles,
+    now: int,
+    period: dot2.ValidityPeriod | None,
+) -> None:
+    request, kind = review.request, review.kind
+    profile = profiles.profile(kind)
+    try:
+        request.check(profile, review.name)
+    except PermissionDenied as error:
+        review.problems.append(Problem(error.rule, f"{error} (profile {kind})"))
+    if request.attributes.validity_period is not None or request.attributes.region is not None:
+        review.remarks.append("validity and region are the profile's, whatever it asks for")
+    if request.encryption_key is None:
+        review.problems.append(Problem("encryption-key", f"an {kind} needs an encryption key"))
+        return
+    if review.former is not None and period is None:
+        # What is newer is said by the certificates themselves: stations take the one that begins later.
+        usual = validity.floor_hour(now - profile.backdate)
+        start = max(usual, review.former.start + 1, root.start)
+        length = min(validity.duration_seconds(profile.validity), root.end - start)
+        if start <= now and length > 0:
+            period = dot2.ValidityPeriod(start=start, duration=validity.duration(length))
+    try:
+        review.tbs = profile.build_tbs(
+            verification_key=request.verification_key,
+            encryption_key=request.encryption_key,
+            issuer=root,
+            now=now,
+            name=review.name,
+            validity_period=period,
+        )
+        check_certificate(root, review.tbs)
+    except (PermissionDenied, ConfigError) as error:
+        rule = error.rule if isinstance(error, PermissionDenied) else "profile"
+        review.problems.append(Problem(rule, str(error)))
+        return
+    for finding in lint_tbs(review.tbs, kind, root):  # type: ignore[arg-type]  # EA or AA
+        if finding.rule.severity == "error":
+            review.problems.append(Problem(finding.rule.id, str(finding)))
+        else:
+            review.remarks.append(str(finding))
