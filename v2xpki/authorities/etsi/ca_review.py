@@ -9,8 +9,9 @@ for the ceremony that does it, which asks the same.
 Nothing is signed here and no key is needed; the root's database says what was certified and revoked before.
 """
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from v2xpki.authorities.etsi.approvals import Approvals
 from v2xpki.authorities.etsi.ca_request import CaRequest
@@ -26,8 +27,9 @@ from v2xpki.errors import (
 )
 from v2xpki.store import Database
 from v2xpki.time import iso_from_time32
-from v2xpki.trust import detect_kind, validity
+from v2xpki.trust import detect_kind, regions, validity
 from v2xpki.trust.chain import verify_chain
+from v2xpki.trust.describe import describe_groups, describe_permissions
 from v2xpki.trust.lint import lint_tbs
 from v2xpki.trust.permissions import check_certificate
 from v2xpki.trust.profiles import SCR_PSID, Profiles
@@ -62,11 +64,24 @@ class Review:
     problems: list[Problem] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
 
-    def require(self) -> dot2.ToBeSignedCertificate:
-        """What is to be signed. Raises PermissionDenied with the first problem."""
-        if self.problems or self.tbs is None:
-            rule, text = self.problems[0]
-            raise PermissionDenied(text, rule=rule)
+    @property
+    def can_be_granted(self) -> bool:
+        """Whether nothing forbids it; a request that was granted before is, as long as that certificate
+        counts for something."""
+        if self.granted is not None:
+            return not any(problem.rule.startswith("granted-") for problem in self.problems)
+        return not self.problems
+
+    def require(self) -> None:
+        """Raise PermissionDenied with the first problem that forbids to grant it."""
+        if not self.can_be_granted:
+            mine = [p for p in self.problems if self.granted is None or p.rule.startswith("granted-")]
+            raise PermissionDenied(mine[0].text, rule=mine[0].rule)
+
+    def to_be_signed(self) -> dot2.ToBeSignedCertificate:
+        """What is to be signed. Raises as `require`."""
+        self.require()
+        assert self.tbs is not None
         return self.tbs
 
 
@@ -84,7 +99,7 @@ def judge(
     """Look at everything. kind and name: what a ceremony file grants, by default what is asked for; period:
     likewise, by default the profile's. now in TAI seconds."""
     review = Review(request, kind or kind_of(request), request.name if kind is None else name)
-    _judge_history(review, database)
+    _judge_history(review, root, database, now)
     if request.outer is not None:
         _judge_former(review, root, database, now)
     _judge_times(review, root, now)
@@ -100,7 +115,7 @@ def kind_of(request: CaRequest) -> str:
     return "AA" if len(value) > 1 and value[1] & 0x30 else "EA"
 
 
-def _judge_history(review: Review, database: Database) -> None:
+def _judge_history(review: Review, root: Certificate, database: Database, now: int) -> None:
     try:
         review.granted = Approvals(database).standing(review.request)
     except CeremonyRefused as error:
@@ -112,8 +127,15 @@ def _judge_history(review: Review, database: Database) -> None:
     ]
     if now_named and review.request.outer is None:
         review.remarks.append(f"a first request, and {', '.join(now_named)} has its name already")
-    if review.granted is not None:
-        review.remarks.append(f"granted before: {review.granted.hex8}; it gets that certificate again")
+    granted = review.granted
+    if granted is None:
+        return
+    if granted.hashed_id8 in lists_of(database, "crl", root.hashed_id8).revoked():
+        review.problems.append(Problem("granted-revoked", f"its certificate {granted.hex8} is revoked"))
+    elif granted.end <= now:
+        review.problems.append(Problem("granted-ended", f"its certificate {granted.hex8} has ended"))
+    else:
+        review.remarks.append(f"granted before: {granted.hex8}; it gets that certificate again")
 
 
 def _judge_former(review: Review, root: Certificate, database: Database, now: int) -> None:
@@ -207,3 +229,68 @@ def _judge_content(
             review.problems.append(Problem(finding.rule.id, str(finding)))
         else:
             review.remarks.append(str(finding))
+
+
+def describe_review(review: Review, root: Certificate) -> dict[str, Any]:
+    """All of it for people and programs: octets as octets, times in ISO 8601."""
+    request = review.request
+    asked = request.attributes
+    document: dict[str, Any] = {
+        "id": request.id,
+        "sha256": hashlib.sha256(request.octets).digest(),
+        "octets": len(request.octets),
+        "kind": review.kind,
+        "name": review.name,
+        "made": iso_from_time32(request.generated),
+        "signature": f"verifies with the key that it names ({request.verification_key.curve.text})",
+        "verifyKey": {
+            "curve": request.verification_key.curve.text,
+            "point": request.verification_key.point,
+        },
+        "encryptionKey": None
+        if request.encryption_key is None
+        else {"curve": request.encryption_key.curve.text, "point": request.encryption_key.point},
+        "asksFor": {
+            "id": None if asked.id is None else {"kind": asked.id.kind, "value": asked.id.value},
+            "appPermissions": describe_permissions(asked.app_permissions),
+            "certIssuePermissions": describe_groups(asked.cert_issue_permissions),
+            "validity": None
+            if asked.validity_period is None
+            else {
+                "start": iso_from_time32(asked.validity_period.start),
+                "end": iso_from_time32(validity.end(asked.validity_period)),
+            },
+            "region": regions.describe(asked.region),
+            "assuranceLevel": asked.assurance_level,
+        },
+        "rekeyedFrom": None,
+        "issuer": root.hashed_id8,
+        "wouldIssue": None,
+        "granted": None if review.granted is None else review.granted.hashed_id8,
+        "canBeGranted": review.can_be_granted,
+        "problems": [problem._asdict() for problem in review.problems],
+        "remarks": list(review.remarks),
+    }
+    if request.former is not None:
+        document["rekeyedFrom"] = {"hashedId8": request.former} | (
+            {}
+            if review.former is None
+            else {
+                "name": review.former.name,
+                "validity": {
+                    "start": iso_from_time32(review.former.start),
+                    "end": iso_from_time32(review.former.end),
+                },
+            }
+        )
+    if review.tbs is not None:
+        document["wouldIssue"] = {
+            "validity": {
+                "start": iso_from_time32(review.tbs.validity_period.start),
+                "end": iso_from_time32(validity.end(review.tbs.validity_period)),
+            },
+            "region": regions.describe(review.tbs.region),
+            "appPermissions": describe_permissions(review.tbs.app_permissions),
+            "certIssuePermissions": describe_groups(review.tbs.cert_issue_permissions),
+        }
+    return document

@@ -49,7 +49,7 @@ class RootAuthority(CeremonialAuthority):
             period=period,
         )
         return self._certify(
-            review.require(), kind, lambda tx, record: approvals.tx_claim(tx, request, record.id)
+            review.to_be_signed(), kind, lambda tx, record: approvals.tx_claim(tx, request, record.id)
         )
 
     def sign_ctls(
