@@ -156,7 +156,8 @@ def _ceremony(instance: Instance, found: Review) -> Path:
 
 def _entry_maker(instance: Instance, found: Review, urls: Urls) -> Any:
     """How the CTL's entry is made of the certificate: with the URLs that are given, the former's, or ours."""
-    former = _entry_of(instance, found.former) if found.former is not None else None
+    known = [one for one in (found.granted, found.former) if one is not None]
+    former = next((entry for one in known if (entry := _entry_of(instance, one)) is not None), None)
     base = instance.base_url if _was_made_here(instance, found) else None
     if found.kind == "EA":
         validation = urls.validation or (former.aa_access_point if isinstance(former, EaEntry) else None)
@@ -190,17 +191,21 @@ def _entry_of(instance: Instance, certificate: Certificate) -> CtlEntry | None:
     return None
 
 
-def lasting_entries(instance: Instance, clock: Clock) -> list[CtlEntry]:
-    """What the last CTL holds but for what has ended or is revoked since."""
+def lasting_entries(instance: Instance, clock: Clock, generation: int | None = None) -> list[CtlEntry]:
+    """What the last CTL of a generation of the root holds but for what has ended or is revoked since."""
     now = clock.time32()
+    found: list[CtlEntry] = []
     with root_database(instance, clock) as database:
-        revoked = lists_of(database, "crl", root_of(instance).hashed_id8).revoked()
-    return [
-        entry
-        for entry in publishing.present_entries(instance, "ctl")
-        if isinstance(entry, DcEntry)
-        or (entry.certificate.end > now and entry.certificate.hashed_id8 not in revoked)
-    ]
+        for entry in publishing.present_entries(instance, "ctl", generation):
+            if not isinstance(entry, DcEntry):
+                certificate = entry.certificate
+                issuer = certificate.issuer_id8 or b""
+                if certificate.end <= now:
+                    continue
+                if certificate.hashed_id8 in lists_of(database, "crl", issuer).revoked():
+                    continue
+            found.append(entry)
+    return found
 
 
 def _list(

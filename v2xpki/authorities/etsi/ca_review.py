@@ -66,17 +66,14 @@ class Review:
 
     @property
     def can_be_granted(self) -> bool:
-        """Whether nothing forbids it; a request that was granted before is, as long as that certificate
-        counts for something."""
-        if self.granted is not None:
-            return not any(problem.rule.startswith("granted-") for problem in self.problems)
+        """Whether nothing forbids it. A request that was granted before is granted again as long as its
+        certificate counts for something."""
         return not self.problems
 
     def require(self) -> None:
-        """Raise PermissionDenied with the first problem that forbids to grant it."""
-        if not self.can_be_granted:
-            mine = [p for p in self.problems if self.granted is None or p.rule.startswith("granted-")]
-            raise PermissionDenied(mine[0].text, rule=mine[0].rule)
+        """Raise PermissionDenied with the first problem."""
+        for problem in self.problems:
+            raise PermissionDenied(problem.text, rule=problem.rule)
 
     def to_be_signed(self) -> dot2.ToBeSignedCertificate:
         """What is to be signed. Raises as `require`."""
@@ -104,6 +101,9 @@ def judge(
         _judge_former(review, root, database, now)
     _judge_times(review, root, now)
     _judge_content(review, root, profiles, now, period)
+    if review.granted is not None:
+        # What would forbid to grant it anew says nothing against the certificate that it has.
+        review.problems = [p for p in review.problems if p.rule.startswith("granted-")]
     return review
 
 

@@ -85,6 +85,7 @@ def publish_root_lists(
     *,
     entries: Sequence[CtlEntry] | None = None,
     revoked: Sequence[Certificate] = (),
+    reason: str = "",
     operator: str,
     count: int | None = None,
     generation: int | None = None,
@@ -93,10 +94,10 @@ def publish_root_lists(
 ) -> Published:
     """The root's next CTLs with these entries, and its next CRLs where `revoked` names any; from now on.
 
-    count: lists in each run, by default one in a laboratory, else `lists.run_length`. generation: of the
-    root's key, by default the present one. Raises CeremonyRefused, ConfigError, InvalidList, KeystoreError,
-    StoreError; then what was not signed yet is not signed, and what was signed and not given to the
-    distribution centre lies in the root's folder.
+    reason: why they are revoked, for the audit record. count: lists in each run, by default one in a
+    laboratory, else `lists.run_length`. generation: of the root's key, by default the present one. Raises
+    CeremonyRefused, ConfigError, InvalidList, KeystoreError, StoreError; then what was not signed yet is not
+    signed, and what was signed and not given to the distribution centre lies in the root's folder.
     """
     clock = clock or SystemClock()
     gone = {certificate.hashed_id8 for certificate in revoked}
@@ -107,7 +108,7 @@ def publish_root_lists(
     options: dict[str, Any] = {"count": count, "generation": generation, "clock": clock}
     ceremonies = []
     if revoked:
-        run = prepare_run(instance, "crl", revoked=revoked, **options)
+        run = prepare_run(instance, "crl", revoked=revoked, reason=reason, **options)
         ceremonies.append(holder(run.file, operator))
     run = prepare_run(instance, "ctl", entries=kept, **options)
     ceremonies.append(holder(run.file, operator))
@@ -181,6 +182,7 @@ def prepare_run(
     *,
     entries: Sequence[CtlEntry | EctlEntry] | None = None,
     revoked: Sequence[Certificate] = (),
+    reason: str = "",
     count: int | None = None,
     generation: int | None = None,
     following: bool = False,
@@ -222,6 +224,8 @@ def prepare_run(
         table["this_update"] = iso_from_time32(start)
     if kind == "crl":
         table["revoked"] = [_certificate_file(instance, domain, entry) for entry in revoked]
+        if reason:
+            table["reason"] = reason
     else:
         table["sequence"] = number if kind == "ectl" else number % SEQUENCES
         if entries is None:
