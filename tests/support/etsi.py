@@ -580,9 +580,10 @@ class TestStation:
         header: dot2.HeaderInfo | None = None,
         content: Any = None,
         tail: bytes = b"",
+        to: Certificate | None = None,
         **wrap: Any,
     ) -> Sent:
-        """A request of TS 102 941 6.2.3.3.1. `wrapper`: pop, unsecured or bare."""
+        """A request of TS 102 941 6.2.3.3.1. `wrapper`: pop, unsecured or bare. to: an AA's certificate."""
         content = content or etsi.EtsiTs102941DataContent(kind="authorizationRequest", value=wish)
         plain = wire.encode(etsi.EtsiTs102941Data(version=1, content=content))
         if wrapper == "pop":
@@ -590,7 +591,7 @@ class TestStation:
             plain = sign(pop(new), header, payload=plain, identifier="self")
         elif wrapper == "unsecured":
             plain = unsecured(plain)
-        sent = seal(plain + tail, self.pki.aa_certificate, new, **wrap)
+        sent = seal(plain + tail, to or self.pki.aa_certificate, new, **wrap)
         sent.wanted = wish.shared_at_request.requested_subject_attributes
         return sent
 
@@ -608,6 +609,7 @@ class TestStation:
             "p1",
             "kind",
             "cipher",
+            "to",
         }
         outer = {name: value for name, value in options.items() if name in names}
         inner = {name: value for name, value in options.items() if name not in names}

@@ -8,6 +8,7 @@ brought up to date where it is not. In a laboratory the CTL is signed and publis
 ceremony file of its next run is prepared: the CA is to install its certificate before stations read of it.
 """
 
+import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from v2xpki.authorities.etsi.signing import lists_of
 from v2xpki.authorities.etsi.subca import all_waiting, write_ceremony
 from v2xpki.config import Instance, check_url
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CeremonyRefused, ConfigError
+from v2xpki.errors import CeremonyRefused, ConfigError, V2xPkiError
 from v2xpki.store import Database, require_current
 from v2xpki.store.dc import DcStore
 from v2xpki.time import Clock, SystemClock
@@ -62,17 +63,27 @@ class Approved:
 
 
 def read_request(instance: Instance, text: str) -> bytes:
-    """A request by its file, or by the beginning of its id among those that wait. Raises ConfigError."""
+    """A request by its file, or by the beginning of its id among those that are here. Raises ConfigError."""
     path = Path(text)
     if path.is_file():
         return path.read_bytes()
-    found = [one for one in waiting(instance) if one.id.startswith(text.lower())] if text else []
+    here = {one.id: one for one in (*_kept(instance), *waiting(instance))}
+    found = [one for name, one in here.items() if name.startswith(text.lower())] if text else []
     if len(found) != 1:
         raise ConfigError(
-            f"{text} is no file and the id of {'several' if found else 'no'} request that waits",
+            f"{text} is no file and the id of {'several requests' if found else 'no request'}",
             hint=f"`v2xpki ca review {instance.directory}` lists them",
         )
     return found[0].octets
+
+
+def _kept(instance: Instance) -> list[CaRequest]:
+    """Requests that came in, and those that were granted, whatever became of them."""
+    found = [entry.request for entry in Inbox(instance).all()]
+    for path in sorted(instance.path("root/requests").glob("*.request")):
+        with contextlib.suppress(V2xPkiError, OSError):
+            found.append(CaRequest.parse(path.read_bytes()))
+    return found
 
 
 def waiting(instance: Instance) -> list[CaRequest]:
