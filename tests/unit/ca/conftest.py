@@ -103,7 +103,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> House:
 @pytest.fixture
 def house(template: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(MemoryKeystore, "close", lambda self: None)
-    folder = tmp_path / "pki"
+    return copy_house(template, tmp_path / "pki")
+
+
+def copy_house(template: House, folder: Path) -> House:
+    """Another one of its own, in a folder that is not there yet."""
     shutil.copytree(template.hall.directory, folder)
     keystores = {}
     for name, keystore in template.hall.keystores.items():
@@ -114,6 +118,11 @@ def house(template: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> H
 
 @pytest.fixture
 def life(house: House) -> Life:
+    return bring_to_life(house)
+
+
+def bring_to_life(house: House) -> Life:
+    """With the certificates and lists in place that EA and AA go by."""
     made = Life(house)
     for role in ("ea", "aa"):
         domain = house.instance.domain(role)
