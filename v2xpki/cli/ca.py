@@ -5,7 +5,7 @@ import click
 from v2xpki.cli import LazyGroup
 
 # name -> (module whose attribute `command` it is, the line in --help)
-COMMANDS = {
+_COMMANDS = {
     "request": ("v2xpki.cli.ca_request", "An EA's or AA's next keys and the request for their certificate."),
     "review": ("v2xpki.cli.ca_review", "What a request asks for, and whether the root can grant it."),
     "approve": ("v2xpki.cli.ca_approve", "Grant a request: the certificate, and its place on the CTL."),
@@ -14,7 +14,7 @@ COMMANDS = {
 }
 
 
-@click.group("ca", cls=LazyGroup, lazy=COMMANDS)
+@click.group("ca", cls=LazyGroup, lazy=_COMMANDS)
 def command() -> None:
     """Add, re-key and revoke EAs and AAs.
 

@@ -8,13 +8,13 @@ import sqlalchemy as sa
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import OwnKeys
-from v2xpki.authorities.etsi.generations import GenerationWatch, open_generations
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
     open_butterfly_supply,
     open_enrolment_authority,
     open_own_keys,
 )
+from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
 from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
 from v2xpki.authorities.queue import Job

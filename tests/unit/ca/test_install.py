@@ -7,7 +7,7 @@ from tests.unit.ca.forging import first_request
 from v2xpki.audit import Event
 from v2xpki.authorities.etsi import ca_approval
 from v2xpki.authorities.etsi.envelope import OwnKeys
-from v2xpki.authorities.etsi.generations import GenerationWatch, open_generations
+from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
 from v2xpki.errors import CeremonyRefused, DecodeError, InvalidChain, KeystoreError
 from v2xpki.keystore import KeyLabel, MemoryKey
 from v2xpki.store.base import AuditRow

@@ -122,7 +122,7 @@ class _Held(NamedTuple):
 class OwnKeys:
     """An authority's generations, for all threads of a process.
 
-    generations: the newest first. revoked: whether the root has revoked a certificate (HashedId8). A
+    generations: the newest first. revoked: whether its root has revoked a certificate. A
     certificate that has ended or is revoked is not in force: what is encrypted to it is answered by the
     newest that is, with "not the recipient", so that a station learns to fetch the new one.
     """
@@ -131,7 +131,7 @@ class OwnKeys:
         self,
         generations: Sequence[Generation],
         clock: Clock,
-        revoked: Callable[[bytes], bool] = lambda _: False,
+        revoked: Callable[[Certificate], bool] = lambda _: False,
     ) -> None:
         self._clock, self._revoked = clock, revoked
         self.replace(generations)
@@ -156,7 +156,7 @@ class OwnKeys:
         return self._held.generations
 
     def is_revoked(self, generation: Generation) -> bool:
-        return self._revoked(generation.certificate.hashed_id8)
+        return self._revoked(generation.certificate)
 
     def in_force(self, generation: Generation) -> bool:
         """Whether it may sign now."""
@@ -164,7 +164,7 @@ class OwnKeys:
         return (
             certificate.start <= self._clock.time32() < certificate.end
             and generation.responder is not None
-            and not self._revoked(certificate.hashed_id8)
+            and not self._revoked(certificate)
         )
 
     def newest(self) -> Generation:

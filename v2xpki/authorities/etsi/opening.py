@@ -12,8 +12,8 @@ from v2xpki.authorities.etsi.butterfly_ra import ButterflyRegistration
 from v2xpki.authorities.etsi.butterfly_supply import AaLink, ButterflySupply
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import OwnKeys
-from v2xpki.authorities.etsi.generations import open_generations
 from v2xpki.authorities.etsi.observer import Observer
+from v2xpki.authorities.etsi.own_generations import open_generations
 from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.config import DomainConfig, Instance
 from v2xpki.issuance import recover

@@ -51,8 +51,8 @@ class Peers(Protocol):
         """Every EA that the lists name."""
         ...
 
-    def is_revoked(self, hashed_id8: bytes) -> bool:
-        """Whether the root has revoked a certificate of its own, or itself; also one that no list names."""
+    def is_revoked(self, certificate: Certificate) -> bool:
+        """Whether its root has revoked a CA's certificate, or itself; also one that no list names."""
         ...
 
 
@@ -62,8 +62,8 @@ class FixedPeers:
 
     aas: Mapping[bytes, Peer] = field(default_factory=dict)
     eas: Mapping[bytes, Peer] = field(default_factory=dict)
-    #: HashedId8 of what is revoked; None: everything, since the root is.
-    revoked: frozenset[bytes] | None = frozenset()
+    #: Root -> what it has revoked, by HashedId8.
+    revoked: Mapping[bytes, frozenset[bytes]] = field(default_factory=dict)
 
     def aa(self, hashed_id8: bytes) -> Peer | None:
         return self.aas.get(hashed_id8)
@@ -77,8 +77,10 @@ class FixedPeers:
     def all_eas(self) -> Iterable[Peer]:
         return self.eas.values()
 
-    def is_revoked(self, hashed_id8: bytes) -> bool:
-        return self.revoked is None or hashed_id8 in self.revoked
+    def is_revoked(self, certificate: Certificate) -> bool:
+        root = certificate.issuer_id8 or b""
+        revoked = self.revoked.get(root, frozenset())
+        return certificate.hashed_id8 in revoked or root in revoked
 
 
 def newest_like(peer: Peer, peers: Iterable[Peer], now: int) -> Peer:
@@ -136,8 +138,8 @@ class TrustFolder:
     def all_eas(self) -> Iterable[Peer]:
         return self._fresh().all_eas()
 
-    def is_revoked(self, hashed_id8: bytes) -> bool:
-        return self._fresh().is_revoked(hashed_id8)
+    def is_revoked(self, certificate: Certificate) -> bool:
+        return self._fresh().is_revoked(certificate)
 
     def _fresh(self) -> FixedPeers:
         now = self._monotonic()
@@ -193,7 +195,7 @@ class TrustFolder:
             else:
                 eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, barred)
         self._since = since
-        return FixedPeers(aas, eas, None if root.hashed_id8 in revoked else revoked)
+        return FixedPeers(aas, eas, {root.hashed_id8: revoked})
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

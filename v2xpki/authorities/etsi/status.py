@@ -145,7 +145,7 @@ def _generations(
         if certificate.end <= now:
             continue
         state = "present" if number == domain.generation else "answers"
-        if certificate.hashed_id8 in revoked or peers.is_revoked(certificate.hashed_id8):
+        if certificate.hashed_id8 in revoked or peers.is_revoked(certificate):
             state = "revoked"
             told = f"{name}: certificate {certificate.hex8} is revoked by the root"
             if number == domain.generation:
