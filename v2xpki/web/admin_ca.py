@@ -30,6 +30,8 @@ def ca_blueprint(instance: Instance) -> Blueprint:
             raise HttpError(400, f"not a CA's certificate request: {error}") from error
         except InboxFull as error:
             raise HttpError(503, str(error), retry_after=3600) from error
+        except OSError as error:  # its folder is not this user's
+            raise HttpError(503, "requests cannot be kept here") from error
         response = jsonify(_document(entry))
         response.status_code = 201 if entry.certificate is None else 200
         response.headers["Location"] = f"/api/v1/ca/requests/{entry.request.id}"
