@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,38 @@ class CarAt(LabStation):
     def ticket(self, ec: Credential) -> Answer:
         sent: Sent = self.authorization(ec, to=self.aa)
         return open_reply(self.lab, self.lab.post("/aa", sent.body), sent, self.aa)
+
+
+class Traffic:
+    """Stations that ask for tickets while the block runs, as many as they may have."""
+
+    def __init__(self, cars: list[CarAt]) -> None:
+        self.codes: list[str] = []
+        self._cars = [(car, car.enrol()) for car in cars]
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._drive)
+
+    def _drive(self) -> None:
+        for _ in range(60):
+            for car, ec in self._cars:
+                if self._over.is_set():
+                    return
+                try:
+                    self.codes.append(car.ticket(ec).code)
+                except Exception as error:  # any is a request that was lost
+                    self.codes.append(repr(error))
+
+    def wait_for(self, more: int) -> None:
+        wanted = len(self.codes) + more
+        wait_until(lambda: len(self.codes) >= wanted or not self._thread.is_alive())
+
+    def __enter__(self) -> "Traffic":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(60)
 
 
 def ctl(lab: Lab) -> SignedList:
@@ -87,10 +120,13 @@ def test_the_life_of_an_aa(served: Lab, tmp_path: Path) -> None:
     assert listed(lab) == [old]
     done = json.loads(v2xpki("ca", "approve", directory, asked["id"], "--certificate-only", "--yes", JSON))
     assert listed(lab) == [old] and done["canBeFetched"]
-    (installed,) = json.loads(v2xpki("ca", "install", directory, "--from", admin_url, JSON))
+    with Traffic([CarAt(lab.station(), old) for _ in range(6)]) as traffic:
+        (installed,) = json.loads(v2xpki("ca", "install", directory, "--from", admin_url, JSON))
+        wait_until(lambda: installed["hashedId8"].upper() in aa_checks(lab)["checks"]["certificate"]["text"])
+        traffic.wait_for(30)
+    assert set(traffic.codes) == {"ok"}
     assert installed["hashedId8"] == done["hashedId8"] and installed["generation"] == 2
     new = Certificate.parse(Path(installed["file"]).read_bytes())
-    wait_until(lambda: new.hex8 in aa_checks(lab)["checks"]["certificate"]["text"])
     again = json.loads(v2xpki("ca", "approve", directory, asked["id"], "--yes", JSON))
     assert again["again"] and again["hashedId8"] == new.hashed_id8.hex()
     assert set(listed(lab)) == {old, new}

@@ -78,6 +78,7 @@ def test_a_review_says_everything_and_is_json(life, rekeying):
     document = json.loads(json.dumps(_plain(describe_review(review, life.house.root))))
     assert document["canBeGranted"] is True and document["problems"] == []
     assert document["rekeyedFrom"]["hashedId8"] == life.present("aa").hashed_id8.hex()
+    assert (document["rekeyedFrom"]["signature"], document["rekeyedFrom"]["revoked"]) == (True, False)
     assert document["verifyKey"]["point"] == rekeying.verification_key.point.hex()
     assert {entry["psid"] for entry in document["asksFor"]["appPermissions"]} == {623}
     assert document["wouldIssue"]["validity"]["start"].startswith("2026-0")

@@ -57,6 +57,24 @@ def test_outside_of_a_laboratory_both_ceremonies_are_prepared_and_overtake_what_
     assert life.house.crl().revoked == {aa.hashed_id8} and life.listed() == set()
 
 
+def test_a_second_change_before_the_ceremony_forgets_nothing_of_the_first(life):
+    """An approval and two revocations are prepared one after the other; the ceremonies are held once."""
+    asked = life.ask("aa", rekey=True)
+    life.house.hall.instance = Instance(life.directory, Settings(lab=False))
+    new = life.approve(asked.request.octets).certificate
+    ea, aa = life.present("ea"), life.present("aa")
+    life.revoke(ea, reason="stolen")
+    crl, ctl = life.revoke(aa, reason="lost").prepared
+    for run in (crl, ctl):
+        life.house.hold(run.file, "bob")
+    publishing.import_lists(life.instance, [life.directory / "root/lists"], life.house.clock)
+    assert life.house.crl().revoked == {ea.hashed_id8, aa.hashed_id8}
+    assert life.listed() == {new} and life.listed(EaEntry) == set()
+    with life.database("root") as database, database.read() as tx:
+        rows = tx.execute(sa.select(AuditRow.detail).where(AuditRow.event == Event.CERTIFICATE_REVOKED)).all()
+    assert {json.loads(row.detail)["reason"] for row in rows} == {"stolen; lost"}
+
+
 def test_it_is_found_by_digest_or_file(life):
     aa = life.present("aa")
     find = ca_revocation.find

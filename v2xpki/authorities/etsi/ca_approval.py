@@ -9,7 +9,7 @@ ceremony file of its next run is prepared: the CA is to install its certificate 
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from v2xpki.authorities.etsi.ca_inbox import Inbox
 from v2xpki.authorities.etsi.ca_request import CaRequest
 from v2xpki.authorities.etsi.ca_review import Review, judge
 from v2xpki.authorities.etsi.ceremony import write_new
+from v2xpki.authorities.etsi.ceremony_file import EntrySpec, TrustList
 from v2xpki.authorities.etsi.ceremony_process import Holder, hold
 from v2xpki.authorities.etsi.distribution import Distribution
 from v2xpki.authorities.etsi.signing import lists_of
@@ -203,11 +204,12 @@ def _entry_of(instance: Instance, certificate: Certificate) -> CtlEntry | None:
 
 
 def lasting_entries(instance: Instance, clock: Clock, generation: int | None = None) -> list[CtlEntry]:
-    """What the last CTL of a generation of the root holds but for what has ended or is revoked since."""
+    """What the next CTL of a generation of the root holds as it is planned, or else the last one, but for
+    what has ended or is revoked since."""
     now = clock.time32()
     found: list[CtlEntry] = []
     with root_database(instance, clock) as database:
-        for entry in publishing.present_entries(instance, "ctl", generation):
+        for entry in _planned_entries(instance, generation):
             if not isinstance(entry, DcEntry):
                 certificate = entry.certificate
                 issuer = certificate.issuer_id8 or b""
@@ -219,12 +221,34 @@ def lasting_entries(instance: Instance, clock: Clock, generation: int | None = N
     return found
 
 
+def _planned_entries(instance: Instance, generation: int | None) -> Sequence[CtlEntry]:
+    # A laboratory holds each ceremony at once: what lies there then is of one that failed.
+    plan = None if instance.lab else publishing.unheld_run(instance, "ctl", generation)
+    if not isinstance(plan, TrustList):
+        return publishing.present_entries(instance, "ctl", generation)
+    return [_entry_of_spec(instance, spec) for spec in plan.entries]
+
+
+def _entry_of_spec(instance: Instance, spec: EntrySpec) -> CtlEntry:
+    def certificate(path: Path) -> Certificate:
+        return Certificate.parse(instance.path(path).read_bytes())
+
+    if spec.entry == "dc":
+        roots = [certificate(path).hashed_id8 for path in spec.certificates]
+        return DcEntry(spec.url or "", (*roots, *map(bytes.fromhex, spec.roots)))
+    assert spec.certificate is not None
+    if spec.entry == "ea":
+        return EaEntry(certificate(spec.certificate), spec.aa_access_point or "", spec.its_access_point)
+    return AaEntry(certificate(spec.certificate), spec.access_point or "")
+
+
 def _list(
     instance: Instance, done: Approved, entry: CtlEntry, operator: str, clock: Clock, holder: Holder
 ) -> None:
-    entries = lasting_entries(instance, clock)
-    if entry in entries and (not instance.lab or _is_handed_out(instance, entry, clock)):
+    signed = entry in publishing.present_entries(instance, "ctl")
+    if signed and (not instance.lab or _is_handed_out(instance, entry, clock)):
         return
+    entries = lasting_entries(instance, clock)
     assert not isinstance(entry, DcEntry)
     entries = [
         other for other in entries if isinstance(other, DcEntry) or other.certificate != entry.certificate

@@ -58,6 +58,9 @@ class Review:
     name: str | None
     #: The certificate that it is re-keyed from, where the root knows it.
     former: Certificate | None = None
+    #: Whether its key signed the outer message, and whether it is revoked.
+    former_signs: bool = False
+    former_revoked: bool = False
     #: What the same request got before.
     granted: Certificate | None = None
     tbs: dot2.ToBeSignedCertificate | None = None
@@ -150,9 +153,11 @@ def _judge_former(review: Review, root: Certificate, database: Database, now: in
         return
     try:
         request.verify_rekeying(former)
+        review.former_signs = True
     except (CryptoError, UnexpectedContent) as error:
         tell(Problem("former-signature", f"not signed under {named}: {error}"))
     revoked = lists_of(database, "crl", root.hashed_id8).revoked()
+    review.former_revoked = former.hashed_id8 in revoked
     try:
         verify_chain([former], root, now, crl=revoked)
     except InvalidChain as error:
@@ -281,6 +286,8 @@ def describe_review(review: Review, root: Certificate) -> dict[str, Any]:
                     "start": iso_from_time32(review.former.start),
                     "end": iso_from_time32(review.former.end),
                 },
+                "signature": review.former_signs,
+                "revoked": review.former_revoked,
             }
         )
     if review.tbs is not None:

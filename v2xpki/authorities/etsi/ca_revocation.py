@@ -16,6 +16,7 @@ from pathlib import Path
 from v2xpki.authorities.etsi import publishing
 from v2xpki.authorities.etsi.approvals import Approvals
 from v2xpki.authorities.etsi.ca_approval import lasting_entries, root_database
+from v2xpki.authorities.etsi.ceremony_file import RevocationList
 from v2xpki.authorities.etsi.ceremony_process import Holder, hold
 from v2xpki.authorities.etsi.distribution import Distribution
 from v2xpki.authorities.etsi.signing import lists_of
@@ -136,13 +137,28 @@ def revoke(
             holder=holder,
         )
         return Revoked(plan, published)
+    also, reasons = _planned(instance, plan.generation)
     crl = publishing.prepare_run(
-        instance, "crl", revoked=[certificate], reason=reason, generation=plan.generation, clock=clock
+        instance,
+        "crl",
+        revoked=[*(other for other in also if other != certificate), certificate],
+        reason="; ".join(filter(None, [*reasons, reason])),
+        generation=plan.generation,
+        clock=clock,
     )
     ctl = publishing.prepare_run(
         instance, "ctl", entries=plan.entries, generation=plan.generation, clock=clock
     )
     return Revoked(plan, None, (crl, ctl))
+
+
+def _planned(instance: Instance, generation: int) -> tuple[list[Certificate], list[str]]:
+    """What a CRL's ceremony that was prepared and not held yet revokes: it is written anew."""
+    plan = publishing.unheld_run(instance, "crl", generation)
+    if not isinstance(plan, RevocationList):
+        return [], []
+    found = [Certificate.parse(instance.path(path).read_bytes()) for path in plan.revoked]
+    return found, [plan.reason]
 
 
 def _is_of(entry: CtlEntry, certificate: Certificate) -> bool:

@@ -31,6 +31,7 @@ from typing import Any
 import yaml
 
 from v2xpki.authorities.etsi.ceremony import write_new
+from v2xpki.authorities.etsi.ceremony_file import CeremonyFile, RevocationList, TrustList
 from v2xpki.authorities.etsi.ceremony_process import Held, Holder, hold
 from v2xpki.authorities.etsi.distribution import import_publications, published_list
 from v2xpki.authorities.etsi.signing import SEQUENCES, lists_of
@@ -231,13 +232,34 @@ def prepare_run(
         if entries is None:
             entries = () if full is None else SignedList.parse(full.octets).entries
         table["entries"] = [_entry_table(instance, domain, entry) for entry in in_order(entries)]
-    name = f"{kind}-{number}" if label.generation == 1 else f"{kind}-{label.generation}-{number}"
-    path = instance.ceremonies_dir / f"{name}.yaml"
+    path = instance.ceremonies_dir / f"{_name(kind, label, number)}.yaml"
     text = yaml.dump(table, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     # One that was written and never held is written anew.
     path.unlink(missing_ok=True)
     write_new(path, text.encode())
     return PreparedRun(kind, path, number, count, start)
+
+
+def unheld_run(
+    instance: Instance, kind: ListKind, generation: int | None = None
+) -> TrustList | RevocationList | None:
+    """What the ceremony file of the next run says that was prepared and not held yet, if there is one.
+
+    Who prepares another change builds on it: the file will be written anew. Raises ConfigError,
+    CeremonyRefused for a file that is none.
+    """
+    signer, label = _signer(instance, kind, generation)
+    with _database(instance, kind) as database:
+        last = lists_of(database, kind, signer.hashed_id8).last()
+    path = instance.ceremonies_dir / f"{_name(kind, label, 0 if last is None else last.number + 1)}.yaml"
+    if not path.exists():
+        return None
+    spec = CeremonyFile.read(path).spec
+    return spec if isinstance(spec, TrustList | RevocationList) else None
+
+
+def _name(kind: ListKind, label: KeyLabel, number: int) -> str:
+    return f"{kind}-{number}" if label.generation == 1 else f"{kind}-{label.generation}-{number}"
 
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
