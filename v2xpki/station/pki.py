@@ -45,16 +45,30 @@ class Access(NamedTuple):
 
 @dataclass(frozen=True)
 class Pki:
-    """What was verified. next_update: TAI seconds from when on it has to be fetched anew."""
+    """What was verified. next_update: TAI seconds from when on it has to be fetched anew.
+
+    Where the CTL has no EA or AA in force, e.g. since it is revoked, the rest counts all the same: a station
+    that goes on with older lists would go on trusting what they do not know to be revoked.
+    """
 
     tlm: Certificate
     root: Certificate
-    ea: Access
-    aa: Access
+    enrolment: Access | None
+    authorization: Access | None
     authorities: tuple[Certificate, ...]  # all EAs and AAs of all roots that verified
     trust: TrustStore
     next_update: int
     problems: tuple[str, ...] = ()  # what of other roots did not verify, or was not to be had
+
+    @property
+    def ea(self) -> Access:
+        """Raises Untrusted where there is none."""
+        return _present(self.enrolment, "EA")
+
+    @property
+    def aa(self) -> Access:
+        """Raises Untrusted where there is none."""
+        return _present(self.authorization, "AA")
 
 
 @dataclass(frozen=True)
@@ -296,7 +310,13 @@ def _add_authorities(walk: _Walk, trust: TrustStore, ctl: SignedList, *, own: bo
             walk.problems.append(f"{'own' if own else 'other'} CTL, {entry.certificate.hex8}: {error}")
 
 
-def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access:
+def _present(access: Access | None, role: str) -> Access:
+    if access is None:
+        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
+    return access
+
+
+def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access | None:
     """The newest authority in force that takes requests; `url` instead of its own."""
     found: list[Access] = []
     for entry in ctl.entries:
@@ -310,9 +330,7 @@ def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: 
         known = trust.issuer(certificate.hashed_id8) is not None
         if point and known and certificate.start <= at < certificate.end and certificate.encryption_key:
             found.append(Access(certificate, point))
-    if not found:
-        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
-    return max(found, key=lambda access: access.certificate.start)
+    return max(found, key=lambda access: access.certificate.start, default=None)
 
 
 def _parsed(octets: bytes, what: str) -> Certificate:
