@@ -30,6 +30,7 @@
     │   ├── LintFailed         the prepared certificate or list breaks a rule
     │   └── TokenSpent         a prepared token was used before, or voided
     ├── Refused                an authority says no; `reason` is one of its enumeration
+    ├── OutOfService           an authority has no certificate in force: ended, or revoked
     ├── LinkError              another service cannot be reached, or answers nonsense
     ├── StationError           the station's side of a flow failed
     ├── ConfigError            v2xpki.toml or a command's input is wrong
@@ -186,6 +187,10 @@ class Refused(V2xPkiError):
     def __init__(self, reason: Enum, message: str = "") -> None:
         super().__init__(message or str(reason.value))
         self.reason = reason
+
+
+class OutOfService(V2xPkiError):
+    pass
 
 
 class LinkError(V2xPkiError):

@@ -46,18 +46,32 @@ class Access(NamedTuple):
 
 @dataclass(frozen=True)
 class Pki:
-    """What was verified. next_update: TAI seconds from when on it has to be fetched anew."""
+    """What was verified. next_update: TAI seconds from when on it has to be fetched anew.
+
+    Where the CTL has no EA or AA in force, e.g. since it is revoked, the rest counts all the same: a station
+    that goes on with older lists would go on trusting what they do not know to be revoked.
+    """
 
     tlm: Certificate
     root: Certificate
-    ea: Access
-    aa: Access
+    enrolment: Access | None
+    authorization: Access | None
     authorities: tuple[Certificate, ...]  # all EAs and AAs of all roots that verified
     trust: TrustStore
     next_update: int
     problems: tuple[str, ...] = ()  # what of other roots did not verify, or was not to be had
     aas: tuple[Access, ...] = ()  # all AAs in force that take requests, of all roots
     documents: Mapping[str, bytes] = field(default_factory=dict)  # by name, what was verified: to be kept
+
+    @property
+    def ea(self) -> Access:
+        """Raises Untrusted where there is none."""
+        return _present(self.enrolment, "EA")
+
+    @property
+    def aa(self) -> Access:
+        """Raises Untrusted where there is none."""
+        return _present(self.authorization, "AA")
 
 
 @dataclass(frozen=True)
@@ -332,12 +346,16 @@ def _add_authorities(walk: _Walk, trust: TrustStore, ctl: SignedList, *, own: bo
             walk.problems.append(f"{'own' if own else 'other'} CTL, {entry.certificate.hex8}: {error}")
 
 
-def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access:
+def _present(access: Access | None, role: str) -> Access:
+    if access is None:
+        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
+    return access
+
+
+def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access | None:
     """The newest authority in force that takes requests; `url` instead of its own."""
     found = _accesses(trust, ctl, role, url, at)
-    if not found:
-        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
-    return max(found, key=lambda access: access.certificate.start)
+    return max(found, key=lambda access: access.certificate.start, default=None)
 
 
 def _accesses(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> list[Access]:

@@ -96,6 +96,16 @@ def _id_value(identity: dot2.CertificateId) -> object:
     return value
 
 
+def describe_permissions(held: tuple[dot2.PsidSsp, ...] | None) -> list[Described] | None:
+    """appPermissions, asked for or held."""
+    return None if held is None else [_app_permission(entry) for entry in held]
+
+
+def describe_groups(groups: tuple[dot2.PsidGroupPermissions, ...] | None) -> list[Described] | None:
+    """certIssuePermissions, likewise."""
+    return _groups(groups)
+
+
 def _app_permission(entry: dot2.PsidSsp) -> Described:
     if entry.ssp is None:
         return {"psid": entry.psid, "ssp": None}

@@ -40,7 +40,7 @@ from v2xpki.authorities.etsi.tlm import TrustListManager
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CeremonyRefused, ConfigError, UnsupportedAlgorithm, V2xPkiError
-from v2xpki.issuance import recover, sign_ca_request
+from v2xpki.issuance import recover, sign_ca_rekeying, sign_ca_request
 from v2xpki.keystore import KeyLabel
 from v2xpki.store.signed_lists import Kept
 from v2xpki.time import Clock, SystemClock, iso_from_time32, time32_from_iso
@@ -176,6 +176,12 @@ class _Run:
         if isinstance(spec, SubCa):
             request = self._read_request(spec.request)
             lines.append(f"request    {spec.request}, SHA-256 {hashlib.sha256(request.octets).hexdigest()}")
+            if request.former is not None:
+                lines.append(f"re-keys    {request.former.hex().upper()}")
+        if isinstance(spec, Request) and spec.rekey is not None:
+            lines.append(
+                f"signs with {spec.rekey.key}, under {self._certificate(spec.rekey.certificate).hex8}"
+            )
         if isinstance(spec, TrustList):
             last = spec.sequence + spec.count - 1
             lines.append(f"sequence   {spec.sequence}" + (f" to {last}" if spec.count > 1 else ""))
@@ -183,6 +189,7 @@ class _Run:
         if isinstance(spec, RevocationList):
             revoked = [self._certificate(path).hex8 for path in spec.revoked]
             lines.append(f"revokes    {', '.join(revoked) or 'nothing'}")
+            lines += [f"reason     {spec.reason}"] if spec.reason else []
         if isinstance(spec, TrustList | RevocationList):
             periods = list(self._schedule(spec))
             lines += [
@@ -251,10 +258,16 @@ class _Run:
         octets = sign_ca_request(domain.keystore, sign, data, domain.database, domain.clock)
         CaRequest.parse(octets)
         self.outcome.checks.append("request verifies with the key that it names")
+        if spec.rekey is not None:
+            present, label = self._certificate(spec.rekey.certificate), KeyLabel.parse(spec.rekey.key)
+            octets = sign_ca_rekeying(domain.keystore, label, present, octets, domain.database, domain.clock)
+            CaRequest.parse(octets).verify_rekeying(present)
+            self.outcome.checks.append(f"and under {present.hex8}")
         self._keep(octets, "request")
 
     def _certify(self, domain: OpenDomain, spec: SubCa) -> None:
         issuer = self._certificate(spec.issuer)
+        recover(domain.database)  # what a ceremony that was killed had open is void: it may be done anew
         root = RootAuthority(domain, KeyLabel.parse(spec.key), issuer)
         kind = spec.certificate.profile
         if kind not in ("EA", "AA"):
@@ -288,7 +301,7 @@ class _Run:
         self._recover_lists(domain, signer)
         root = RootAuthority(domain, KeyLabel.parse(spec.key), signer)
         revoked = [self._certificate(path) for path in spec.revoked]
-        self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator), signer)
+        self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator, spec.reason), signer)
 
     def _recover_lists(self, domain: OpenDomain, signer: Certificate) -> None:
         """What a ceremony that was killed left behind: open records become void, and lists whose record is

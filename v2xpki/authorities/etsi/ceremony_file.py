@@ -1,7 +1,8 @@
 """What a ceremony file may say. One YAML file is the whole input of a ceremony.
 
     kind: self-signed   a root's or trust list manager's key and certificate
-    kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request
+    kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request;
+                        with `rekey` signed under its present certificate as well
     kind: sub-ca        the root certifies what a request asks for
     kind: ectl          the trust list manager's lists, one or a run of them signed ahead
     kind: ctl | crl     the root's lists, likewise
@@ -101,6 +102,14 @@ class SelfSigned:
 
 
 @dataclass(frozen=True, slots=True)
+class RekeySpec:
+    """The present key and certificate, under which a request for the next one is signed."""
+
+    key: str
+    certificate: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     title: str
     kind: str
@@ -110,6 +119,7 @@ class Request:
     encrypt: KeySpec
     certificate: CertificateSpec
     output: Path
+    rekey: RekeySpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +169,8 @@ class RevocationList:
     #: Certificates of this root's EAs and AAs, or its own, besides those that it has revoked before.
     revoked: tuple[Path, ...]
     output: Path
+    #: Why they are; kept in the audit record.
+    reason: str = ""
     this_update: str = ""
     count: int = 1
     overlap: Seconds = seconds(0)
@@ -246,6 +258,8 @@ def _paths(spec: Spec) -> list[Path]:
     paths = [spec.output]
     if isinstance(spec, SubCa):
         paths += [spec.issuer, spec.request]
+    elif isinstance(spec, Request):
+        paths += [spec.rekey.certificate] if spec.rekey is not None else []
     elif isinstance(spec, TrustList | RevocationList):
         paths.append(spec.signer)
     if isinstance(spec, TrustList):

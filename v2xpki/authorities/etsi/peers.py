@@ -42,6 +42,14 @@ class Peers(Protocol):
         """Every AA that the own root's lists name."""
         ...
 
+    def all_eas(self) -> Iterable[Peer]:
+        """Every EA that the own root's lists name."""
+        ...
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        """Whether its root has revoked a CA's certificate, or itself; also one that no list names."""
+        ...
+
 
 @dataclass(frozen=True)
 class FixedPeers:
@@ -49,6 +57,8 @@ class FixedPeers:
 
     aas: Mapping[bytes, Peer] = field(default_factory=dict)
     eas: Mapping[bytes, Peer] = field(default_factory=dict)
+    #: Root -> what it has revoked, by HashedId8.
+    revoked: Mapping[bytes, frozenset[bytes]] = field(default_factory=dict)
 
     def aa(self, hashed_id8: bytes) -> Peer | None:
         return self.aas.get(hashed_id8)
@@ -58,6 +68,29 @@ class FixedPeers:
 
     def all_aas(self) -> Iterable[Peer]:
         return self.aas.values()
+
+    def all_eas(self) -> Iterable[Peer]:
+        return self.eas.values()
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        root = certificate.issuer_id8 or b""
+        revoked = self.revoked.get(root, frozenset())
+        return certificate.hashed_id8 in revoked or root in revoked
+
+
+def newest_like(peer: Peer, peers: Iterable[Peer], now: int) -> Peer:
+    """The newest generation of an authority that is in force: of its name, at its URL; itself where there is
+    no newer one."""
+    name, url = peer.certificate.name, peer.url
+    later = [
+        other
+        for other in peers
+        if other.url == url
+        and other.certificate.name == name
+        and not other.revoked
+        and peer.certificate.start < other.certificate.start <= now < other.certificate.end
+    ]
+    return max(later, key=lambda other: other.certificate.start, default=peer)
 
 
 class TrustFolder:
@@ -100,6 +133,12 @@ class TrustFolder:
 
     def all_aas(self) -> Iterable[Peer]:
         return self._fresh().all_aas()
+
+    def all_eas(self) -> Iterable[Peer]:
+        return self._fresh().all_eas()
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        return self._fresh().is_revoked(certificate)
 
     @property
     def foreign_problems(self) -> tuple[str, ...]:
@@ -162,4 +201,4 @@ class TrustFolder:
             else:
                 eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, barred)
         self._since = since
-        return FixedPeers(aas, eas)
+        return FixedPeers(aas, eas, {root.hashed_id8: revoked})

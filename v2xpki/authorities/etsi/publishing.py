@@ -31,6 +31,7 @@ from typing import Any
 import yaml
 
 from v2xpki.authorities.etsi.ceremony import write_new
+from v2xpki.authorities.etsi.ceremony_file import CeremonyFile, RevocationList, TrustList
 from v2xpki.authorities.etsi.ceremony_process import Held, Holder, hold
 from v2xpki.authorities.etsi.distribution import import_publications, published_list
 from v2xpki.authorities.etsi.signing import SEQUENCES, lists_of
@@ -85,6 +86,7 @@ def publish_root_lists(
     *,
     entries: Sequence[CtlEntry] | None = None,
     revoked: Sequence[Certificate] = (),
+    reason: str = "",
     operator: str,
     count: int | None = None,
     generation: int | None = None,
@@ -93,10 +95,10 @@ def publish_root_lists(
 ) -> Published:
     """The root's next CTLs with these entries, and its next CRLs where `revoked` names any; from now on.
 
-    count: lists in each run, by default one in a laboratory, else `lists.run_length`. generation: of the
-    root's key, by default the present one. Raises CeremonyRefused, ConfigError, InvalidList, KeystoreError,
-    StoreError; then what was not signed yet is not signed, and what was signed and not given to the
-    distribution centre lies in the root's folder.
+    reason: why they are revoked, for the audit record. count: lists in each run, by default one in a
+    laboratory, else `lists.run_length`. generation: of the root's key, by default the present one. Raises
+    CeremonyRefused, ConfigError, InvalidList, KeystoreError, StoreError; then what was not signed yet is not
+    signed, and what was signed and not given to the distribution centre lies in the root's folder.
     """
     clock = clock or SystemClock()
     gone = {certificate.hashed_id8 for certificate in revoked}
@@ -107,7 +109,7 @@ def publish_root_lists(
     options: dict[str, Any] = {"count": count, "generation": generation, "clock": clock}
     ceremonies = []
     if revoked:
-        run = prepare_run(instance, "crl", revoked=revoked, **options)
+        run = prepare_run(instance, "crl", revoked=revoked, reason=reason, **options)
         ceremonies.append(holder(run.file, operator))
     run = prepare_run(instance, "ctl", entries=kept, **options)
     ceremonies.append(holder(run.file, operator))
@@ -181,6 +183,7 @@ def prepare_run(
     *,
     entries: Sequence[CtlEntry | EctlEntry] | None = None,
     revoked: Sequence[Certificate] = (),
+    reason: str = "",
     count: int | None = None,
     generation: int | None = None,
     following: bool = False,
@@ -222,18 +225,41 @@ def prepare_run(
         table["this_update"] = iso_from_time32(start)
     if kind == "crl":
         table["revoked"] = [_certificate_file(instance, domain, entry) for entry in revoked]
+        if reason:
+            table["reason"] = reason
     else:
         table["sequence"] = number if kind == "ectl" else number % SEQUENCES
         if entries is None:
             entries = () if full is None else SignedList.parse(full.octets).entries
         table["entries"] = [_entry_table(instance, domain, entry) for entry in in_order(entries)]
-    name = f"{kind}-{number}" if label.generation == 1 else f"{kind}-{label.generation}-{number}"
-    path = instance.ceremonies_dir / f"{name}.yaml"
+    path = instance.ceremonies_dir / f"{_name(kind, label, number)}.yaml"
     text = yaml.dump(table, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     # One that was written and never held is written anew.
     path.unlink(missing_ok=True)
     write_new(path, text.encode())
     return PreparedRun(kind, path, number, count, start)
+
+
+def unheld_run(
+    instance: Instance, kind: ListKind, generation: int | None = None
+) -> TrustList | RevocationList | None:
+    """What the ceremony file of the next run says that was prepared and not held yet, if there is one.
+
+    Who prepares another change builds on it: the file will be written anew. Raises ConfigError,
+    CeremonyRefused for a file that is none.
+    """
+    signer, label = _signer(instance, kind, generation)
+    with _database(instance, kind) as database:
+        last = lists_of(database, kind, signer.hashed_id8).last()
+    path = instance.ceremonies_dir / f"{_name(kind, label, 0 if last is None else last.number + 1)}.yaml"
+    if not path.exists():
+        return None
+    spec = CeremonyFile.read(path).spec
+    return spec if isinstance(spec, TrustList | RevocationList) else None
+
+
+def _name(kind: ListKind, label: KeyLabel, number: int) -> str:
+    return f"{kind}-{number}" if label.generation == 1 else f"{kind}-{label.generation}-{number}"
 
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
