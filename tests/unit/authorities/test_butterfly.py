@@ -15,6 +15,7 @@ from tests.support.etsi import CAM, Credential, Pki, country, hours, permission,
 from v2xpki import wire
 from v2xpki.authorities.etsi.butterfly_frames import pack_chunk, unpack_chunk
 from v2xpki.authorities.etsi.envelope import Generation
+from v2xpki.authorities.etsi.peers import Peer
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
 from v2xpki.config import ButterflyPolicy
 from v2xpki.crypto import Curve
@@ -480,6 +481,10 @@ def test_the_aa_serves_eas_of_its_list_alone(pki: Pki, make_pki: Callable[..., P
     message = asked_of(
         pki, lambda pdu: pdu, signer=stranger.ea_keys.issuing_key(label), certificate=stranger.ea_certificate
     )
+    refused(ButterflyReason.UNKNOWN_EA, lambda: pki.aa.certify(message))
+    # nor an EA of another PKI, even one whose word counts for single tickets
+    id8 = stranger.ea_certificate.hashed_id8
+    pki.peers.eas[id8] = Peer(stranger.ea_certificate, "http://other.example/ea", until=1 << 31)  # type: ignore[index]
     refused(ButterflyReason.UNKNOWN_EA, lambda: pki.aa.certify(message))
     # nor does an AA sign for itself
     message = asked_of(pki, lambda pdu: pdu, signer=pki.aa_signer, certificate=pki.aa_certificate)
