@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("v2xpki.cli.status", "Authorities, keys, lists and their freshness, counts."),
     "demo": ("v2xpki.cli.demo", "A fresh PKI and two stations, start to end, with proof that it works."),
     "ceremony": ("v2xpki.cli.ceremony", "Run a reviewed ceremony file."),
+    "ca": ("v2xpki.cli.ca", "The life of certification authorities: roll-over."),
     "audit": ("v2xpki.cli.audit", "Check the audit records, note where they end."),
     "station": ("v2xpki.cli.station", "Register, list, bar and import stations."),
     "backup": ("v2xpki.cli.backup", "Write an instance into one encrypted file, while it serves."),

@@ -2,7 +2,7 @@
 
     TLM certificate -> ECTL (signed by it) -> root certificates and distribution centres
     root -> CTL (EA, AA and their URLs) and CRL (signed by it)
-    TLM -> its successor, root -> its successor (succession.py)
+    TLM -> its successor, root -> its successor (trust/succession.py)
 
 One walk serves both ends: `source` fetches each document, or reads what was stored when there is no
 network. Everything is verified on the way, stored documents too.
@@ -18,16 +18,17 @@ from v2xpki.errors import (
     CryptoError,
     DecodeError,
     InvalidChain,
+    InvalidLink,
     InvalidList,
     SecuredError,
     StationError,
 )
 from v2xpki.station import http
 from v2xpki.station.errors import Unreachable, Untrusted
-from v2xpki.station.succession import root_successors, tlm_successors
 from v2xpki.time import iso_from_time32
 from v2xpki.trust.chain import TrustStore
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, ListKind, RcaEntry, SignedList
+from v2xpki.trust.succession import root_successors, tlm_successors
 
 # document name, URL, content type -> octets
 Source = Callable[[str, str, str], bytes]
@@ -204,7 +205,7 @@ def _followed_ectl(walk: _Walk, follow: bool) -> tuple[list[Certificate], Signed
                 walk.at,
                 left=walk.where.left,
             )
-        except StationError as error:
+        except (StationError, InvalidLink) as error:
             walk.problems.append(str(error))
     while True:
         tlm = chain[-1]
@@ -238,7 +239,7 @@ def _own_roots(
 
     try:
         return root_successors(first, listed, link, walk.at, left=walk.where.left)
-    except StationError as error:
+    except (StationError, InvalidLink) as error:
         walk.problems.append(str(error))
         return [first]
 

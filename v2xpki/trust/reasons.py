@@ -72,7 +72,7 @@ class ListRule(StrEnum):
 
 
 class LinkRule(StrEnum):
-    """See links.py."""
+    """See links.py and succession.py."""
 
     PROFILE = "profile"
     LOOP = "loop"
@@ -88,3 +88,7 @@ class LinkRule(StrEnum):
     SIGNER = "signer"
     GENERATION_TIME = "generation-time"
     SIGNATURE = "signature"
+    DECODE = "decode"
+    KIND = "kind"
+    ROOT = "root"
+    TOO_LONG = "too-long"

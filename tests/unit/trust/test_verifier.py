@@ -12,7 +12,7 @@ from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidChain, InvalidList, InvalidMessage
 from v2xpki.time import FixedClock
 from v2xpki.trust import chain as chains
-from v2xpki.trust import deltas, judge, links, lists, messages, regions
+from v2xpki.trust import deltas, judge, links, lists, messages, regions, succession
 from v2xpki.trust.lists import CrlSchedule, build_crl
 from v2xpki.trust.messages import Window
 from v2xpki.trust.reasons import ChainRule, LinkRule, ListRule, MessageRule
@@ -235,7 +235,7 @@ def test_in_many_threads_each_message_is_accepted_exactly_once(pki, verifier):
         ((chains,), ChainRule),
         ((messages, judge), MessageRule),
         ((lists, deltas), ListRule),
-        ((links,), LinkRule),
+        ((links, succession), LinkRule),
     ],
 )
 def test_every_rule_that_is_raised_is_a_member(modules, enumeration):

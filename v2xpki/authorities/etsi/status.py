@@ -44,7 +44,7 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
     status = Status()
     if instance.lab:
         status.warnings.append("a laboratory: the root's and the TLM's tokens are within reach")
-    keys = _keys(instance)
+    keys = keys_in_tokens(instance, instance.domain_names)
     status.document = {
         "directory": str(instance.directory),
         "baseUrl": instance.base_url,
@@ -113,12 +113,12 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
     return found
 
 
-def _keys(instance: Instance) -> dict[str, object]:
+def keys_in_tokens(instance: Instance, names: Sequence[str]) -> dict[str, object]:
     """Domain -> its keys, or what its token said; none for a token that is not here."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     asked: list[tuple[str, Any, Any]] = []
-    for name in instance.domain_names:
+    for name in names:
         domain = instance.domain(name)
         if not domain.has_keys or not _is_here(domain):
             continue

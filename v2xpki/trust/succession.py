@@ -1,16 +1,14 @@
-"""From a trust anchor that is known to its successors: whom a station may follow, and whom it refuses.
+"""From a trust anchor that is known to its successors: who may be followed, and who is refused.
 
 A TLM's successor is named by a link that the TLM signed. A root's successor is named by the ECTL
 (successorTo) or by a link that both roots signed; it has to be on the ECTL in either case, which has the last
-word. Nobody is followed back to whom the station left before, in a circle, or further than MOST_LINKS in one
-go.
+word. Nobody is followed back to whom was left before, in a circle, or further than MOST_LINKS in one go.
 """
 
 from collections.abc import Callable, Collection, Mapping
 
 from v2xpki.crypto import Certificate
 from v2xpki.errors import CryptoError, DecodeError, InvalidLink, SecuredError
-from v2xpki.station.errors import Untrusted
 from v2xpki.trust.links import MOST_LINKS, SignedLink
 from v2xpki.trust.lists import RcaEntry
 
@@ -28,7 +26,7 @@ def tlm_successors(
 ) -> list[Certificate]:
     """`first` and the TLMs that follow it by links, the newest last. fetch: HashedId8 -> TLM certificate.
 
-    left: HashedId8 of TLMs that were left before. Raises Untrusted for a link that must not be followed, and
+    left: HashedId8 of TLMs that were left before. Raises InvalidLink for a link that must not be followed, and
     what the two fetches raise.
     """
     chain = [first]
@@ -41,7 +39,7 @@ def tlm_successors(
             new = fetch(link.successor_id8)
             link.verify_successor(old, new, at)
         except InvalidLink as error:
-            raise _untrusted(old, error) from error
+            raise _of(old, error) from error
         chain.append(new)
     return chain
 
@@ -64,12 +62,14 @@ def root_successors(
         heirs = [entry.certificate for entry in listed.values() if entry.successor_to == old]
         if len(heirs) > 1:
             names = ", ".join(heir.hex8 for heir in heirs)
-            raise Untrusted(f"the ECTL names several successors of {old.hex8}: {names}", rule="root")
+            raise InvalidLink(f"the ECTL names several successors of {old.hex8}: {names}", rule="root")
         if heirs:
             new = heirs[0]
             _refuse_old(new.hashed_id8, old, chain, left)
             if new.start < old.start:
-                raise Untrusted(f"root {new.hex8} is older than {old.hex8}, its predecessor", rule="rollback")
+                raise InvalidLink(
+                    f"root {new.hex8} is older than {old.hex8}, its predecessor", rule="rollback"
+                )
         else:
             # Without another root on the ECTL there is nobody whom a link could name.
             others = listed.keys() - {entry.hashed_id8 for entry in chain} - set(left)
@@ -94,13 +94,13 @@ def _linked_root(
         _refuse_old(link.successor_id8, old, chain, left)
         entry = listed.get(link.successor_id8)
         if entry is None:
-            raise Untrusted(
+            raise InvalidLink(
                 f"root {old.hex8} vouches for {link.successor_id8.hex().upper()}, which the ECTL has not",
                 rule="root",
             )
         link.verify_successor(old, entry.certificate, at)
     except InvalidLink as error:
-        raise _untrusted(old, error) from error
+        raise _of(old, error) from error
     return entry.certificate
 
 
@@ -108,23 +108,23 @@ def _link(octets: bytes, form: str, old: Certificate) -> SignedLink:
     try:
         link = SignedLink.parse(octets)
     except InvalidLink as error:
-        raise _untrusted(old, error) from error
+        raise _of(old, error) from error
     except (CryptoError, DecodeError, SecuredError) as error:
-        raise Untrusted(f"link of {old.hex8}: {error}", rule="decode") from error
+        raise InvalidLink(f"link of {old.hex8}: {error}", rule="decode") from error
     if link.form != form:
-        raise Untrusted(f"link of {old.hex8}: a {link.form} link where {form} belongs", rule="kind")
+        raise InvalidLink(f"link of {old.hex8}: a {link.form} link where {form} belongs", rule="kind")
     return link
 
 
 def _refuse_old(id8: bytes, old: Certificate, chain: list[Certificate], left: Collection[bytes]) -> None:
     name = id8.hex().upper()
     if any(entry.hashed_id8 == id8 for entry in chain):
-        raise Untrusted(f"link of {old.hex8}: back to {name}, in a circle", rule="loop")
+        raise InvalidLink(f"link of {old.hex8}: back to {name}, in a circle", rule="loop")
     if id8 in left:
-        raise Untrusted(f"link of {old.hex8}: back to {name}, which was left before", rule="rollback")
+        raise InvalidLink(f"link of {old.hex8}: back to {name}, which was left before", rule="rollback")
     if len(chain) > MOST_LINKS:
-        raise Untrusted(f"more than {MOST_LINKS} generations from {chain[0].hex8} on", rule="too-long")
+        raise InvalidLink(f"more than {MOST_LINKS} generations from {chain[0].hex8} on", rule="too-long")
 
 
-def _untrusted(old: Certificate, error: InvalidLink) -> Untrusted:
-    return Untrusted(f"link of {old.hex8}: {error}", rule=error.rule, hint=error.hint)
+def _of(old: Certificate, error: InvalidLink) -> InvalidLink:
+    return InvalidLink(f"link of {old.hex8}: {error}", rule=error.rule, hint=error.hint)
