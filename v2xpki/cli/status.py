@@ -37,6 +37,11 @@ def _print(document: dict[str, Any]) -> None:
             f"{authority['role']:9}  {authority.get('hashedId8', '-'):16}  {authority.get('curve', '-'):15}  "
             f"{end:20}  {keys or ('offline' if authority['offline'] else '-')}"
         )
+        for former in authority.get("former", []):
+            click.echo(
+                f"{'':9}  {former['hashedId8']:16}  generation {former['generation']:<4}  "
+                f"{former['validity']['end']:20}  in force beside it"
+            )
     click.echo("\nlist       issuer            sequence  next update           ahead  signed until")
     for entry in document["lists"]:
         state = "" if entry["state"] == "in force" else f"  {entry['state']}"

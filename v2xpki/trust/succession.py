@@ -26,8 +26,8 @@ def tlm_successors(
 ) -> list[Certificate]:
     """`first` and the TLMs that follow it by links, the newest last. fetch: HashedId8 -> TLM certificate.
 
-    left: HashedId8 of TLMs that were left before. Raises InvalidLink for a link that must not be followed, and
-    what the two fetches raise.
+    left: HashedId8 of TLMs that were left before. Raises InvalidLink for a link that must not be followed,
+    and what the two fetches raise.
     """
     chain = [first]
     while (octets := fetch_link(chain[-1])) is not None:
@@ -89,19 +89,17 @@ def _linked_root(
     left: Collection[bytes],
 ) -> Certificate:
     link = _link(octets, "rca-double", old)
+    entry = listed.get(link.successor_id8)
     try:
         link.verify_voucher(old, at)
         _refuse_old(link.successor_id8, old, chain, left)
-        entry = listed.get(link.successor_id8)
-        if entry is None:
-            raise InvalidLink(
-                f"root {old.hex8} vouches for {link.successor_id8.hex().upper()}, which the ECTL has not",
-                rule="root",
-            )
-        link.verify_successor(old, entry.certificate, at)
+        if entry is not None:
+            link.verify_successor(old, entry.certificate, at)
+            return entry.certificate
     except InvalidLink as error:
         raise _of(old, error) from error
-    return entry.certificate
+    named = link.successor_id8.hex().upper()
+    raise InvalidLink(f"root {old.hex8} vouches for {named}, which the ECTL has not", rule="root")
 
 
 def _link(octets: bytes, form: str, old: Certificate) -> SignedLink:
@@ -119,9 +117,9 @@ def _link(octets: bytes, form: str, old: Certificate) -> SignedLink:
 def _refuse_old(id8: bytes, old: Certificate, chain: list[Certificate], left: Collection[bytes]) -> None:
     name = id8.hex().upper()
     if any(entry.hashed_id8 == id8 for entry in chain):
-        raise InvalidLink(f"link of {old.hex8}: back to {name}, in a circle", rule="loop")
+        raise InvalidLink(f"from {old.hex8} back to {name}, in a circle", rule="loop")
     if id8 in left:
-        raise InvalidLink(f"link of {old.hex8}: back to {name}, which was left before", rule="rollback")
+        raise InvalidLink(f"from {old.hex8} back to {name}, which was left before", rule="rollback")
     if len(chain) > MOST_LINKS:
         raise InvalidLink(f"more than {MOST_LINKS} generations from {chain[0].hex8} on", rule="too-long")
 

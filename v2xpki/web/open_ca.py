@@ -7,12 +7,12 @@ import sqlalchemy as sa
 
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
+from v2xpki.authorities.etsi.following import FollowedPeers
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
     open_butterfly_supply,
     open_enrolment_authority,
 )
-from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
 from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
@@ -116,7 +116,7 @@ def _checks(
 ) -> Mapping[str, Check]:
     interval = int(settings.instance.settings.lists.refresh)
     certificate = Certificate.parse(domain.certificate_path.read_bytes())
-    peers = TrustFolder(domain.trust_dir, clock)
+    peers = FollowedPeers(domain.trust_dir, clock)
     return {
         "token": lambda: token_works(keystore, domain.name, domain.generation),
         "database": lambda: answers(lambda: _ping(database)),
@@ -144,7 +144,7 @@ def certificate_in_force(certificate: Certificate, clock: Clock) -> Finding:
     return Finding(text, ok=in_force, warning=in_force and left < 30 * DAY, values=values)
 
 
-def lists_accepted(peers: TrustFolder) -> Finding:
+def lists_accepted(peers: FollowedPeers) -> Finding:
     """Whether the lists in the trust folder verify; else the authority knows no other."""
     peers.ea(bytes(8))  # has it look at the files
     return Finding(peers.problem or "CTL and CRL accepted", ok=peers.problem is None)

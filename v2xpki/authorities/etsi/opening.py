@@ -12,8 +12,8 @@ from v2xpki.authorities.etsi.butterfly_ra import ButterflyRegistration
 from v2xpki.authorities.etsi.butterfly_supply import AaLink, ButterflySupply
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import Generation, OwnKeys
+from v2xpki.authorities.etsi.following import FollowedPeers
 from v2xpki.authorities.etsi.observer import Observer
-from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.config import DomainConfig, Instance
 from v2xpki.crypto import Certificate
 from v2xpki.errors import ConfigError, KeyNotFound
@@ -76,7 +76,7 @@ def open_enrolment_authority(
     domain, settings = instance.domain("ea"), instance.settings
     own, label = open_own_keys(keystore, domain)
     recover(database)
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    peers = FollowedPeers(domain.trust_dir, clock, interval=LOOK_AGAIN)
     butterfly = None
     if settings.butterfly.enabled:
         butterfly = ButterflyRegistration(
@@ -120,7 +120,7 @@ def open_butterfly_supply(
     return ButterflySupply(
         own=open_own_keys(keystore, domain)[0],
         database=database,
-        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
+        peers=FollowedPeers(domain.trust_dir, clock, interval=LOOK_AGAIN),
         link=link,
         clock=clock,
         policy=settings.butterfly,
@@ -145,7 +145,7 @@ def open_authorization_authority(
     own, label = open_own_keys(keystore, domain)
     recover(database)
     issuer = Issuer.open(keystore, label, own.certificate, database, clock)
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    peers = FollowedPeers(domain.trust_dir, clock, interval=LOOK_AGAIN)
     butterfly = None
     if settings.butterfly.enabled:
         butterfly = ButterflyIssuing(

@@ -122,7 +122,7 @@ class Rollover:
         if role not in ("root", "tlm"):
             raise ConfigError(f"{role!r} does not roll over", hint="root or tlm")
         domain = instance.domain(role)
-        chosen = curve or domain.curve
+        chosen = curve or _curve_of(instance, role)
         try:
             Curve.from_text(chosen)
         except UnsupportedAlgorithm as error:
@@ -269,7 +269,7 @@ class Rollover:
             "instance": "..",
             "domain": self.role,
             "key": {"label": f"{self.role}-sign-{self.new}", "curve": self.curve},
-            "certificate": {"profile": _PROFILES[self.role]} | _named(self._old_certificate(self.role)),
+            "certificate": {"profile": _PROFILES[self.role]} | _named(_present(self.instance, self.role)),
             "output": makes,
         }
         return _Task(table["title"], self.role, (), (makes,), lambda: self._write("certificate", table))
@@ -290,9 +290,9 @@ class Rollover:
             "kind": "request",
             "instance": "..",
             "domain": name,
-            "sign": {"label": f"{name}-sign-{number}", "curve": self._curve_of(name)},
+            "sign": {"label": f"{name}-sign-{number}", "curve": _curve_of(self.instance, name)},
             "encrypt": {"label": f"{name}-encrypt-{number}", "curve": "nistP256"},
-            "certificate": {"profile": _PROFILES[name]} | _named(self._old_certificate(name)),
+            "certificate": {"profile": _PROFILES[name]} | _named(_present(self.instance, name)),
             "output": makes,
         }
         return _Task(table["title"], name, (), (makes,), lambda: self._write(f"{name}-request", table))
@@ -307,7 +307,7 @@ class Rollover:
             "key": f"root-sign-{self.new}",
             "issuer": self._certificate(),
             "request": request,
-            "certificate": {"profile": _PROFILES[name]} | _named(self._old_certificate(name)),
+            "certificate": {"profile": _PROFILES[name]} | _named(_present(self.instance, name)),
             "output": self._issued(name),
         }
         needs = (self._certificate(), request)
@@ -370,14 +370,14 @@ class Rollover:
         entries, new = self._former_ectl(), self._new()
         if any(isinstance(entry, TlmEntry) and entry.certificate == new for entry in entries):
             return entries
-        old = self._old_certificate("tlm")
+        old = _present(self.instance, "tlm")
         points = [e.access_point for e in entries if isinstance(e, TlmEntry) and e.certificate == old]
         point = points[0] if points else f"{self.instance.base_url}/cpoc"
         return [*entries, TlmEntry(new, point, old)]
 
     def _ectl_with_root(self) -> list[EctlEntry]:
         entries, new = self._former_ectl(), self._new()
-        old = self._old_certificate("root")
+        old = _present(self.instance, "root")
         if not any(isinstance(entry, RcaEntry) and entry.certificate == new for entry in entries):
             entries.append(RcaEntry(new, old))
         # Whoever has the old root's lists has the new one's.
@@ -394,7 +394,7 @@ class Rollover:
         base, new = self.instance.base_url, self._new()
         before = publishing.present_entries(self.instance, "ctl", self.old)
         ea, aa = (Certificate.parse(self.instance.path(self._issued(name)).read_bytes()) for name in _SUB_CAS)
-        present = {name: self._old_certificate(name) for name in _SUB_CAS}
+        present = {name: _present(self.instance, name) for name in _SUB_CAS}
         entries: list[CtlEntry] = [
             EaEntry(ea, f"{base}/ea/validation", f"{base}/ea"),
             AaEntry(aa, f"{base}/aa"),
@@ -409,16 +409,6 @@ class Rollover:
         if not any(isinstance(entry, DcEntry) for entry in entries):
             entries.append(DcEntry(f"{base}/dc", (new.hashed_id8,)))
         return entries
-
-    def _old_certificate(self, name: str) -> Certificate | None:
-        """The present generation's, from where it is: a root's may only be known from a list."""
-        path = self.instance.domain(name).certificate_path
-        if not path.exists() and name in _SUB_CAS:
-            path = self.instance.path(f"root/issued/{path.name}")
-        return Certificate.parse(path.read_bytes()) if path.exists() else None
-
-    def _curve_of(self, name: str) -> str:
-        return self.instance.domain(name).curve or "nistP256"
 
     # --- installing ------------------------------------------------------------------------------------
 
@@ -454,6 +444,20 @@ class Rollover:
             shutil.copyfile(issued, draft)
             draft.replace(path)
         return True
+
+
+def _present(instance: Instance, name: str) -> Certificate | None:
+    """The present generation's certificate, from where it is: of an EA or AA perhaps at the root only."""
+    path = instance.domain(name).certificate_path
+    if not path.exists() and name in _SUB_CAS:
+        path = instance.path(f"root/issued/{path.name}")
+    return Certificate.parse(path.read_bytes()) if path.exists() else None
+
+
+def _curve_of(instance: Instance, name: str) -> str:
+    """The present generation's curve; "" where it cannot be told here."""
+    certificate = _present(instance, name)
+    return instance.domain(name).curve or (certificate.curve.text if certificate else "")
 
 
 def _named(certificate: Certificate | None) -> dict[str, str]:

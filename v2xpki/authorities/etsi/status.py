@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from v2xpki.authorities.etsi.distribution import Distribution
+from v2xpki.authorities.etsi.generations import in_force
 from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
@@ -88,6 +89,12 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
                 "end": iso_from_time32(certificate.end),
             },
         }
+        found["generation"] = domain.generation
+        found["former"] = [
+            {"generation": number, "hashedId8": former.hex8, "validity": {"end": iso_from_time32(former.end)}}
+            for number, former in in_force(domain, clock.time32()).items()
+            if number != domain.generation
+        ]
         if not certificate.start <= clock.time32() < certificate.end:
             status.problems.append(f"{name}: its certificate {certificate.hex8} is not in force")
     if keys is None:
