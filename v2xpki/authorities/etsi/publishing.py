@@ -194,11 +194,19 @@ def present_generations(instance: Instance, kind: ListKind, clock: Clock | None 
     domain = instance.domain(_DOMAIN[kind])
     found = []
     for number in in_force(domain, (clock or SystemClock()).time32()):
-        if number != domain.generation:
-            last = last_number(instance, kind, number)
-            if last is not None and not (kind == "ectl" and last >= LAST_SEQUENCE):
-                found.append(number)
+        begun = number != domain.generation and last_number(instance, kind, number) is not None
+        if begun and (kind != "ectl" or numbers_left(instance, number)):
+            found.append(number)
     return [*found, domain.generation]
+
+
+def numbers_left(instance: Instance, generation: int) -> int:
+    """How many ECTLs a TLM's generation may still sign; all where its database is elsewhere. Raises
+    DecodeError."""
+    if not has_database(instance, "tlm"):
+        return LAST_SEQUENCE + 1
+    last = last_number(instance, "ectl", generation)
+    return LAST_SEQUENCE - (-1 if last is None else last)
 
 
 def sources(instance: Instance, kind: ListKind) -> tuple[Path, ...]:

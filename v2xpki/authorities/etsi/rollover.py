@@ -35,7 +35,6 @@ from v2xpki.store.dc import Recorded
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust import verify_chain
 from v2xpki.trust.lists import (
-    LAST_SEQUENCE,
     AaEntry,
     CtlEntry,
     DcEntry,
@@ -129,7 +128,7 @@ class Rollover:
             raise ConfigError(str(error), hint="--curve NAME") from None
         keys = keys_in_tokens(instance, [role, *(_SUB_CAS if role == "root" else ())])
         new = _next(instance, role, keys)
-        subs = {name: _next(instance, name, keys) for name in _SUB_CAS} if role == "root" else {}
+        subs = {name: _next_sub(instance, name, new, keys) for name in _SUB_CAS} if role == "root" else {}
         begun = _made(instance, role, new)
         lasting = len(in_force(domain, clock.time32())) > 1
         return cls(
@@ -186,13 +185,12 @@ class Rollover:
         link = self.instance.path(self._link())
         if publishing.has_distribution(self.instance) and link.exists():
             done.recorded = publishing.import_lists(self.instance, here, self.clock)
-        for name, number in self.subs.items():
+        complete = all(step.state in ("done", "elsewhere") for step in done.steps)
+        for name, number in self.subs.items() if complete else ():
             if self._install(name, number, operator):
                 done.installed.append(name)
                 done.in_use[name] = number
-        own = [step for step in done.steps if step.domain == self.role]
-        complete = all(step.state in ("done", "elsewhere") for step in own)
-        if complete and self.instance.path(self._certificate()).exists() and link.exists():
+        if complete and link.exists() and publishing.has_database(self.instance, self.role):
             done.in_use[self.role] = self.new
         if done.in_use:
             set_generations(self.instance, done.in_use)
@@ -226,11 +224,10 @@ class Rollover:
         certificate = self._certificate()
         tasks = [self._self_signed(), self._link_task()]
         tasks.append(self._list("ectl", self.new, (certificate,), self._ectl_with_tlm))
-        tasks += [
-            self._list("ectl", number, (certificate,), self._ectl_with_tlm)
-            for number in self._tlms()
-            if number != self.new
-        ]
+        for number in self._tlms():
+            # One that has used up its numbers signs no more: its last ECTL stays.
+            if number != self.new and publishing.numbers_left(self.instance, number):
+                tasks.append(self._list("ectl", number, (certificate,), self._ectl_with_tlm))
         return tasks
 
     def _root_tasks(self) -> list[_Task]:
@@ -328,10 +325,8 @@ class Rollover:
             if entries is not None:
                 options["entries"] = entries()
             if kind == "ectl" and not self.instance.lab:
-                last = publishing.last_number(self.instance, kind, number)
-                options["count"] = min(
-                    self.instance.settings.lists.run_length, LAST_SEQUENCE - (-1 if last is None else last)
-                )
+                most = self.instance.settings.lists.run_length
+                options["count"] = min(most, publishing.numbers_left(self.instance, number) or most)
             return publishing.prepare_run(self.instance, kind, **options).file
 
         def is_done() -> bool:
@@ -444,6 +439,16 @@ class Rollover:
             shutil.copyfile(issued, draft)
             draft.replace(path)
         return True
+
+
+def _next_sub(instance: Instance, name: str, root: int, keys: Mapping[str, object]) -> int:
+    """As _next, for an EA or AA under a new root: the one in use, where that root has certified it."""
+    present, path = _present(instance, name), instance.path(f"root/certificates/root-{root}.oer")
+    if present is not None and path.exists():
+        new = Certificate.parse(path.read_bytes())
+        if present.issuer_id8 == new.hashed_id8:
+            return instance.domain(name).generation
+    return _next(instance, name, keys)
 
 
 def _present(instance: Instance, name: str) -> Certificate | None:
