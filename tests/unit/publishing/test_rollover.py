@@ -260,6 +260,29 @@ def test_with_offline_keys_files_are_prepared_and_the_same_command_goes_on(house
     assert house.distribution().root_link(house.root.hashed_id8) is not None
 
 
+def test_the_eas_host_installs_what_is_carried_there_once(house, tmp_path_factory):
+    (house.hall.directory / "v2xpki.toml").write_text("lab = false\n")
+    house.clock.advance(3600)
+    while ready := [step.file for step in plan(house, "root").prepare() if step.file is not None]:
+        for file in ready:
+            house.hold(file, "alice")
+        house.clock.advance(1)
+    host, made = tmp_path_factory.mktemp("ea"), house.hall.directory
+    (host / "v2xpki.toml").write_text('lab = false\n[domains.root]\ncurve = "brainpoolP384r1"\n')
+    shutil.copytree(made / "ea", host / "ea")
+    (host / "ea/certificates/ea-1.oer").write_bytes((made / "root/issued/ea-1.oer").read_bytes())
+    first = Rollover.plan(Instance.load(host), "root", clock=house.clock)
+    assert {step.domain for step in first.steps() if step.state in ("ready", "waits")} == set()
+    assert first.finish("alice").in_use == {}  # nothing was carried yet
+    shutil.copytree(made / "root/issued", host / "root/issued")
+    shutil.copytree(made / "root/certificates", host / "root/certificates")
+    done = Rollover.plan(Instance.load(host), "root", clock=house.clock).finish("alice")
+    assert (done.installed, done.in_use) == (["ea"], {"ea": 2})
+    again = Rollover.plan(Instance.load(host), "root", clock=house.clock)
+    assert (again.new, again.subs["ea"]) == (2, 2)
+    assert [step for step in again.prepare() if step.file is not None] == []
+
+
 def test_what_is_carried_to_the_serving_host_is_published_there(house, tmp_path_factory):
     roll(house, "tlm")
     made = house.hall.directory

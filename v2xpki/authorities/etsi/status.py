@@ -13,8 +13,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from v2xpki.authorities.etsi.distribution import Distribution
+from v2xpki.authorities.etsi.distribution import Distribution, lasting_roots
 from v2xpki.authorities.etsi.generations import in_force
+from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
@@ -179,12 +180,13 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
     except V2xPkiError as error:
         status.problems.append(f"dc: {error}")
         return []
-    lists = []
+    lists, lasting = [], lasting_roots(known_signers(instance), now)
     for entry in found:
         left = entry.next_update - now
         name = f"{entry.kind.value} of {entry.issuer.hex().upper()}"
         state = "in force"
-        if left <= 0 and any(other.kind is entry.kind and other.next_update > now for other in found):
+        followed = any(other.kind is entry.kind and other.next_update > now for other in found)
+        if left <= 0 and followed and entry.issuer not in lasting:
             state = "former"  # of an issuer that another one took over from
         elif left <= 0:
             state = "out of date"
