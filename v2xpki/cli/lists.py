@@ -26,6 +26,7 @@ from v2xpki.secured import SignedMessage
 from v2xpki.trust.deltas import changes
 from v2xpki.trust.describe import describe_entry, describe_list
 from v2xpki.trust.judge import judge_list
+from v2xpki.trust.links import is_link
 from v2xpki.trust.lint_data import lint_data
 from v2xpki.trust.lists import ListKind, SignedList
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
@@ -309,6 +310,7 @@ def _full(path: Path, kind: ListKind) -> SignedList:
 def _octets(path: Path, kind: ListKind) -> bytes:
     """What is to be linted. Raises InvalidList for another kind of list, and for another kind of message."""
     octets = read_octets(path)
+    _refuse_link(path, octets)
     try:
         psid = SignedMessage.parse(octets).header.psid
         if psid not in (CRL_PSID, CTL_PSID):
@@ -321,9 +323,17 @@ def _octets(path: Path, kind: ListKind) -> bytes:
 
 
 def _read(path: Path, kind: ListKind) -> SignedList:
-    found = SignedList.parse(read_octets(path))
+    octets = read_octets(path)
+    _refuse_link(path, octets)
+    found = SignedList.parse(octets)
     _check_kind(path, found, kind)
     return found
+
+
+def _refuse_link(path: Path, octets: bytes) -> None:
+    """A link has the psid of trust lists, and is none."""
+    if is_link(octets):
+        raise InvalidList(f"{path} is a link certificate", rule="kind", hint="v2xpki data")
 
 
 def _check_kind(path: Path, found: SignedList, kind: ListKind) -> None:

@@ -13,7 +13,7 @@ from v2xpki.authorities.etsi.opening import (
     open_butterfly_supply,
     open_enrolment_authority,
 )
-from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
+from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
 from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
 from v2xpki.crypto import Certificate
@@ -157,6 +157,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     values: list[tuple[str, Mapping[str, str], float]] = [
         ("v2xpki_trust_list_seconds_left", {"list": name}, float(state.next_update - now))
         for name, state in found.lists.items()
+        if name != SUCCESSOR
     ]
     if not found.at:
         return Finding("not asked for yet")
@@ -165,7 +166,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     over = [
         f"{name} out of date since {iso_from_time32(state.next_update)}"
         for name, state in found.lists.items()
-        if state.next_update <= now
+        if name != SUCCESSOR and state.next_update <= now
     ]
     if now - found.well > MISSED_ROUNDS * interval and not failed:
         failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]

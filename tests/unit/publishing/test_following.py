@@ -9,6 +9,7 @@ from v2xpki.authorities.etsi.rollover import Rollover
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
 from v2xpki.trust.lists import DcEntry, RcaEntry
+from v2xpki.web.open_ca import lists_refreshed
 
 __all__ = ["centre", "counted", "folder", "refresh"]
 
@@ -147,6 +148,10 @@ def test_a_forged_link_or_certificate_is_not_followed_and_told(house, folder, ce
     rounds(house, refresh)
     assert len(anchors(folder, "tlm")) == 1
     assert problems(folder) and last_round(folder).well < last_round(folder).at
+    house.clock.advance(700)
+    refresh.round()
+    told = lists_refreshed(folder, house.clock, 60)
+    assert told.ok and told.warning and told.text.startswith("successor: ") and len(told.values) == 4
     del centre.broken[what]
     rounds(house, refresh, 1)
     assert len(anchors(folder, "tlm")) == 2 and problems(folder) == []

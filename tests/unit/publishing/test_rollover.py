@@ -89,6 +89,18 @@ def test_interrupted_at_any_ceremony_it_goes_on_with_what_is_left(house, role, w
     assert plan(house, role).steps() == []
 
 
+def test_two_operators_at_once_are_one_too_many(house):
+    work = plan(house, "tlm")
+
+    def hold(file, operator):
+        with pytest.raises(CeremonyRefused, match="at work"):
+            plan(house, "root").carry_out("bob", holder=house.hold)
+        return house.hold(file, operator)
+
+    house.clock.advance(3600)
+    assert work.carry_out("alice", holder=hold).in_use == {"tlm": 2}
+
+
 def test_finishing_twice_changes_nothing(house):
     house.clock.advance(3600)
     work = plan(house, "root")

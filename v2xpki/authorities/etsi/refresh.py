@@ -28,6 +28,8 @@ from v2xpki.time import Clock
 from v2xpki.trust.lists import LAST_SEQUENCE, DcEntry, ListKind, SignedList, TlmEntry
 
 STATE = ".refresh"
+#: What a round says where a successor was refused; it is no list.
+SUCCESSOR = "successor"
 #: Places that are asked for one list, at most.
 MOST_PLACES = 4
 #: Seconds until what failed is tried again.
@@ -115,8 +117,8 @@ class TrustRefresh:
                 self._count(kind, state.outcome)
         # After the lists: who follows is named in them.
         for problem in follow(self._folder, self._octets, accept, now):
-            found.lists["successor"] = ListState("failed", 0, problem)
-            self._count("successor", "failed")
+            found.lists[SUCCESSOR] = ListState("failed", 0, problem)
+            self._count(SUCCESSOR, "failed")
         if not any(state.problem for state in found.lists.values()):
             found.well = now
         return found

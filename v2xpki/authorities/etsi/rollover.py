@@ -10,9 +10,11 @@ A step is a ceremony; it is done where its outputs are there, so that whoever wa
 what is left. Nothing of the old generation goes: it lasts until its certificate ends.
 """
 
+import fcntl
 import shutil
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -153,15 +155,15 @@ class Rollover:
             raise CeremonyRefused(
                 "keys are offline here: ceremonies are prepared, and held by their operators"
             )
-        if not self.idle:
-            for task in self._tasks():
+        with _alone(self.instance):
+            for task in () if self.idle else self._tasks():
                 state = self._state(task)
                 if state == "done":
                     continue
                 if state != "ready":
                     raise CeremonyRefused(f"{task.title}: {state}", hint="all domains' folders belong here")
                 told(holder(task.write(), operator).title)
-        return self.finish(operator)
+            return self.finish(operator)
 
     def prepare(self) -> list[Step]:
         """Write the ceremony files that can be held here now; nothing is signed."""
@@ -468,6 +470,18 @@ def _curve_of(instance: Instance, name: str) -> str:
 def _named(certificate: Certificate | None) -> dict[str, str]:
     """A new generation has the name of the one before it."""
     return {} if certificate is None or certificate.name is None else {"name": certificate.name}
+
+
+@contextmanager
+def _alone(instance: Instance) -> Iterator[None]:
+    """One roll-over of an instance at a time. Raises CeremonyRefused."""
+    instance.run_dir.mkdir(mode=0o700, exist_ok=True)
+    with (instance.run_dir / "rollover.lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CeremonyRefused("another roll-over of this instance is at work") from None
+        yield
 
 
 def _made(instance: Instance, name: str, number: int) -> bool:
