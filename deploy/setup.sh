@@ -74,3 +74,8 @@ if ! done_before "$stamp" && ! done_before "$venv/.installed-full"; then
     pip install --no-deps --no-build-isolation --no-index -e .
     printf '%s\n' "$want" > "$stamp"
 fi
+
+# --- Byte code -------------------------------------------------------------------------------------
+# Where Python is told not to keep it, or the clone is not the service's to write, every process would compile the
+# package anew: 0.6 s of each start.
+"$venv/bin/python" -m compileall -q v2xpki || say "v2xpki could not be compiled; processes start slower"
