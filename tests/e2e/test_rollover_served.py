@@ -11,7 +11,9 @@ import pytest
 
 from tests.support.lab import Lab, v2xpki, wait_until
 from v2xpki.authorities.etsi.following import anchors
+from v2xpki.authorities.etsi.generations import set_generations
 from v2xpki.authorities.etsi.refresh import last_round
+from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.keystore import MemoryKey
 from v2xpki.station import Settings, Station
@@ -186,3 +188,21 @@ def test_the_next_lists_are_published_for_every_generation(world):
     for role, path in paths.items():
         after = SignedList.parse(get(world.lab, path).octets)
         assert after.sequence == before[role].sequence + 1 and after.entries == before[role].entries
+
+
+def test_an_aa_under_the_old_root_still_has_its_requests_validated_at_the_ea(world):
+    """An AA that has not come over yet, beside an EA that has: each knows the other by roots it followed."""
+    lab = world.lab
+    world.hang_up()
+    lab.stop()
+    set_generations(Instance.load(lab.directory), {"aa": 1})
+    lab.serve()
+    lab.__dict__["_ea"], lab.__dict__["_aa"] = world.new["ea"], world.old["aa"]
+    car = lab.station()
+    credential = car.enrol()
+    assert credential.certificate.issuer_id8 == world.new["ea"].hashed_id8
+    ticket = car.authorize(credential).ok()
+    assert ticket.certificate.issuer_id8 == world.old["aa"].hashed_id8
+    # and who knows only the new ones beforehand believes it
+    trust = world.newcomer.refresh().trust
+    assert trust.verify_ticket(ticket.certificate, lab.clock.time32()) == ticket.certificate

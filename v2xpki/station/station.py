@@ -167,7 +167,9 @@ class Station:
             self._where(), source, self.clock.time32(), previous=self.directory.document, follow=True
         )
         for name, octets in fetched.items():
-            self.directory.write_document(name, octets)
+            # A link is read once: where it leads is what is kept.
+            if not name.startswith("link-"):
+                self.directory.write_document(name, octets)
         self._move_on(pki)
         self._take(pki)
         return pki
