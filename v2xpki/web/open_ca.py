@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import OwnKeys
+from v2xpki.authorities.etsi.following import FollowedPeers
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
     open_butterfly_supply,
@@ -15,8 +16,7 @@ from v2xpki.authorities.etsi.opening import (
     open_own_keys,
 )
 from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
-from v2xpki.authorities.etsi.peers import TrustFolder
-from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
+from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
 from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
 from v2xpki.errors import OutOfService
@@ -139,7 +139,7 @@ def _checks(
     settings: RoleSettings,
 ) -> Mapping[str, Check]:
     interval = int(settings.instance.settings.lists.refresh)
-    peers = TrustFolder(domain.trust_dir, clock)
+    peers = FollowedPeers(domain.trust_dir, clock)
     return {
         "token": lambda: token_works(keystore, domain.name, own.generations[0].number),
         "database": lambda: answers(lambda: _ping(database)),
@@ -179,7 +179,7 @@ def certificates_in_force(own: OwnKeys, clock: Clock) -> Finding:
     return Finding("; ".join(told), warning=bool(revoked) or newest.end - now < 30 * DAY, values=values)
 
 
-def lists_accepted(peers: TrustFolder) -> Finding:
+def lists_accepted(peers: FollowedPeers) -> Finding:
     """Whether the lists in the trust folder verify; else the authority knows no other."""
     peers.ea(bytes(8))  # has it look at the files
     return Finding(peers.problem or "CTL and CRL accepted", ok=peers.problem is None)
@@ -192,6 +192,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     values: list[tuple[str, Mapping[str, str], float]] = [
         ("v2xpki_trust_list_seconds_left", {"list": name}, float(state.next_update - now))
         for name, state in found.lists.items()
+        if name != SUCCESSOR
     ]
     if not found.at:
         return Finding("not asked for yet")
@@ -200,7 +201,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     over = [
         f"{name} out of date since {iso_from_time32(state.next_update)}"
         for name, state in found.lists.items()
-        if state.next_update <= now
+        if name != SUCCESSOR and state.next_update <= now
     ]
     if now - found.well > MISSED_ROUNDS * interval and not failed:
         failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]
