@@ -17,7 +17,8 @@
     │   ├── InvalidChain       a chain does not verify; `rule` says which
     │   ├── PermissionDenied   permissions beyond the issuer's or the profile's
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
-    │   └── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
     │   ├── KeyRefused         the key is there, but not for this use or this process
@@ -134,6 +135,10 @@ class InvalidMessage(TrustError):
 
 
 class InvalidList(TrustError):
+    pass
+
+
+class InvalidLink(TrustError):
     pass
 
 

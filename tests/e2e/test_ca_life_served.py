@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.etsi import Answer, Credential, Sent
-from tests.support.lab import Lab, LabStation, open_reply, v2xpki, wait_until
+from tests.support.lab import Lab, LabStation, admin, open_reply, role_checks, v2xpki, wait_until
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import InvalidMessage
 from v2xpki.keystore import MemoryKey
@@ -79,24 +79,8 @@ def listed(lab: Lab) -> list[Certificate]:
     return [entry.certificate for entry in ctl(lab).entries if isinstance(entry, AaEntry)]
 
 
-def admin(
-    lab: Lab, method: str, path: str, body: bytes | None = None, kind: str = "", certificate: bool = True
-):
-    tls = lab.directory / "tls"
-    context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
-    if certificate:
-        context.load_cert_chain(tls / "operator.pem", tls / "operator.key")
-    link = http.client.HTTPSConnection(lab.url("admin").partition("://")[2], timeout=30, context=context)
-    try:
-        link.request(method, path, body, {"Content-Type": kind} if kind else {})
-        answer = link.getresponse()
-        return answer.status, answer.headers, answer.read()
-    finally:
-        link.close()
-
-
 def aa_checks(lab: Lab) -> dict:
-    return json.loads(admin(lab, "GET", "/readyz")[2])["roles"]["aa"]
+    return role_checks(lab, "aa")
 
 
 def test_the_life_of_an_aa(served: Lab, tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ north has the TLM and a root, south a root of its own. Commands, tokens, process
 """
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support.lab import Lab, v2xpki, wait_until
 from v2xpki.authorities.etsi.refresh import last_round
 from v2xpki.config import FILE_NAME
-from v2xpki.crypto import Curve
+from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import InvalidMessage
 from v2xpki.keystore.memory import MemoryKey
 from v2xpki.station import RequestRefused, Settings, Station
@@ -38,21 +39,31 @@ def pair(tmp_path_factory, token_store):
     v2xpki("ectl", "add-root", north.directory, root, "--dc", f"{south.base_url}/dc", "--yes")
     allow(north, south)
     allow(south, north)
-    north.serve()
-    south.serve()
-    yield north, south
-    north.end()
-    south.end()
+    with ThreadPoolExecutor() as pool:
+        try:
+            list(pool.map(Lab.serve, (north, south)))
+            yield north, south
+        finally:
+            list(pool.map(Lab.end, (north, south)))
+
+
+def tlm_of(lab):
+    return Certificate.parse((lab.directory / "tlm/certificates/tlm-1.oer").read_bytes())
+
+
+def hang_up(cars):
+    """Connections that are kept alive would hold the end of `serve` up."""
+    for car in cars:
+        car.http.close()
 
 
 def station(lab, north, folder, name):
     """A vehicle of a PKI; everybody's CPOC is north's."""
-    tlm = json.loads(v2xpki("cert", "show", north.directory / "tlm/certificates/tlm-1.oer", "--json"))
     settings = Settings(
         its_id=name.encode().hex(),
         profile="vehicle",
         cpoc=f"{north.base_url}/cpoc",
-        tlm=tlm["hashedId8"],
+        tlm=tlm_of(north).hex8,
         root=lab.root.hex8,
     )
     key = MemoryKey.generate(Curve.NIST_P256)
@@ -80,7 +91,8 @@ def cars(pair, tmp_path_factory):
     made = station(north, north, folder, "north-1"), station(south, north, folder, "south-1")
     for car in made:
         car.authorize(1)
-    return made
+    yield made
+    hang_up(made)
 
 
 def test_each_accepts_the_other_s_cam_through_the_ectl(pair, cars):
@@ -96,8 +108,7 @@ def test_a_pki_without_a_tlm_of_its_own_is_ready_and_hands_out_no_ectl(pair):
     assert readyz(south)["ready"] is True
     status = json.loads(v2xpki("status", south.directory, "--json"))
     assert status["problems"] == [] and {entry["kind"] for entry in status["lists"]} == {"ctl", "crl"}
-    tlm = json.loads(v2xpki("cert", "show", north.directory / "tlm/certificates/tlm-1.oer", "--json"))
-    assert south.ask("GET", f"/cpoc/getectl/{tlm['hashedId8']}").status == 404
+    assert south.ask("GET", f"/cpoc/getectl/{tlm_of(north).hex8}").status == 404
 
 
 def test_a_vehicle_gets_tickets_of_the_other_pki_s_aa_over_http_both_ways(pair, cars):
@@ -113,10 +124,9 @@ def test_a_vehicle_gets_tickets_of_the_other_pki_s_aa_over_http_both_ways(pair, 
 
 def test_the_command_asks_an_aa_of_another_root(pair, tmp_path):
     north, south = pair
-    tlm = json.loads(v2xpki("cert", "show", north.directory / "tlm/certificates/tlm-1.oer", "--json"))
     v2xpki(
         "client", "init", tmp_path / "car", "--id", "north-2", "--url", north.base_url,
-        "--tlm", tlm["hashedId8"], "--root", north.root.hex8,
+        "--tlm", tlm_of(north).hex8, "--root", north.root.hex8,
     )  # fmt: skip
     key = tmp_path / "car/canonical.pub.pem"
     v2xpki("station", "register", north.directory, "--id", "north-2", "--key", key)
@@ -129,6 +139,7 @@ def test_the_command_asks_an_aa_of_another_root(pair, tmp_path):
 def test_a_dead_dc_and_ea_of_the_other_stop_nobody_at_home(pair, cars):
     north, south = pair
     one, other = cars
+    hang_up(cars)
     south.stop()
     assert len(one.authorize(1)) == 1
     assert one.refresh().problems  # told, and what was fetched before still counts
@@ -140,10 +151,9 @@ def test_a_root_off_the_ectl_is_refused_with_the_reason_by_vehicles_ea_and_aa(pa
     north, south = pair
     one, other = cars
     v2xpki("ectl", "remove-root", north.directory, south.root.hex8, "--yes")
-    for lab, gone in ((north, south),):
-        for role in ("ea", "aa"):
-            wait_until(lambda r=role: not followed(lab, r, gone), 60)
-            assert not list((lab.directory / role / "trust").glob("foreign/*"))
+    for role in ("ea", "aa"):
+        wait_until(lambda r=role: not followed(north, r, south), 60)
+        assert not list((north.directory / role / "trust").glob("foreign/*"))
     cam = other.sign_cam(b"\x03")
     one.refresh()
     with pytest.raises(InvalidMessage) as refused:

@@ -17,8 +17,8 @@ from typing import Any
 from tests.support.etsi import Pki, TestStation
 from tests.unit.station.fake_pki import make_ca
 from v2xpki import wire
+from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.foreign_refresh import ForeignRefresh
-from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.authorities.etsi.refresh import Fetched, TrustRefresh
 from v2xpki.authorities.etsi.stations import NewStation
 from v2xpki.crypto import Certificate, Curve
@@ -98,7 +98,7 @@ class World:
         for role in ("ea", "aa"):
             member.trust(role).mkdir(parents=True)
         member.pki = make_pki(
-            trusted=lambda role: TrustFolder(member.trust(role), self.clock, foreign_roots=member.wanted),
+            trusted=lambda role: FollowedPeers(member.trust(role), self.clock, foreign_roots=member.wanted),
             **options,
         )
         member.publish()

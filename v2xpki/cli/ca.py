@@ -11,12 +11,13 @@ _COMMANDS = {
     "approve": ("v2xpki.cli.ca_approve", "Grant a request: the certificate, and its place on the CTL."),
     "install": ("v2xpki.cli.ca_install", "Put a granted certificate in its place."),
     "revoke": ("v2xpki.cli.ca_revoke", "Put an EA or AA on the CRL and take it off the CTL."),
+    "rollover": ("v2xpki.cli.rollover", "The next generation of root or TLM beside the present one."),
 }
 
 
 @click.group("ca", cls=LazyGroup, lazy=_COMMANDS)
 def command() -> None:
-    """Add, re-key and revoke EAs and AAs.
+    """Add, re-key and revoke EAs and AAs; roll root and TLM over.
 
     \b
       v2xpki ca request DIR aa --rekey        where the AA is

@@ -1,6 +1,6 @@
 """v2xpki ectl: the commands of all lists, and whose roots the ECTL names."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def add_root(directory: Path, file: Path, dc: str, *, yes: bool, operator: str |
 
     instance, root = Instance.load(directory), read_certificate(file)
     now = SystemClock().time32()
-    wanted = ectl_roots.with_root(publishing.present_entries(instance, "ectl"), root, dc, now)
+    wanted = publishing.changed_ectls(instance, lambda old: ectl_roots.with_root(old, root, dc, now))
     note(f"root       {root.hex8}  <- compare it with what its operator tells you")
     note(f"name       {root.name}")
     note(f"key        {root.curve.text}, {root.hash_name} {root.digest.hex()}")
@@ -65,7 +65,7 @@ def remove_root(directory: Path, root: str, *, yes: bool, operator: str | None, 
         id8 = b""
     if len(id8) != 8:
         raise ConfigError(f"{root!r} is no HashedId8 of 16 hex digits", hint="`v2xpki ectl show` names them")
-    wanted = ectl_roots.without_root(publishing.present_entries(instance, "ectl"), id8)
+    wanted = publishing.changed_ectls(instance, lambda old: ectl_roots.without_root(old, id8))
     note(f"takes {id8.hex().upper()} off the ECTL")
     if id8 in {signer.hashed_id8 for signer in publishing.known_signers(instance)}:
         note("it is a root of this instance: its own stations will trust nobody below it any more")
@@ -74,7 +74,7 @@ def remove_root(directory: Path, root: str, *, yes: bool, operator: str | None, 
 
 def _publish(
     instance: Any,
-    wanted: Sequence[Any],
+    wanted: Mapping[int, Sequence[Any]],
     document: dict[str, Any],
     *,
     yes: bool,
@@ -89,13 +89,16 @@ def _publish(
         note("nothing was done; --yes confirms without a question")
         raise click.exceptions.Exit(EXIT_NO)
     if instance.lab:
-        done = publishing.publish_ectl(instance, entries=wanted, operator=operator or operator_name())
+        operator = operator or operator_name()
+        done = publishing.publish_all(instance, "ectl", entries=wanted, operator=operator)
         tell_published(done, "ectl", as_json=as_json, more=document)
         return
-    run = publishing.prepare_run(instance, "ectl", entries=wanted)
+    runs = publishing.prepare_all(instance, "ectl", entries=wanted)
     if as_json:
-        print_json(document | {"kind": "ectl", "file": run.file, "number": run.number, "count": run.count})
-    else:
+        *former, last = ({"file": run.file, "number": run.number, "count": run.count} for run in runs)
+        print_json(document | {"kind": "ectl", **last} | ({"former": former} if former else {}))
+        return
+    for run in runs:
         click.echo(f"{run.file}")
         note(
             f"{run.count} lists from number {run.number} on; review it, then `v2xpki ceremony run {run.file}`"

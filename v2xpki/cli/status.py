@@ -38,6 +38,12 @@ def _print(document: dict[str, Any]) -> None:
             f"{end:20}  {keys or ('offline' if authority['offline'] else '-')}"
         )
     for authority in document["authorities"]:
+        # An EA or AA tells more of its generations than when they end.
+        for former in authority.get("former", ()) if "generations" not in authority else ():
+            click.echo(
+                f"{authority['role']:9}  generation {former['generation']}: {former['hashedId8']} "
+                f"in force beside it until {former['validity']['end']}"
+            )
         for one in authority.get("generations", ()):
             if one["state"] != "present":
                 until = f" until {one['end']}" if one["state"] == "answers" else ""

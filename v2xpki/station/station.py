@@ -39,10 +39,10 @@ from v2xpki.station.butterfly import (
     request_hash_of,
 )
 from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untrusted
-from v2xpki.station.pki import Access, Pki, Where, discover
+from v2xpki.station.pki import Access, Pki, Where, discover, first_root
 from v2xpki.station.requests import EC_PERMISSIONS, authorization_request, enrolment_request
 from v2xpki.station.sending import Learning
-from v2xpki.station.state import Settings, State, StateDirectory
+from v2xpki.station.state import Followed, Settings, State, StateDirectory
 from v2xpki.time import HOUR, MICROSECONDS, Clock, SystemClock
 from v2xpki.trust import regions
 from v2xpki.trust.lists import RcaEntry, SignedList
@@ -157,45 +157,69 @@ class Station:
     def refresh(self) -> Pki:
         """Fetch, verify and keep TLM certificate, ECTL, CTLs and CRLs. Raises Unreachable, Untrusted.
 
-        Nothing is replaced unless all that the own root's PKI needs verified.
+        Nothing is replaced unless all that the own root's PKI needs verified. Where TLM or root have
+        successors that verify, the station trusts these from now on, and begins with them the next time.
         """
 
         def source(_name: str, url: str, content_type: str) -> bytes:
             return web.fetch(self.http, url, content_type)
 
-        pki = discover(self._where(), source, self.clock.time32(), previous=self.directory.document)
+        pki = discover(
+            self._where(), source, self.clock.time32(), previous=self.directory.document, follow=True
+        )
         for name, octets in pki.documents.items():  # nothing that did not verify takes another's place
             self.directory.write_document(name, octets)
-        if self.settings.root is None:
-            # From now on: another root that comes onto the ECTL must not make a station ask which is its own.
-            self.state = replace(self.state, settings=replace(self.settings, root=pki.root.hex8))
-            self.directory.save(self.state)
+        self._move_on(pki)
         self._take(pki)
         return pki
+
+    def _move_on(self, pki: Pki) -> None:
+        """Trust the successors that were followed; the documents that this is read from are there by now.
+
+        Who was told no root is bound to the first one from now on: another PKI's that comes onto the ECTL
+        must not make a station ask which is its own.
+        """
+        settings, followed = self.settings, self.state.followed
+        if settings.root is None:
+            settings = replace(settings, root=pki.root.hex8)
+        if pki.former_tlms or pki.former_roots:
+            left = [id8.hex().upper() for id8 in (*pki.former_tlms, *pki.former_roots)]
+            followed = Followed(
+                pki.tlm.hex8 if pki.former_tlms else followed.tlm,
+                pki.root.hex8 if pki.former_roots else followed.root,
+                (*followed.left, *left),
+            )
+        state = replace(self.state, settings=settings, followed=followed)
+        if state != self.state:
+            self.state = state
+            self.directory.save(state)
 
     def _take(self, pki: Pki) -> None:
         self._pki = pki
         self._authorities = {certificate.hashed_id3: certificate for certificate in pki.authorities}
 
     def _where(self) -> Where:
-        settings = self.settings
+        settings, followed = self.settings, self.state.followed
+        root = followed.root or settings.root
         return Where(
             cpoc=settings.cpoc,
-            tlm=bytes.fromhex(settings.tlm),
-            root=self._only_root() if settings.root is None else bytes.fromhex(settings.root),
+            tlm=bytes.fromhex(followed.tlm or settings.tlm),
+            origin=bytes.fromhex(settings.tlm),
+            left=frozenset(map(bytes.fromhex, followed.left)),
+            root=self._only_root() if root is None else bytes.fromhex(root),
             ea=settings.ea,
             aa=settings.aa,
         )
 
     def _only_root(self) -> bytes | None:
-        """The root of the ECTL that was kept, where it has one alone."""
+        """The first root of the ECTL that was kept, where it has one alone: there were no others then."""
         octets = self.directory.document("ectl")
         try:
             entries = () if octets is None else SignedList.parse(octets).entries
         except (DecodeError, InvalidList, UnexpectedContent):
             return None  # damaged; what is fetched anew will tell
-        roots = {entry.certificate.hashed_id8 for entry in entries if isinstance(entry, RcaEntry)}
-        return roots.pop() if len(roots) == 1 else None
+        first = first_root({e.certificate.hashed_id8: e for e in entries if isinstance(e, RcaEntry)})
+        return None if first is None else first.hashed_id8
 
     # --- credentials -----------------------------------------------------------------------
 

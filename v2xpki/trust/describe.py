@@ -7,12 +7,14 @@ from typing import Any
 
 from v2xpki import wire
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, DecodeError
+from v2xpki.errors import CryptoError, DecodeError, InvalidLink
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS, iso_from_time32
 from v2xpki.trust import regions
+from v2xpki.trust.links import SignedLink, is_link
 from v2xpki.trust.lint import detect_kind
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
+from v2xpki.trust.profiles import CTL_PSID
 from v2xpki.wire import dot2, etsi
 
 Described = dict[str, Any]
@@ -198,6 +200,7 @@ def _signed(message: SignedMessage) -> Described:
         if content.kind == "unsecuredData" and isinstance(content.value, bytes):
             described["payload"] = content.value
             described["pdu"] = _pdu(header.psid, content.value)
+            described["link"] = _link(header.psid, message)
         else:
             described["payload"] = {"content": content.kind}
     described["signature"] = _signature(message.signed.signature)
@@ -232,6 +235,28 @@ def _pdu(psid: int, payload: bytes) -> str | None:
         return wire.decode(etsi.EtsiTs102941Data, payload).content.kind
     except DecodeError:
         return None
+
+
+def _link(psid: int, message: SignedMessage) -> Described | None:
+    """What a link certificate says; of a double-signed one also what the old root signed."""
+    if psid != CTL_PSID:
+        return None
+    octets = wire.encode(message.record)
+    if not is_link(octets):
+        return None
+    try:
+        link = SignedLink.parse(octets)
+    except (InvalidLink, DecodeError, CryptoError) as error:
+        return {"form": str(error)}
+    hashed = link.body.certificate_hash
+    return {
+        "form": link.form,
+        "from": link.voucher_id8,
+        "to": link.successor_id8,
+        "expiryTime": iso_from_time32(link.expiry_time),
+        "certificateHash": {"kind": hashed.kind, "value": hashed.value},
+        "signedByOld": _time64(link.generation_time * MICROSECONDS),
+    }
 
 
 def _encrypted(data: dot2.EncryptedData) -> Described:

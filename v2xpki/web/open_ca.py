@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import OwnKeys
+from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.foreign_refresh import ForeignRefresh
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
@@ -16,8 +17,7 @@ from v2xpki.authorities.etsi.opening import (
     open_own_keys,
 )
 from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
-from v2xpki.authorities.etsi.peers import TrustFolder
-from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
+from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
 from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
 from v2xpki.errors import OutOfService
@@ -160,7 +160,7 @@ def _checks(
     settings: RoleSettings,
 ) -> Mapping[str, Check]:
     interval = int(settings.instance.settings.lists.refresh)
-    peers = TrustFolder(domain.trust_dir, clock, foreign_roots=foreign_roots(settings))
+    peers = FollowedPeers(domain.trust_dir, clock, foreign_roots=foreign_roots(settings))
     checks = {
         "token": lambda: token_works(keystore, domain.name, own.generations[0].number),
         "database": lambda: answers(lambda: _ping(database)),
@@ -203,7 +203,7 @@ def certificates_in_force(own: OwnKeys, clock: Clock) -> Finding:
     return Finding("; ".join(told), warning=bool(revoked) or newest.end - now < 30 * DAY, values=values)
 
 
-def lists_accepted(peers: TrustFolder) -> Finding:
+def lists_accepted(peers: FollowedPeers) -> Finding:
     """Whether the lists in the trust folder verify; else the authority knows no other."""
     peers.ea(bytes(8))  # has it look at the files
     return Finding(peers.problem or "CTL and CRL accepted", ok=peers.problem is None)
@@ -216,6 +216,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     values: list[tuple[str, Mapping[str, str], float]] = [
         ("v2xpki_trust_list_seconds_left", {"list": name}, float(state.next_update - now))
         for name, state in found.lists.items()
+        if name != SUCCESSOR
     ]
     if not found.at:
         return Finding("not asked for yet")
@@ -224,7 +225,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     over = [
         f"{name} out of date since {iso_from_time32(state.next_update)}"
         for name, state in found.lists.items()
-        if state.next_update <= now
+        if name != SUCCESSOR and state.next_update <= now
     ]
     if now - found.well > MISSED_ROUNDS * interval and not failed:
         failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]
@@ -232,7 +233,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     return Finding("; ".join([*over, *failed]) or "asked for, in force", warning=warning, values=values)
 
 
-def foreign_followed(peers: TrustFolder, folder: Path, clock: Clock, interval: int) -> Finding:
+def foreign_followed(peers: FollowedPeers, folder: Path, clock: Clock, interval: int) -> Finding:
     """Whether the lists of other PKIs' roots come, verify and are in force; a warning where not. Never more:
     what is wrong with another PKI is no fault of this one."""
     peers.ea(bytes(8))  # has it look at the files

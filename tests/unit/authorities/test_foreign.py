@@ -8,8 +8,8 @@ import pytest
 from tests.support.etsi import CAM, DENM, Pki, hours, permission
 from tests.support.foreign import INTERVAL, MONTH, Member, World
 from tests.unit.station.fake_pki import make_ca
+from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.foreign import MOST_AUTHORITIES
-from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.authorities.etsi.refresh import last_round
 from v2xpki.config import AaPolicy, Settings
 from v2xpki.errors import ConfigError
@@ -79,7 +79,7 @@ def test_own_stations_go_on_as_ever(both) -> None:
 def test_without_a_setting_nobody_of_another_pki_is_believed_or_even_asked(world, both) -> None:
     north, south = both
     id8 = north.pki.ea_certificate.hashed_id8
-    assert TrustFolder(south.trust("aa"), world.clock).ea(id8) is None  # what a trust folder does by default
+    assert FollowedPeers(south.trust("aa"), world.clock).ea(id8) is None  # what it does by default
     south.wanted.clear()
     before = len(world.web.asked)
     south.refresh()
@@ -97,12 +97,12 @@ def test_only_the_roots_that_the_setting_names_are_followed(world, both, member)
         south.wanted[:] = wanted
         south.refresh()
         assert {url.split(".")[0] for url in world.web.asked[-2:]} == {f"http://{seen}"}
-        peers = TrustFolder(south.trust("aa"), world.clock, foreign_roots=wanted)
+        peers = FollowedPeers(south.trust("aa"), world.clock, foreign_roots=wanted)
         found = {m.name for m in (north, east) if peers.ea(m.pki.ea_certificate.hashed_id8)}
         assert found == {seen}
     south.wanted[:] = ["0011223344556677"]
     south.refresh()
-    peers = TrustFolder(south.trust("aa"), world.clock, foreign_roots=south.wanted)
+    peers = FollowedPeers(south.trust("aa"), world.clock, foreign_roots=south.wanted)
     assert foreign_followed(peers, south.trust("aa"), world.clock, INTERVAL).text == (
         "root 0011223344556677 of foreign_roots is not on the ECTL"
     )
@@ -206,7 +206,7 @@ def test_a_foreign_ctl_signed_by_another_root_names_nobody(world, both, member) 
     assert (south.trust("aa") / "foreign" / north.hex8 / "ctl.oer").read_bytes() == before
     state = last_round(south.trust("aa")).foreign[north.hex8]
     assert "names" in state.lists["ctl"].problem and state.lists["crl"].outcome == "failed"
-    peers = TrustFolder(south.trust("aa"), world.clock, foreign_roots=["any"])
+    peers = FollowedPeers(south.trust("aa"), world.clock, foreign_roots=["any"])
     assert peers.ea(east.pki.ea_certificate.hashed_id8) is None
     assert peers.ea(north.pki.ea_certificate.hashed_id8) is not None
 
@@ -232,7 +232,7 @@ def test_a_foreign_ctl_cannot_name_authorities_that_its_root_did_not_certify(wor
     world.clock.advance(5)
     north.put(world.web, "ctl", world.signed(data, 624, north.pki.root_key, north.pki.root))
     south.refresh()
-    peers = TrustFolder(south.trust("aa"), world.clock, foreign_roots=["any"])
+    peers = FollowedPeers(south.trust("aa"), world.clock, foreign_roots=["any"])
     assert peers.ea(east.pki.ea_certificate.hashed_id8) is None
     assert peers.ea(north.pki.ea_certificate.hashed_id8) is None
     assert peers.aa(north.pki.aa_certificate.hashed_id8) is not None
@@ -390,7 +390,7 @@ def test_a_foreign_ctl_of_too_many_authorities_is_not_taken_over(world, both) ->
 
 def test_a_dead_foreign_centre_stops_nothing_of_one_s_own_and_is_told(world, both) -> None:
     north, south = both
-    peers = TrustFolder(south.trust("aa"), world.clock, foreign_roots=["any"])
+    peers = FollowedPeers(south.trust("aa"), world.clock, foreign_roots=["any"])
     check = lambda: foreign_followed(peers, south.trust("aa"), world.clock, INTERVAL)  # noqa: E731
     assert (check().warning, check().text) == (False, "1 roots followed")
     world.web.away = {"north"}
@@ -410,7 +410,7 @@ def test_a_dead_foreign_centre_stops_nothing_of_one_s_own_and_is_told(world, bot
 def test_lists_of_others_that_run_out_end_the_trust_the_own_ones_go_on(world, both) -> None:
     north, south = both
     world.web.away = {"north", "south", "cpoc"}
-    peers = TrustFolder(south.trust("aa"), world.clock, foreign_roots=["any"])
+    peers = FollowedPeers(south.trust("aa"), world.clock, foreign_roots=["any"])
     assert peers.ea(north.pki.ea_certificate.hashed_id8) is not None
     world.clock.advance(MONTH + 3600)
     assert peers.ea(north.pki.ea_certificate.hashed_id8) is None

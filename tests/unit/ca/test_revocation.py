@@ -158,7 +158,7 @@ def test_a_revoked_newer_generation_leaves_the_older_one_in_service(life):
 
 
 def test_status_tells_of_it(life, monkeypatch):
-    monkeypatch.setattr("v2xpki.authorities.etsi.status._keys", lambda instance: {})
+    monkeypatch.setattr("v2xpki.authorities.etsi.status.keys_in_tokens", lambda instance, names: {})
     new = life.rekey("aa")
     life.ask("aa", rekey=True)
     found = collect(life.instance, life.house.clock).document

@@ -34,6 +34,7 @@ def test_everything_is_fetched_and_verified_in_order(new_station, pki):
     root, tlm = pki.root.certificate.hex8, pki.tlm.certificate.hex8
     assert pki.log == [
         f"GET {URL}/cpoc/gettlmcertificate/{tlm}",
+        f"GET {URL}/cpoc/gettlmlinkcertificate/{tlm}",
         f"GET {URL}/cpoc/getectl/{tlm}",
         f"GET {URL}/dc/getctl/{root}",
         f"GET {URL}/dc/getcrl/{root}",

@@ -126,7 +126,8 @@ class _Wish(NamedTuple):
 
 
 def choose_aa(peers: Peers, policy: ButterflyPolicy, now: int) -> Peer:
-    """The AA that certifies: the policy's, else the newest in force. Raises RefusedButterfly."""
+    """The AA of the own PKI that certifies: the policy's, else the newest in force. Raises
+    RefusedButterfly."""
     if policy.aa:
         named = peers.aa(bytes.fromhex(policy.aa))
         candidates = [] if named is None else [named]
@@ -135,7 +136,7 @@ def choose_aa(peers: Peers, policy: ButterflyPolicy, now: int) -> Peer:
     fit = [
         peer
         for peer in candidates
-        if not peer.revoked
+        if not (peer.revoked or peer.is_foreign)
         and peer.certificate.start <= now < peer.certificate.end
         and peer.certificate.encryption_key is not None
         and may_request(peer.certificate, _RESPONSE_BIT)

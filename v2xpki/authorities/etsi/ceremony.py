@@ -28,12 +28,14 @@ from v2xpki.authorities.etsi.ceremony_file import (
     CertificateSpec,
     EntrySpec,
     KeySpec,
+    Link,
     Request,
     RevocationList,
     SelfSigned,
     SubCa,
     TrustList,
 )
+from v2xpki.authorities.etsi.linking import sign_rca_link, sign_tlm_link
 from v2xpki.authorities.etsi.root import RootAuthority
 from v2xpki.authorities.etsi.signing import lists_of
 from v2xpki.authorities.etsi.tlm import TrustListManager
@@ -169,7 +171,7 @@ class _Run:
             f"token      {domain.token_label} ({domain.keystore_profile})",
         ]
         lines += [f"new key    {label}, {curve.text}" for label, curve in self._new_keys()]
-        if isinstance(spec, SubCa | TrustList | RevocationList):
+        if isinstance(spec, SubCa | TrustList | RevocationList | Link):
             lines.append(f"signs with {spec.key}")
         if isinstance(spec, SelfSigned | Request | SubCa):
             lines += self._plan_certificate(spec.certificate)
@@ -195,8 +197,18 @@ class _Run:
             lines += [
                 f"holds      {iso_from_time32(start)} to {iso_from_time32(end)}" for start, end in periods
             ]
+        if isinstance(spec, Link):
+            lines += self._plan_link(spec)
         lines.append(f"output     {spec.output}")
         return lines
+
+    def _plan_link(self, spec: Link) -> list[str]:
+        old, new = self._certificate(spec.signer), self._certificate(spec.successor)
+        lines = [f"and with   {spec.successor_key}"] if spec.successor_key else []
+        for word, entry in (("from", old), ("to", new)):
+            digest = hashlib.sha256(entry.octets).hexdigest()
+            lines.append(f"{word:11}{entry.hex8} {entry.name or '(none)'}, SHA-256 {digest}")
+        return [*lines, f"vouches    until {iso_from_time32(old.end)}"]
 
     def _plan_certificate(self, spec: CertificateSpec) -> list[str]:
         lines = [
@@ -234,6 +246,8 @@ class _Run:
             self._certify(domain, spec)
         elif isinstance(spec, TrustList):
             self._sign_trust_list(domain, spec)
+        elif isinstance(spec, Link):
+            self._sign_link(domain, spec)
         else:
             self._sign_crl(domain, spec)
 
@@ -302,6 +316,23 @@ class _Run:
         root = RootAuthority(domain, KeyLabel.parse(spec.key), signer)
         revoked = [self._certificate(path) for path in spec.revoked]
         self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator, spec.reason), signer)
+
+    def _sign_link(self, domain: OpenDomain, spec: Link) -> None:
+        old, new = self._certificate(spec.signer), self._certificate(spec.successor)
+        label = KeyLabel.parse(spec.key)
+        self.outcome.checks.append(f"{old.hex8} vouches for {new.hex8}; every signature verifies")
+        if spec.successor_key is None:
+            self._keep(sign_tlm_link(domain, label, old, new).octets, spec.kind, old.hashed_id8)
+            return
+        single, double = sign_rca_link(domain, (label, KeyLabel.parse(spec.successor_key)), old, new)
+        path = self.instance.path(spec.output)
+        inner = path.with_name(f"{path.stem}-single{path.suffix}")
+        # A ceremony that was killed may have left it; it is the same one then.
+        if not inner.exists() or inner.read_bytes() != single.octets:
+            write_new(inner, single.octets)
+        digest = hashlib.sha256(single.octets).digest()
+        self.outcome.outputs.append(Output(inner, spec.kind, digest, old.hashed_id8))
+        self._keep(double.octets, spec.kind, new.hashed_id8)
 
     def _recover_lists(self, domain: OpenDomain, signer: Certificate) -> None:
         """What a ceremony that was killed left behind: open records become void, and lists whose record is

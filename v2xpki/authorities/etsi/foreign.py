@@ -1,25 +1,27 @@
 """The EAs and AAs of other PKIs: what the ECTL in a trust folder vouches for, and what their roots say.
 
-    trust/tlm.oer, ectl.oer                    the TLM, pinned, and its ECTL
-    trust/foreign/<HEX8>/ctl.oer, crl.oer      lists of another root on it; foreign_refresh.py brings them
+    trust/foreign/<HEX8>/ctl.oer, crl.oer    lists of another root on the ECTL; foreign_refresh.py brings them
+
+The ECTL is that of the newest TLM that was followed. The own roots, and those on the ECTL that succeed them,
+are none of these: they are for following.py, whatever the settings want.
 
 An authority of another PKI counts as long as its root is on the ECTL, that root's CTL names it and its CRL
 does not, and none of the three is past its nextUpdate: what is not renewed ends by itself, unlike the own
-root's lists, whose operator hears an alarm. All is bounded, for others decide what is in those lists.
+roots' lists, whose operator hears an alarm. All is bounded, for others decide what is in those lists.
 """
 
-import os
 import re
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from v2xpki.authorities.etsi.anchors import Anchor, Stamp, read_list, stamp
+from v2xpki.authorities.etsi.peers import Peer, authorities
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, InvalidChain, InvalidList, V2xPkiError
+from v2xpki.errors import CryptoError, InvalidList, V2xPkiError
 from v2xpki.time import Clock
-from v2xpki.trust.chain import verify_chain
-from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, ListKind, RcaEntry, SignedList
+from v2xpki.trust.lists import AaEntry, CtlEntry, DcEntry, EaEntry, EctlEntry, RcaEntry, SignedList
 
 FOLDER = "foreign"
 ANY = "any"
@@ -29,27 +31,10 @@ MOST_ROOTS = 32
 MOST_AUTHORITIES = 128
 _HEX8 = re.compile(r"[0-9A-F]{16}")
 
-Stamp = tuple[int, int, int] | None
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Another authority. `url` is an EA's access point for AAs; an AA's for stations."""
-
-    certificate: Certificate
-    url: str
-    revoked: bool = False
-    #: Of another PKI: TAI seconds from when on it counts no more unless its lists are renewed; else None.
-    until: int | None = None
-
-    @property
-    def is_foreign(self) -> bool:
-        return self.until is not None
-
 
 @dataclass(frozen=True)
 class ForeignRoot:
-    """A root on the ECTL that is not the own one. centres: URLs of where its lists are."""
+    """A root on the ECTL that is no own one. centres: URLs of where its lists are."""
 
     certificate: Certificate
     centres: tuple[str, ...]
@@ -59,15 +44,15 @@ class ForeignRoot:
 
 
 def vouched(
-    ectl: SignedList, own: bytes, wanted: Collection[str], now: int
+    ectl: SignedList, own: Collection[bytes], wanted: Collection[str], now: int
 ) -> tuple[tuple[ForeignRoot, ...], tuple[str, ...]]:
     """The roots of a verified ECTL that the settings want, and why others of those are left out.
 
-    own: HashedId8 of the own root. wanted: HashedId8 in hex, or "any". now: TAI seconds.
+    own: HashedId8 of the own roots. wanted: HashedId8 in hex, or "any". now: TAI seconds.
     """
     named = {text.upper() for text in wanted if text != ANY}
     listed: dict[bytes, Certificate] = {}
-    twice: set[bytes] = {own}
+    twice = _with_successors(own, ectl.entries)
     for entry in ectl.entries:
         if isinstance(entry, RcaEntry):
             id8 = entry.certificate.hashed_id8
@@ -95,14 +80,23 @@ def vouched(
     return tuple(found), tuple(problems)
 
 
-def read_ectl(trust: Path, now: int) -> SignedList:
-    """The ECTL of a trust folder, verified under its TLM; of any age. Raises OSError, V2xPkiError."""
-    tlm = Certificate.parse((trust / "tlm.oer").read_bytes())
-    found = SignedList.parse((trust / "ectl.oer").read_bytes())
-    if found.kind != "ectl" or not found.is_full:
-        raise InvalidList(f"ectl.oer is a {found.kind}", rule="kind")
-    found.verify(tlm, now, expired=True)
-    return found
+def _with_successors(own: Collection[bytes], entries: Sequence[EctlEntry | CtlEntry]) -> set[bytes]:
+    """The own roots and all on the ECTL that succeed them, followed by now or not: none is taken for another
+    PKI's in between."""
+    heirs = {
+        entry.certificate.hashed_id8: entry.successor_to.hashed_id8
+        for entry in entries
+        if isinstance(entry, RcaEntry) and entry.successor_to is not None
+    }
+    known = set(own)
+    while more := {new for new, old in heirs.items() if old in known} - known:
+        known |= more
+    return known
+
+
+def read_ectl(tlm: Anchor, now: int) -> SignedList:
+    """A TLM's ECTL, of any age. Raises OSError, V2xPkiError."""
+    return read_list(tlm.folder / "ectl.oer", "ectl", tlm.certificate, now)
 
 
 def check_size(ctl: SignedList) -> None:
@@ -152,7 +146,7 @@ class ForeignPeers:
     def __init__(self, folder: Path, clock: Clock, wanted: Collection[str]) -> None:
         self._folder, self._clock, self._wanted = folder, clock, wanted
         self._lock = threading.Lock()
-        self._stamps: tuple[Stamp, ...] = ()
+        self._read: object = None
         self._ectl: SignedList | None = None
         self._ectl_problem = ""
         self._roots: dict[bytes, tuple[ForeignRoot, _Root]] = {}
@@ -169,19 +163,32 @@ class ForeignPeers:
     def ea(self, hashed_id8: bytes) -> Peer | None:
         return self._in_force(self._view.eas.get(hashed_id8))
 
+    def all_aas(self) -> Iterable[Peer]:
+        return [peer for peer in self._view.aas.values() if self._in_force(peer)]
+
+    def all_eas(self) -> Iterable[Peer]:
+        return [peer for peer in self._view.eas.values() if self._in_force(peer)]
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        root = certificate.issuer_id8 or b""
+        _, known = self._roots.get(root, (None, None))
+        if known is None or known.crl is None:
+            return False
+        return not known.crl.revoked.isdisjoint((certificate.hashed_id8, root))
+
     def _in_force(self, peer: Peer | None) -> Peer | None:
         if peer is None or peer.until is None or self._clock.time32() >= peer.until:
             return None
         return peer
 
-    def look(self, own: bytes) -> None:
-        """Look at the files; own: HashedId8 of the own root. Who comes while another thread looks goes on
-        with what there was."""
+    def look(self, tlm: Anchor | None, own: Collection[bytes]) -> None:
+        """Look at the files. tlm: the newest; own: HashedId8 of the own roots. Who comes while another thread
+        looks goes on with what there was."""
         if not self._wanted or not self._lock.acquire(blocking=False):
             return
         try:
             now = self._clock.time32()
-            changed = self._look_at_ectl(own, now)
+            changed = self._look_at_ectl(tlm, own, now)
             for root, known in self._roots.values():
                 changed |= self._look_at_root(root, known, now)
             if changed:
@@ -189,12 +196,14 @@ class ForeignPeers:
         finally:
             self._lock.release()
 
-    def _look_at_ectl(self, own: bytes, now: int) -> bool:
-        stamps = (stamp(self._folder / "tlm.oer"), stamp(self._folder / "ectl.oer"))
-        if stamps == self._stamps:
+    def _look_at_ectl(self, tlm: Anchor | None, own: Collection[bytes], now: int) -> bool:
+        seen = None if tlm is None else (tlm, frozenset(own), stamp(tlm.folder / "ectl.oer"))
+        if seen is not None and seen == self._read:
             return False
         try:
-            ectl = read_ectl(self._folder, now)
+            if tlm is None:
+                raise InvalidList("there is no TLM's certificate", rule="anchor")
+            ectl = read_ectl(tlm, now)
             before = self._ectl
             if before is not None and before.signer_id8 == ectl.signer_id8 and _is_older(ectl, before):
                 raise InvalidList("an ECTL older than the one in force", rule="rollback")
@@ -203,9 +212,9 @@ class ForeignPeers:
             self._ectl_problem = f"ECTL: {error}"
             return True
         except V2xPkiError as error:
-            self._stamps, self._ectl_problem = stamps, f"ECTL: {error}"
+            self._read, self._ectl_problem = seen, f"ECTL: {error}"
             return True
-        self._stamps, self._ectl, self._ectl_problem = stamps, ectl, ""
+        self._read, self._ectl, self._ectl_problem = seen, ectl, ""
         roots, self._left_out = vouched(ectl, own, self._wanted, now)
         kept = {root.certificate.digest: known for root, known in self._roots.values()}
         self._roots = {
@@ -220,10 +229,12 @@ class ForeignPeers:
         if stamps == known.stamps:
             return False
         try:
-            ctl = _verified(paths[0], "ctl", root.certificate, now)
-            crl = _verified(paths[1], "crl", root.certificate, now)
+            ctl = read_list(paths[0], "ctl", root.certificate, now)
+            crl = read_list(paths[1], "crl", root.certificate, now)
+            check_size(ctl)
             known.check_age(ctl, crl)
-            known.aas, known.eas = _authorities(root.certificate, ctl, crl)
+            until = min(ctl.next_update, crl.next_update)
+            known.aas, known.eas = authorities(root.certificate, ctl, crl, until=until)
             known.ctl, known.crl = ctl, crl
         except OSError:
             known.problem = f"root {root.certificate.hex8}: its CTL and CRL are not both there yet"
@@ -252,45 +263,6 @@ class ForeignPeers:
 def _is_older(found: SignedList, before: SignedList) -> bool:
     assert found.sequence is not None and before.sequence is not None
     return found.sequence < before.sequence
-
-
-def _verified(path: Path, kind: ListKind, root: Certificate, now: int) -> SignedList:
-    found = SignedList.parse(path.read_bytes())
-    if found.kind != kind or not found.is_full:
-        raise InvalidList(f"{path.name} is a {found.kind}", rule="kind")
-    found.verify(root, now, expired=True)  # its age is asked when it is used
-    return found
-
-
-def _authorities(
-    root: Certificate, ctl: SignedList, crl: SignedList
-) -> tuple[dict[bytes, Peer], dict[bytes, Peer]]:
-    check_size(ctl)
-    until, aas, eas = min(ctl.next_update, crl.next_update), {}, {}
-    for entry in ctl.entries:
-        if not isinstance(entry, AaEntry | EaEntry):
-            continue
-        certificate = entry.certificate
-        try:
-            # at its own start: whether it is in force now is asked when it is used
-            verify_chain([certificate], root, max(certificate.start, root.start))
-        except InvalidChain:
-            continue
-        revoked = certificate.hashed_id8 in crl.revoked or root.hashed_id8 in crl.revoked
-        if isinstance(entry, AaEntry):
-            aas[certificate.hashed_id8] = Peer(certificate, entry.access_point, revoked, until)
-        else:
-            eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, revoked, until)
-    return aas, eas
-
-
-def stamp(path: Path) -> Stamp:
-    """What tells whether a file was replaced; None where it is not there."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  # a third of Path.stat's cost
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def folders(trust: Path) -> list[Path]:

@@ -1,9 +1,10 @@
 """Brings CTL and CRL of other PKIs' roots into a trust folder, and takes away what the ECTL no longer has.
 
-It follows the ECTL that is in the folder (refresh.py has verified it): each root's lists are fetched from the
-centres that the ECTL names for it, verified under the root that the ECTL names, held against those that are
-there, and replaced as a whole. Others decide what is at the other end: a call is bounded in time and octets
-(the source), a list in entries, a round in time; what a round did not get to comes first in the next one.
+It follows the newest TLM's ECTL (refresh.py has verified it), and leaves the own roots to refresh.py: each
+other root's lists are fetched from the centres that the ECTL names for it, verified under the root that the
+ECTL names, held against those that are there, and replaced as a whole. Others decide what is at the other
+end: a call is bounded in time and octets (the source), a list in entries, a round in time; what a round did
+not get to comes first in the next one.
 """
 
 import shutil
@@ -11,9 +12,9 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
+from v2xpki.authorities.etsi.anchors import anchors
 from v2xpki.authorities.etsi.foreign import ForeignRoot, check_size, folders, read_ectl, vouched
 from v2xpki.authorities.etsi.refresh import ForeignState, Lists, ListSource, ListState
-from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.lists import ListKind
@@ -64,8 +65,11 @@ class ForeignRefresh:
         if not self._wanted:
             return {}
         try:
-            own = Certificate.parse((self._folder / "root.oer").read_bytes())
-            found, _ = vouched(read_ectl(self._folder, now), own.hashed_id8, self._wanted, now)
+            own, tlms = anchors(self._folder, "root"), anchors(self._folder, "tlm")
+            if not own or not tlms:
+                return None
+            ids = [anchor.certificate.hashed_id8 for anchor in own]
+            found, _ = vouched(read_ectl(tlms[-1], now), ids, self._wanted, now)
         except (V2xPkiError, OSError):
             return None  # told of by the check of the ECTL itself, and by the reader (foreign.ForeignPeers)
         return {root.certificate.hex8: root for root in found}

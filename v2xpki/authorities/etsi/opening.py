@@ -12,9 +12,9 @@ from v2xpki.authorities.etsi.butterfly_ra import ButterflyRegistration
 from v2xpki.authorities.etsi.butterfly_supply import AaLink, ButterflySupply
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import OwnKeys
+from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.observer import Observer
 from v2xpki.authorities.etsi.own_generations import open_generations
-from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.config import DomainConfig, Instance
 from v2xpki.issuance import recover
 from v2xpki.keystore import Keystore
@@ -29,7 +29,7 @@ LOOK_AGAIN = 0.1
 def open_own_keys(keystore: Keystore, domain: DomainConfig, database: Database, clock: Clock) -> OwnKeys:
     """The generations of an EA or AA, which goes out of service by the CRL in its trust folder. Errors as
     open_generations."""
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN)
+    peers = FollowedPeers(domain.trust_dir, clock, interval=LOOK_AGAIN)
     return OwnKeys(open_generations(keystore, domain, database, clock), clock, peers.is_revoked)
 
 
@@ -48,7 +48,9 @@ def open_enrolment_authority(
     domain, settings = instance.domain("ea"), instance.settings
     own = own or open_own_keys(keystore, domain, database, clock)
     recover(database)
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN, foreign_roots=settings.ea.foreign_roots)
+    peers = FollowedPeers(
+        domain.trust_dir, clock, interval=LOOK_AGAIN, foreign_roots=settings.ea.foreign_roots
+    )
     butterfly = None
     if settings.butterfly.enabled:
         butterfly = ButterflyRegistration(
@@ -92,7 +94,7 @@ def open_butterfly_supply(
     return ButterflySupply(
         own=own or open_own_keys(keystore, domain, database, clock),
         database=database,
-        peers=TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN),
+        peers=FollowedPeers(domain.trust_dir, clock, interval=LOOK_AGAIN),
         link=link,
         clock=clock,
         policy=settings.butterfly,
@@ -117,7 +119,9 @@ def open_authorization_authority(
     domain, settings = instance.domain("aa"), instance.settings
     own = own or open_own_keys(keystore, domain, database, clock)
     recover(database)
-    peers = TrustFolder(domain.trust_dir, clock, interval=LOOK_AGAIN, foreign_roots=settings.aa.foreign_roots)
+    peers = FollowedPeers(
+        domain.trust_dir, clock, interval=LOOK_AGAIN, foreign_roots=settings.aa.foreign_roots
+    )
     butterfly = None
     if settings.butterfly.enabled:
         butterfly = ButterflyIssuing(

@@ -23,17 +23,19 @@ signed under it; a list is in the signer's database before it is in a file, in a
 distribution centre's database, and there before anybody can fetch it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from v2xpki.authorities.etsi import successions
 from v2xpki.authorities.etsi.ceremony import write_new
 from v2xpki.authorities.etsi.ceremony_file import CeremonyFile, RevocationList, TrustList
 from v2xpki.authorities.etsi.ceremony_process import Held, Holder, hold
 from v2xpki.authorities.etsi.distribution import import_publications, published_list
+from v2xpki.authorities.etsi.generations import in_force
 from v2xpki.authorities.etsi.signing import SEQUENCES, lists_of
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
@@ -43,6 +45,7 @@ from v2xpki.store import Database, require_current
 from v2xpki.store.dc import Recorded
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.trust.lists import (
+    LAST_SEQUENCE,
     AaEntry,
     CtlEntry,
     DcEntry,
@@ -153,6 +156,94 @@ def publish_list(
     return _given(instance, [holder(run.file, operator)], clock)
 
 
+def publish_all(
+    instance: Instance,
+    kind: ListKind,
+    *,
+    operator: str,
+    entries: Mapping[int, Sequence[CtlEntry | EctlEntry]] | None = None,
+    count: int | None = None,
+    clock: Clock | None = None,
+    holder: Holder = hold,
+) -> Published:
+    """The next run of one kind of list by every generation of its signer that is in force, with the entries
+    of the last one of each, from now on; as publish_root_lists. entries: by generation, instead; of these
+    generations alone."""
+    clock = clock or SystemClock()
+    runs = prepare_all(instance, kind, entries=entries, count=count, clock=clock)
+    return _given(instance, [holder(run.file, operator) for run in runs], clock)
+
+
+def prepare_all(
+    instance: Instance,
+    kind: ListKind,
+    *,
+    entries: Mapping[int, Sequence[CtlEntry | EctlEntry]] | None = None,
+    count: int | None = None,
+    following: bool = False,
+    clock: Clock | None = None,
+) -> list[PreparedRun]:
+    """As publish_all, but the ceremony files alone; the generation in use is the last."""
+    wanted: Mapping[int, Sequence[CtlEntry | EctlEntry] | None]
+    wanted = entries if entries is not None else dict.fromkeys(present_generations(instance, kind, clock))
+    return [
+        prepare_run(
+            instance, kind, entries=listed, count=count, generation=number, following=following, clock=clock
+        )
+        for number, listed in wanted.items()
+    ]
+
+
+def changed_ectls(
+    instance: Instance,
+    change: Callable[[Sequence[EctlEntry]], Sequence[EctlEntry]],
+    clock: Clock | None = None,
+) -> dict[int, Sequence[CtlEntry | EctlEntry]]:
+    """What the ECTL of every TLM in force is to hold, by generation, where `change` changes it.
+
+    Those for which it raises InvalidList have what it brings already; where those are all, it is raised.
+    """
+    found: dict[int, Sequence[CtlEntry | EctlEntry]] = {}
+    failed: InvalidList | None = None
+    for number in present_generations(instance, "ectl", clock):
+        try:
+            present = present_entries(instance, "ectl", number)
+            found[number] = change([e for e in present if not isinstance(e, AaEntry | EaEntry)])
+        except InvalidList as error:
+            failed = error
+    if not found and failed is not None:
+        raise failed
+    return found
+
+
+def present_generations(instance: Instance, kind: ListKind, clock: Clock | None = None) -> list[int]:
+    """The generations of a list's signer whose lists are to be kept fresh, the one in use last: those whose
+    certificates have not ended. A former TLM that has used up its numbers is none: its last ECTL stays."""
+    domain = instance.domain(_DOMAIN[kind])
+    found = []
+    for number in in_force(domain, (clock or SystemClock()).time32()):
+        begun = number != domain.generation and last_number(instance, kind, number) is not None
+        if begun and (kind != "ectl" or numbers_left(instance, number)):
+            found.append(number)
+    return [*found, domain.generation]
+
+
+def numbers_left(instance: Instance, generation: int) -> int:
+    """How many ECTLs a TLM's generation may still sign; all where its database is elsewhere. Raises
+    DecodeError."""
+    if not has_database(instance, "tlm"):
+        return LAST_SEQUENCE + 1
+    last = last_number(instance, "ectl", generation)
+    return LAST_SEQUENCE - (-1 if last is None else last)
+
+
+def sources(instance: Instance, kind: ListKind) -> tuple[Path, ...]:
+    """Where the signer's lists lie in its own folder; with the links and certificates of its generations."""
+    directory = instance.domain(_DOMAIN[kind]).directory
+    more = [path for name in ("links", "certificates") if (path := directory / name).is_dir()]
+    return (directory / "lists", *more)
+
+
 def _given(instance: Instance, ceremonies: Sequence[Held], clock: Clock) -> Published:
     lists = tuple(path for entry in ceremonies for path in entry.outputs)
     warnings = [text for entry in ceremonies for text in entry.warnings]
@@ -168,10 +259,24 @@ def present_entries(instance: Instance, kind: ListKind, generation: int | None =
 
     From the signer's database; its token is not touched. Raises ConfigError where it is not within reach.
     """
+    last = last_list(instance, kind, generation)
+    return () if last is None else last.entries
+
+
+def last_list(instance: Instance, kind: ListKind, generation: int | None = None) -> SignedList | None:
+    """The last full list that was signed; raises as present_entries."""
     signer, _ = _signer(instance, kind, generation)
     with _database(instance, kind) as database:
         last = lists_of(database, kind, signer.hashed_id8).last_full()
-    return () if last is None else SignedList.parse(last.octets).entries
+    return None if last is None else SignedList.parse(last.octets)
+
+
+def last_number(instance: Instance, kind: ListKind, generation: int | None = None) -> int | None:
+    """The last number that was given away, signed or not; raises as present_entries."""
+    signer, _ = _signer(instance, kind, generation)
+    with _database(instance, kind) as database:
+        last = lists_of(database, kind, signer.hashed_id8).last()
+    return None if last is None else last.number
 
 
 # --- a run's ceremony file ---------------------------------------------------------------------------------
@@ -333,9 +438,14 @@ def _database(instance: Instance, kind: ListKind) -> Database:
 
 def has_distribution(instance: Instance) -> bool:
     """Whether the distribution centre's database is within reach."""
+    return has_database(instance, "dc")
+
+
+def has_database(instance: Instance, name: str) -> bool:
+    """Whether a domain's database is within reach."""
     try:
-        with Database.open(instance.domain("dc").database_url, must_exist=True) as database:
-            require_current(database, "dc")
+        with Database.open(instance.domain(name).database_url, must_exist=True) as database:
+            require_current(database, name)
     except V2xPkiError:
         return False
     return True
@@ -352,15 +462,17 @@ def import_lists(
     """Give signed lists, files or folders of them, to the distribution centre: all or nothing.
 
     What is due is handed out with this commit, the rest when it is due. Each list has to verify, at its own
-    time, under a root or TLM that this instance knows, or under one of `signers`. kind: the only one to take
-    from folders. What is over, there already or overtaken is left out. Raises InvalidList, DecodeError,
-    UnexpectedContent, AlreadyRecorded, StoreError.
+    time, under a root or TLM that this instance knows, or under one of `signers`. Links are handed out too,
+    and whom they vouch for is known from then on: the new certificates lie among the files. kind: the only
+    one to take from folders. What is over, there already or overtaken is left out. Raises InvalidList,
+    InvalidLink, DecodeError, UnexpectedContent, AlreadyRecorded, StoreError.
     """
     clock = clock or SystemClock()
+    taken = successions.sort_out(_files(files), kind)
     known = {c.hashed_id8: c for c in (*known_signers(instance), *signers)}
-    publications = []
-    for path, given in _files(files):
-        octets = path.read_bytes()
+    vouched, publications = successions.vouched_for(taken, known, clock.time32())
+    known |= {certificate.hashed_id8: certificate for certificate in vouched}
+    for path, given, octets in taken.lists:
         found = SignedList.parse(octets)
         if kind is not None and found.kind != kind:
             if given:
@@ -381,6 +493,8 @@ def import_lists(
         except InvalidList as error:
             raise InvalidList(f"{path}: {error}", rule=error.rule, hint=error.hint) from None
         publications.append(published_list(octets, signer))
+    for certificate in vouched:
+        successions.remember(instance, certificate)
     with Database.open(instance.domain("dc").database_url, clock=clock, must_exist=True) as database:
         require_current(database, "dc")
         return import_publications(database, clock, publications)

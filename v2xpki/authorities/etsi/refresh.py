@@ -3,11 +3,12 @@
     DIR/<domain>/trust/root.oer, tlm.oer    pinned: put there by an operator, never touched here
     DIR/<domain>/trust/ctl.oer, crl.oer     verified under root.oer
     DIR/<domain>/trust/ectl.oer             verified under tlm.oer
-    DIR/<domain>/trust/foreign/             lists of other roots on the ECTL (foreign_refresh.py)
+    DIR/<domain>/trust/successors/HEX8/     the same of a TLM or root that was followed (following.py)
+    DIR/<domain>/trust/foreign/HEX8/        lists of another root on the ECTL (foreign_refresh.py)
 
 Where to ask is in the lists that are there: the CTL's DC entry of the own root, the ECTL's entry of the TLM.
 A list that does not verify, is not in force or is older than the one that is there replaces nothing. Each
-file is replaced as a whole; the workers notice (peers.TrustFolder).
+file is replaced as a whole; the workers notice (followed.FollowedPeers).
 
 One process of all does a round: it holds the lock of trust/.refresh, which also says when the last one was.
 """
@@ -21,12 +22,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
+from v2xpki.authorities.etsi.anchors import Anchor, anchors, present_list
+from v2xpki.authorities.etsi.following import follow
 from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidList, LinkError, V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.lists import LAST_SEQUENCE, DcEntry, ListKind, SignedList, TlmEntry
 
 STATE = ".refresh"
+#: What a round says where a successor was refused; it is no list.
+SUCCESSOR = "successor"
 #: Places that are asked for one list, at most.
 MOST_PLACES = 4
 #: ETags that are remembered, with the octets that they stand for.
@@ -90,7 +95,8 @@ class Foreign(Protocol):
 
 
 class Lists:
-    """Brings one list at a time: fetched, verified, held against the one that is there, replaced.
+    """Brings one list at a time, whosever it is: fetched, verified, held against the one that is there,
+    replaced.
 
     check: what a list has to pass besides; raises InvalidList.
     """
@@ -108,26 +114,50 @@ class Lists:
         present: SignedList | None = None
         try:
             present = present_list(path, kind, signer, now)
-            problem = "nobody is named who has it"
-            for url in urls:
-                try:
-                    octets = self._fetch(url, path)
-                except LinkError as error:
-                    problem = str(error)
-                    continue
-                if octets is None or (present is not None and octets == present.octets):
-                    assert present is not None
-                    return ListState("unchanged", present.next_update)
-                fresh = accept(kind, octets, signer, now, present)
-                self._check(kind, fresh)
-                replace(path, octets)
-                return ListState("replaced", fresh.next_update)
+            fresh = self._first(kind, signer, urls, now, path, present)
+            if fresh is present:
+                return ListState("unchanged", fresh.next_update)
+            replace(path, fresh.octets)
         except (V2xPkiError, OSError) as error:
-            problem = str(error)
-        return ListState("failed", present.next_update if present else 0, problem)
+            return ListState("failed", present.next_update if present else 0, str(error))
+        return ListState("replaced", fresh.next_update)
 
-    def _fetch(self, url: str, path: Path) -> bytes | None:
-        """None: what is there is the present one. An ETag is worth something as long as its file is there."""
+    def first(self, kind: ListKind, signer: Certificate, urls: list[str], now: int) -> SignedList:
+        """The list from the first of `urls` that has it. Raises LinkError where none has; as `accept`."""
+        return self._first(kind, signer, urls, now, None, None)
+
+    def document(self, url: str) -> bytes:
+        """What is at a URL. Raises LinkError."""
+        octets = self._source.get(url).octets
+        if octets is None:
+            raise LinkError(f"{url}: nothing where something was asked for")
+        return octets
+
+    def _first(
+        self,
+        kind: ListKind,
+        signer: Certificate,
+        urls: list[str],
+        now: int,
+        path: Path | None,
+        present: SignedList | None,
+    ) -> SignedList:
+        failed = LinkError("nobody is named who has it")
+        for url in urls:
+            try:
+                octets = self.document(url) if path is None else self._fetch(url, path)
+            except LinkError as error:
+                failed = error
+                continue
+            if present is not None and octets == present.octets:
+                return present
+            found = accept(kind, octets, signer, now, present)
+            self._check(kind, found)
+            return found
+        raise failed
+
+    def _fetch(self, url: str, path: Path) -> bytes:
+        """An ETag is worth something as long as the file of its octets is there."""
         etag, octets = self._etags.get(url, ("", b""))
         if etag and (not path.exists() or path.read_bytes() != octets):
             etag = ""
@@ -170,44 +200,34 @@ class TrustRefresh:
 
     def _refreshed(self, before: Round, now: int) -> Round:
         found = Round(at=now, well=before.well)
-        for kind, signer_file in (("crl", "root.oer"), ("ctl", "root.oer"), ("ectl", "tlm.oer")):
-            state = self._refresh(kind, self._folder / signer_file, now)  # type: ignore[arg-type]
-            if state is not None:
-                found.lists[kind] = state
+        kinds: tuple[tuple[ListKind, str], ...] = (("crl", "root"), ("ctl", "root"), ("ectl", "tlm"))
+        for kind, name in kinds:
+            try:
+                known = anchors(self._folder, name)
+            except (V2xPkiError, OSError) as error:
+                found.lists[kind] = ListState("failed", 0, f"{name}.oer: {error}")
+                self._count(kind, "failed")
+                continue
+            for anchor in known:
+                # A root's lists last as long as its certificate. The ECTL is the newest TLM's.
+                former = anchor != known[-1]
+                if former and (name == "tlm" or now >= anchor.certificate.end):
+                    continue
+                path, signer = anchor.folder / f"{kind}.oer", anchor.certificate
+                state = self._lists.bring(kind, path, signer, _places(anchor, kind, now), now)
+                own = anchor.folder == self._folder
+                found.lists[kind if own else f"{kind} {signer.hex8}"] = state
                 self._count(kind, state.outcome)
+        # After the lists: who follows is named in them.
+        for problem in follow(self._folder, self._lists.document, self._lists.first, now):
+            found.lists[SUCCESSOR] = ListState("failed", 0, problem)
+            self._count(SUCCESSOR, "failed")
         if not any(state.problem for state in found.lists.values()):
             found.well = now
-        # Last: the own lists wait for nobody else's.
+        # Last: the own lists wait for nobody else's, and who succeeds an own root is known by then.
         if self._foreign is not None:
             found.foreign = self._foreign.round(before.foreign, now)
         return found
-
-    def _refresh(self, kind: ListKind, signer_file: Path, now: int) -> ListState | None:
-        try:
-            if not signer_file.exists():
-                return None  # this domain has no such anchor
-            signer = Certificate.parse(signer_file.read_bytes())
-            urls = self._places(kind, signer, now)
-        except (V2xPkiError, OSError) as error:
-            return ListState("failed", 0, str(error))
-        return self._lists.bring(kind, self._folder / f"{kind}.oer", signer, urls, now)
-
-    def _places(self, kind: ListKind, signer: Certificate, now: int) -> list[str]:
-        if kind == "ectl":
-            ectl = present_list(self._folder / "ectl.oer", "ectl", signer, now)
-            urls = [
-                f"{entry.access_point.rstrip('/')}/getectl/{signer.hex8}"
-                for entry in (ectl.entries if ectl else ())
-                if isinstance(entry, TlmEntry) and entry.certificate == signer
-            ]
-        else:
-            ctl = present_list(self._folder / "ctl.oer", "ctl", signer, now)
-            urls = [
-                f"{entry.url.rstrip('/')}/get{kind}/{signer.hex8}"
-                for entry in (ctl.entries if ctl else ())
-                if isinstance(entry, DcEntry) and signer.hashed_id8 in entry.roots
-            ]
-        return urls[:MOST_PLACES]
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[IO[str] | None]:
@@ -229,14 +249,24 @@ def last_round(folder: Path) -> Round:
         return Round()
 
 
-def present_list(path: Path, kind: ListKind, signer: Certificate, now: int) -> SignedList | None:
-    """The list that is in a file, if it is one of this signer: of any age."""
-    try:
-        found = SignedList.parse(path.read_bytes())
-        found.verify(signer, now, expired=True)
-    except (V2xPkiError, OSError):
-        return None
-    return found if found.kind == kind and found.is_full else None
+def _places(anchor: Anchor, kind: ListKind, now: int) -> list[str]:
+    """Where an anchor's list is to be had, as its own lists say."""
+    signer = anchor.certificate
+    if kind == "ectl":
+        ectl = anchor.list("ectl", now)
+        urls = [
+            f"{entry.access_point.rstrip('/')}/getectl/{signer.hex8}"
+            for entry in (ectl.entries if ectl else ())
+            if isinstance(entry, TlmEntry) and entry.certificate == signer
+        ]
+    else:
+        ctl = anchor.list("ctl", now)
+        urls = [
+            f"{entry.url.rstrip('/')}/get{kind}/{signer.hex8}"
+            for entry in (ctl.entries if ctl else ())
+            if isinstance(entry, DcEntry) and signer.hashed_id8 in entry.roots
+        ]
+    return urls[:MOST_PLACES]
 
 
 def accept(

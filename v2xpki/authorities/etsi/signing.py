@@ -86,17 +86,6 @@ class CeremonialAuthority:
             tx_complete(tx, prepared.record, certificate)
         return certificate
 
-    def _sign_list(self, data: etsi.EtsiTs102941Data, psid: int, this_update: int) -> bytes:
-        database = self.domain.database
-        issuer = ListIssuer.open(self.domain.keystore, self.label, self._own(), database, self.domain.clock)
-        prepared = issuer.prepare(data, psid, generation_time=this_update * MICROSECONDS)
-        with database.write(durable=True) as tx:
-            tx_save(tx, prepared.record)
-        signed = issuer.issue(prepared.token)
-        with database.write(durable=True) as tx:
-            tx_complete(tx, prepared.record, signed)
-        return signed
-
     def _next_number(self, lists: SignedLists, sequence: int | None, schedule: RunSchedule) -> int:
         """The number of the first list of a run; `sequence` is what the ceremony file says of it."""
         own = self._own()

@@ -13,8 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from v2xpki.authorities.etsi.distribution import Distribution
-from v2xpki.authorities.etsi.peers import TrustFolder
+from v2xpki.authorities.etsi.distribution import Distribution, lasting_roots
+from v2xpki.authorities.etsi.followed import FollowedPeers
+from v2xpki.authorities.etsi.generations import in_force
+from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.authorities.etsi.subca import ROLES, waiting_requests
 from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance, installed_generations
 from v2xpki.crypto import Certificate
@@ -46,7 +48,7 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
     status = Status()
     if instance.lab:
         status.warnings.append("a laboratory: the root's and the TLM's tokens are within reach")
-    keys = _keys(instance)
+    keys = keys_in_tokens(instance, instance.domain_names)
     status.document = {
         "directory": str(instance.directory),
         "baseUrl": instance.base_url,
@@ -90,6 +92,12 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
                 "end": iso_from_time32(certificate.end),
             },
         }
+        found["generation"] = domain.generation
+        found["former"] = [
+            {"generation": number, "hashedId8": former.hex8, "validity": {"end": iso_from_time32(former.end)}}
+            for number, former in in_force(domain, clock.time32()).items()
+            if number != domain.generation
+        ]
         if not certificate.start <= clock.time32() < certificate.end:
             status.problems.append(f"{name}: its certificate {certificate.hex8} is not in force")
         if name in ROLES:
@@ -133,7 +141,7 @@ def _generations(
 ) -> list[dict[str, Any]]:
     """The certificates of a sub-CA that have not ended, the newest first, and what becomes of requests to
     them. revoked: by the lists that are handed out, which its service goes by once it has fetched them."""
-    now, peers, name = clock.time32(), TrustFolder(domain.trust_dir, clock), domain.name
+    now, peers, name = clock.time32(), FollowedPeers(domain.trust_dir, clock), domain.name
     found = []
     for number in reversed(installed_generations(domain.certificates_dir, name)):
         try:
@@ -165,12 +173,12 @@ def _generations(
     return found
 
 
-def _keys(instance: Instance) -> dict[str, object]:
+def keys_in_tokens(instance: Instance, names: Sequence[str]) -> dict[str, object]:
     """Domain -> its keys, or what its token said; none for a token that is not here."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     asked: list[tuple[str, Any, Any]] = []
-    for name in instance.domain_names:
+    for name in names:
         domain = instance.domain(name)
         if not domain.has_keys or not _is_here(domain):
             continue
@@ -224,12 +232,13 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
     except V2xPkiError as error:
         status.problems.append(f"dc: {error}")
         return []
-    lists = []
+    lists, lasting = [], lasting_roots(known_signers(instance), now)
     for entry in found:
         left = entry.next_update - now
         name = f"{entry.kind.value} of {entry.issuer.hex().upper()}"
         state = "in force"
-        if left <= 0 and any(other.kind is entry.kind and other.next_update > now for other in found):
+        followed = any(other.kind is entry.kind and other.next_update > now for other in found)
+        if left <= 0 and followed and entry.issuer not in lasting:
             state = "former"  # of an issuer that another one took over from
         elif left <= 0:
             state = "out of date"

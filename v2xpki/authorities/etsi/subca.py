@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from v2xpki.audit import Event
+from v2xpki.authorities.etsi.anchors import Anchor, anchors
 from v2xpki.authorities.etsi.ca_request import CaRequest
 from v2xpki.authorities.etsi.ceremony import write_new
 from v2xpki.authorities.etsi.ceremony_process import Holder, hold
@@ -151,7 +152,7 @@ def _require_rekeyable(domain: DomainConfig, present: Certificate | None, clock:
             f"{iso_from_time32(present.end)}: it signs no request",
             hint="without --rekey it is a first request, which the root's operator has to know you by",
         )
-    if present.hashed_id8 in _revoked(domain):
+    if any(present.hashed_id8 in _revoked(root) for root in anchors(domain.trust_dir, "root")):
         raise CeremonyRefused(f"{present.hex8} is revoked: it signs no request", hint="without --rekey")
 
 
@@ -270,24 +271,25 @@ def _require_as_asked(certificate: Certificate, domain: DomainConfig, request: C
 
 
 def _require_chain(certificate: Certificate, domain: DomainConfig, now: int) -> None:
-    path = domain.trust_dir / "root.oer"
-    try:
-        root = Certificate.parse(path.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(f"{path} is not there: whose certificate it is cannot be told") from None
-    if certificate.issuer_id8 != root.hashed_id8:
-        raise InvalidChain(
-            f"{certificate.hex8} is not issued by root {root.hex8} of {domain.name}/trust", rule="anchor"
+    roots = anchors(domain.trust_dir, "root")
+    if not roots:
+        raise ConfigError(
+            f"{domain.trust_dir / 'root.oer'} is not there: whose certificate it is cannot be told"
         )
-    verify_chain([certificate], root, now, crl=_revoked(domain))
+    issuer = next((one for one in roots if one.certificate.hashed_id8 == certificate.issuer_id8), None)
+    if issuer is None:
+        known = ", ".join(one.certificate.hex8 for one in roots)
+        raise InvalidChain(
+            f"{certificate.hex8} is not issued by root {known} of {domain.name}/trust", rule="anchor"
+        )
+    verify_chain([certificate], issuer.certificate, now, crl=_revoked(issuer))
 
 
-def _revoked(domain: DomainConfig) -> frozenset[bytes]:
-    """The CRL of the trust folder; a service refuses to work without one, this does not."""
+def _revoked(issuer: Anchor) -> frozenset[bytes]:
+    """The CRL beside a root; a service refuses to work without one, this does not."""
     try:
-        root = Certificate.parse((domain.trust_dir / "root.oer").read_bytes())
-        crl = SignedList.parse((domain.trust_dir / "crl.oer").read_bytes())
-        crl.verify(root, crl.this_update)
+        crl = SignedList.parse((issuer.folder / "crl.oer").read_bytes())
+        crl.verify(issuer.certificate, crl.this_update)
     except (OSError, V2xPkiError):
         return frozenset()
     return crl.revoked if crl.kind == "crl" else frozenset()
