@@ -3,8 +3,8 @@
 S = x(ephemeral * recipient); K1(16) || K2(32) = KDF2-SHA256(S, P1); c = key xor K1;
 t = HMAC-SHA256(K2, c)[0:16]. P1 binds the wrap to what named the recipient (its certificate's hash).
 
-wrap_parts_each takes 98 us a key with libcrypto, of points as they come; wrap_parts, which needs a PublicKey
-made of the point first, 25 + 101 (best of 15 batches of 40, a busy machine).
+wrap_parts_each takes 100 us a key with libcrypto, of points as they come; wrap_parts, which needs a PublicKey
+made of the point first, 138 (best of 25 batches of 40, a busy machine).
 """
 
 import hashlib

@@ -11,15 +11,15 @@ a busy machine:
                          libcrypto   portable
     f*G                       13          30
     A + f*G, compressed       15          34
-    each A another            41          67
-    k*G and x(k*A)            92         129
-    the two at once          114         196
+    the same, A of its own    37          73
+    k*G and x(k*A)            96         152
+    both of one A            110         195
     k*A                       64         413
     a + f mod n              2.0         0.3
-    e*k + a mod n            TBD         TBD
+    e*k + a mod n            7.8         1.7
 
-Of "each A another", 19 us go to the square root that a compressed point takes to be read; the two at once
-take it once.
+19 us of what takes an A of its own are the square root by which a compressed point is read; what does both
+of one A reads it once.
 
 Bringing a whole batch to affine form at once (EC_POINTs_make_affine) gains nothing: 13.8 us against 13.4 for
 one at a time, bare. Where a scalar is private, libcrypto multiplies and adds in constant time, and so do the

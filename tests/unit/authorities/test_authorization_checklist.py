@@ -218,7 +218,10 @@ def _forged_answer(pki: Pki, **change: Any) -> Callable[[str, bytes], bytes]:
         )
         return pki.ea._own.seal(
             pki.ea._ledger,
-            "authorizationValidationResponse", value._replace(**change), key, pki.clock.time64()
+            "authorizationValidationResponse",
+            value._replace(**change),
+            key,
+            pki.clock.time64(),
         )
 
     return validate

@@ -137,11 +137,11 @@ def test_the_response_opens_with_the_cocoon_encryption_key(vector):
     assert plain.endswith(octets(vector["reconstruction_private"]))
 
 
-def test_the_recorded_responses_are_not_named_as_the_standard_of_today_names_them(vector):
-    """One and the same recipientId in all twenty, so none of the cocoon keys' own."""
-    assert vector["recipient"] == ["rekRecipInfo", "170b34d8750a8ed7"]
-    (named,) = rek_ids([point_of(octets(vector["enc_private"])).point])
-    assert named.hex() != "170b34d8750a8ed7"
+def test_the_recorded_responses_name_the_ra_and_not_the_key_as_today(vector):
+    """recipientId is the RA's certificate in all twenty, though the key is the cocoon's."""
+    ra = Certificate.parse(octets(recorded()["ra_certificate"]))
+    assert vector["recipient"] == ["rekRecipInfo", ra.hashed_id8.hex()]
+    assert rek_ids([point_of(octets(vector["enc_private"])).point]) != [ra.hashed_id8]
 
 
 def test_the_signed_payload_is_not_encrypted_data_alone_but_has_twelve_octets_before(vector):
