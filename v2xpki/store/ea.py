@@ -62,7 +62,7 @@ class EnrolmentRequest(EaBase):
     wish: Mapped[bytes | None] = mapped_column(unique=True)
     record: Mapped[bytes | None]
     answer: Mapped[bytes | None]
-    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+    expires: Mapped[int]  # a whole hour; no index, see store/expiry.py
 
     __table_args__ = (WITHOUT_ROWID,)
 
@@ -74,7 +74,7 @@ class Validation(EaBase):
 
     id: Mapped[Key16]  # blinded EC, AA and SHA-256(SharedAtRequest)
     start: Mapped[int | None]  # the ticket's start where the EA chose it: a whole hour
-    expires: Mapped[int] = mapped_column(index=True)
+    expires: Mapped[int]  # likewise
 
     __table_args__ = (WITHOUT_ROWID,)
 

@@ -95,9 +95,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("wish", name=op.f("uq_enrolment_request_wish")),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("enrolment_request", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_enrolment_request_expires"), ["expires"], unique=False)
-
     op.create_table(
         "issuance_record",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
@@ -165,9 +162,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_validation")),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("validation", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_validation_expires"), ["expires"], unique=False)
-
     op.create_table(
         "enrolment_credential",
         sa.Column("hashed_id8", sa.LargeBinary(length=8), nullable=False),
@@ -193,9 +187,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_enrolment_credential_station"))
 
     op.drop_table("enrolment_credential")
-    with op.batch_alter_table("validation", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_validation_expires"))
-
     op.drop_table("validation")
     op.drop_table("ticket_window")
     op.drop_table("station")
@@ -208,9 +199,6 @@ def downgrade() -> None:
         )
 
     op.drop_table("issuance_record")
-    with op.batch_alter_table("enrolment_request", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_enrolment_request_expires"))
-
     op.drop_table("enrolment_request")
     with op.batch_alter_table("butterfly_request", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_butterfly_request_station"))
