@@ -459,6 +459,7 @@ class Database:
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._settings: dict[str, bytes] = {}
+        self._blinders: dict[str, hmac.HMAC] = {}  # with the secret and the purpose taken in
         self._head: Head | None = None  # a guess, never trusted: see Transaction._append
 
     def __repr__(self) -> str:
@@ -554,7 +555,13 @@ class Database:
     def blind(self, purpose: str, octets: bytes) -> bytes:
         """HMAC-SHA256 of octets under this database's own secret: a key to find a row by, worthless for
         joining it with another database's. `purpose` keeps the uses apart."""
-        return hmac.digest(self.setting("secret"), purpose.encode() + b"\0" + octets, hashlib.sha256)
+        begun = self._blinders.get(purpose)
+        if begun is None:
+            begun = hmac.new(self.setting("secret"), purpose.encode() + b"\0", hashlib.sha256)
+            self._blinders[purpose] = begun
+        made = begun.copy()
+        made.update(octets)
+        return made.digest()
 
     # -- runs (see store/runs.py)
 
