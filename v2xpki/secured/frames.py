@@ -82,11 +82,6 @@ def signer_of(identifier: str, certificate: Certificate | None) -> bytes:
     return b"\x81\x01\x01" + certificate.octets
 
 
-def signature(curve: Curve, raw: bytes) -> bytes:
-    """COER of a Signature; raw: r || s."""
-    return _SIGNATURE[curve.text] + raw
-
-
 def signed(curve: Curve, tbs: bytes, signer: bytes, raw: bytes) -> bytes:
     """COER of an Ieee1609Dot2Data with signedData; raw: r || s."""
     return DATA + SIGNED + _HASH_ID[curve.hash] + tbs + signer + _SIGNATURE[curve.text] + raw
