@@ -42,9 +42,10 @@ class EnrolmentCredential(EaBase):
     __tablename__ = "enrolment_credential"
 
     hashed_id8: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
-    station: Mapped[bytes] = mapped_column(ForeignKey("station.id"), index=True)
+    # No index by station or expires: only operators ask by them, seldom.
+    station: Mapped[bytes] = mapped_column(ForeignKey("station.id"))
     certificate: Mapped[bytes]  # COER
-    expires: Mapped[int]  # the certificate's end; no index, nobody asks by it on the way of a request
+    expires: Mapped[int]  # the certificate's end
 
     __table_args__ = (WITHOUT_ROWID,)
 
