@@ -12,14 +12,12 @@ import hmac
 from collections.abc import Sequence
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from v2xpki.crypto.engine import engine
 from v2xpki.crypto.group import Shared, check_form, p256, random_scalars
 from v2xpki.crypto.keys import Agreer, PublicKey, point_of_sec1, sec1_of_point
 from v2xpki.errors import CryptoError, UnsupportedAlgorithm, UnwrapFailed
 from v2xpki.wire import dot2
 
-_ECDH = ec.ECDH()
 _KEY_OCTETS = 16
 # COER PublicEncryptionKey up to the point: aes128Ccm, eciesNistP256
 _P256_KEY = b"\x00\x80"
@@ -45,10 +43,9 @@ def wrap_parts(recipient: PublicKey, key: bytes, p1: bytes) -> Wrapped:
     curve = recipient.curve
     if curve.encryption_kind is None:
         raise UnsupportedAlgorithm(f"no encryption to keys on {curve.text}")
-    ephemeral = ec.generate_private_key(curve.group)
-    shared = ephemeral.exchange(_ECDH, recipient.handle)
+    ephemeral, shared = engine(curve).share(recipient.uncompressed)
     c, t = _wrap(shared, key, p1)
-    return curve.encryption_kind, PublicKey.of_handle(ephemeral.public_key()).point, c, t
+    return curve.encryption_kind, ephemeral, c, t
 
 
 def wrap_parts_each(points: Sequence[bytes], keys: Sequence[bytes], p1: bytes = NO_P1) -> list[Wrapped]:
