@@ -48,6 +48,10 @@ class Event(StrEnum):
     SIGNED = "issuance.signed"
     VOIDED = "issuance.voided"
     PURGED = "issuance.purged"
+    CHUNK_SIGNING = "issuance.chunk.signing"
+    CHUNK_SIGNED = "issuance.chunk.signed"
+    CHUNK_VOIDED = "issuance.chunk.voided"
+    CHUNKS_PURGED = "issuance.chunk.purged"
     CERTIFICATE_INSTALLED = "certificate.installed"
     CERTIFICATE_REVOKED = "certificate.revoked"
     LIST_PUBLISHED = "list.published"
@@ -55,6 +59,8 @@ class Event(StrEnum):
     STATION_BARRED = "station.barred"
     STATION_UNBARRED = "station.unbarred"
     STATIONS_IMPORTED = "stations.imported"
+    SECRET_STORED = "secret.stored"  # noqa: S105
+    SECRETS_REWRAPPED = "secret.rewrapped"
     MESSAGES_ALLOWED = "messages.allowed"
     MESSAGES_SIGNED = "messages.signed"
     BUTTERFLY_GRANTED = "butterfly.granted"
@@ -85,6 +91,11 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.SIGNED: frozenset({"record", "kind", "certificate", "digest"}),
     Event.VOIDED: frozenset({"record", "kind", "reason"}),
     Event.PURGED: frozenset({"count", "expired_before"}),
+    # digest: SHA-256 of the digests of what is to be signed, or was, in the record's order
+    Event.CHUNK_SIGNING: frozenset({"chunk", "kind", "issuer", "count", "digest"}),
+    Event.CHUNK_SIGNED: frozenset({"chunk", "kind", "count", "digest"}),
+    Event.CHUNK_VOIDED: frozenset({"chunk", "kind", "count", "reason"}),
+    Event.CHUNKS_PURGED: frozenset({"count", "expired_before"}),
     Event.CERTIFICATE_INSTALLED: frozenset({"certificate", "kind", "operator"}),
     Event.CERTIFICATE_REVOKED: frozenset({"certificate", "kind", "reason", "operator"}),
     Event.LIST_PUBLISHED: frozenset({"kind", "issuer", "sequence", "digest"}),
@@ -92,6 +103,8 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.STATION_BARRED: frozenset({"station", "reason", "operator"}),
     Event.STATION_UNBARRED: frozenset({"station", "reason", "operator"}),
     Event.STATIONS_IMPORTED: frozenset({"count", "digest", "operator"}),
+    Event.SECRET_STORED: frozenset({"name", "wrapper"}),
+    Event.SECRETS_REWRAPPED: frozenset({"count", "wrapper"}),
     # TS 102 941 6.2.3.3.1: counts alone, nothing about which station or which ticket
     Event.MESSAGES_ALLOWED: frozenset({"block", "count"}),
     Event.MESSAGES_SIGNED: frozenset({"block", "counts"}),

@@ -150,6 +150,24 @@ class Grants:
         why = f"SSP {text} is outside the issuer's range" if named else "the issuer may not grant it"
         raise PermissionDenied(f"appPermissions psid {entry.psid}: {why}", rule="app-permissions")
 
+    def check_requested(self, permissions: Iterable[dot2.PsidSsp]) -> None:
+        """Raises PermissionDenied where a holder of these certRequestPermissions may not ask for a
+        certificate with such appPermissions: chain length 0 is the one asked for (IEEE 1609.2 6.4.8)."""
+        for entry in permissions:
+            for group in self._groups:
+                reach = group.shortest + group.reach
+                if not group.ee_type & APP or group.shortest > 0 or (group.reach != -1 and reach < 0):
+                    continue
+                if group.ranges is None:
+                    if entry.psid not in self._named:
+                        break
+                elif any(ssp_inside(entry.ssp, limit) for limit in group.ranges.get(entry.psid, ())):
+                    break
+            else:
+                raise PermissionDenied(
+                    f"psid {entry.psid} is beyond the certRequestPermissions", rule="request-permissions"
+                )
+
     def check_issue_permissions(self, groups: Groups | None, field: str = "certIssuePermissions") -> None:
         """Raises PermissionDenied where a group of a subordinate's is not inside one of these."""
         restated = Grants(groups)._named
