@@ -61,7 +61,7 @@ def _certify(laboratory: ScmsLaboratory) -> Callable[[list[bytes]], object]:
         answers = laboratory.aca.certify(requests)
         if not all(isinstance(answer, bytes) for answer in answers):
             # a refusal would be timed as work
-            raise RuntimeError(f"refused: {[one for one in answers if not isinstance(one, bytes)][0]}")
+            raise RuntimeError(f"refused: {next(one for one in answers if not isinstance(one, bytes))}")
         return answers
 
     return work
