@@ -14,10 +14,11 @@ recorded deployments have it: the certificate inside names the same issuer, and 
 
 import os
 from collections.abc import Callable, Iterable
+from hashlib import sha256, sha384
 from typing import Literal, NamedTuple
 
 from v2xpki import wire
-from v2xpki.crypto import Certificate, Wrapped, ccm_encrypt, rek_ids, signing_digest_of
+from v2xpki.crypto import Certificate, Wrapped, ccm_encrypt, rek_ids
 from v2xpki.errors import KeyRefused
 from v2xpki.keystore.labels import KeyLabel
 from v2xpki.secured import frames, scms_header
@@ -33,6 +34,7 @@ ANSWERS: dict[tuple[str, str], type] = {
 Form = Literal["plain", "private", "cubk"]
 
 _FORMS: dict[Form, bytes] = {"plain": b"\x80", "private": b"\x81", "cubk": b"\x82"}
+_HASHES = {"sha256": sha256, "sha384": sha384}
 _REK = b"\x84"  # rekRecipInfo of RecipientInfo
 _DATA_ONLY = b"\x40"  # SignedDataPayload with data alone
 # ScmsPdu 2, aca-ee, acaEeCertResponse; its preamble without and with privateKeyInfo; version 2
@@ -79,7 +81,10 @@ class ScmsResponder:
         self.__hash = certificate.digest
         self.__by_certificate = frames.signer_of("certificate", certificate)
         self.__by_digest = frames.signer_of("digest", certificate)
+        # what stands around each message, as frames.signed puts it
         self.__header = frames.header(scms_header())
+        self.__before, self.__between = frames.around_signed(self.__curve)
+        self.__sha = _HASHES[self.__curve.hash]
 
     def __repr__(self) -> str:
         return f"<ScmsResponder {self.label} {self.certificate.hex8}>"
@@ -132,7 +137,6 @@ class ScmsResponder:
         return frames.encrypted([info], nonce, ccm_encrypt(envelope.key, nonce, response))
 
     def __signed(self, data: bytes, signer: bytes) -> bytes:
-        tbs = _DATA_ONLY + data + self.__header
-        curve = self.__curve
-        raw = self.__sign(signing_digest_of(curve.hash, tbs, self.__hash))
-        return frames.signed(curve, tbs, signer, raw)
+        tbs = b"".join((_DATA_ONLY, data, self.__header))
+        raw = self.__sign(self.__sha(self.__sha(tbs).digest() + self.__hash).digest())
+        return b"".join((self.__before, tbs, signer, self.__between, raw))

@@ -87,6 +87,11 @@ def signed(curve: Curve, tbs: bytes, signer: bytes, raw: bytes) -> bytes:
     return DATA + SIGNED + _HASH_ID[curve.hash] + tbs + signer + _SIGNATURE[curve.text] + raw
 
 
+def around_signed(curve: Curve) -> tuple[bytes, bytes]:
+    """What `signed` puts before the tbs, and between signer and signature."""
+    return DATA + SIGNED + _HASH_ID[curve.hash], _SIGNATURE[curve.text]
+
+
 def certificate_request(curve: Curve, tbs: bytes, signer: bytes, raw: bytes) -> bytes:
     """COER of an Ieee1609Dot2Data with a SignedCertificateRequest; tbs: COER of its ScmsPdu, raw: r || s."""
     return DATA + REQUEST + opaque(_HASH_ID[curve.hash] + tbs + signer + _SIGNATURE[curve.text] + raw)

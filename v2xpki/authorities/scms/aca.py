@@ -154,9 +154,10 @@ class AuthorizationCertificateAuthority:
         now = self._clock.time32()
         answers: list[bytes | Refusal | None] = [None] * len(requests)
         places, wishes = [], []
+        proven: set[bytes] = set()
         for place, octets in enumerate(requests):
             try:
-                wishes.append(self._reader.read(octets, now))
+                wishes.append(self._reader.read(octets, now, proven))
                 places.append(place)
             except RefusedCertificate as refused:
                 answers[place] = Refusal(refused.reason, str(refused))
@@ -216,7 +217,8 @@ class AuthorizationCertificateAuthority:
             infos = self._infos(butterfly)
             cocoons = [one.wish.point for one in butterfly]
             recipients = [one.wish.recipient for one in butterfly]
-            aes = [os.urandom(16) for _ in butterfly]
+            random = os.urandom(16 * len(butterfly))
+            aes = [random[i : i + 16] for i in range(0, len(random), 16)]
             made, wrapped = certify_and_wrap(cocoons, recipients, aes, infos)
             for one, point, info, recipient, key, parts in zip(
                 butterfly, made.points, infos, recipients, aes, wrapped, strict=True

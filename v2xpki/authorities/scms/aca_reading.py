@@ -1,7 +1,7 @@
 """What an RA asks an ACA for: read, verified and judged (IEEE 1609.2.1, RaAcaCertRequest).
 
     reader = AcaReader(issuer, ras, keys, policy, clock)
-    wish = reader.read(octets, now)             RefusedCertificate says why not
+    wish = reader.read(octets, now, set())      RefusedCertificate says why not
 
 A request is read by the codec and judged whole; what of that depends on its shape alone (who signs,
 permissions, region, forms, lengths) is remembered as a Shape, once its signature is verified. Later requests
@@ -50,6 +50,8 @@ class Shape:
     form: Form
     butterfly: bool
     ra: Certificate
+    ra_key: PublicKey
+    ra_digest: bytes
     la1: LaKey | None
     la2: LaKey | None
     duration: int
@@ -86,21 +88,27 @@ class AcaReader:
         self._issuer, self._ras, self._keys = issuer, ras, keys
         self._policy, self._craca = policy, craca_id
         self._own = issuer.certificate
+        self._first, self._last = self._own.start, self._own.end
         self._shapes: dict[int, list[Shape]] = {}  # by the length of the SPDU
         self._count = 0
 
-    def read(self, octets: bytes, now: int) -> Wish:
-        """What a request asks; `now` a Time32. Raises RefusedCertificate."""
+    def read(self, octets: bytes, now: int, proven: set[bytes]) -> Wish:
+        """What a request asks; `now` a Time32. Raises RefusedCertificate.
+
+        proven: digests of RAs that were found good at this moment; one set for a chunk, empty at first.
+        """
         for shape in self._shapes.get(len(octets), ()):
             template = shape.request
             pieces = None if template is None else template.read(octets)
             if pieces is None or template is None:
                 continue
             time, nonce1, text1, nonce2, text2, encryption, linkage, start, key, signature = pieces
-            self._check_ra(shape.ra, now)
-            digest = sha256(sha256(octets[template.tbs]).digest() + shape.ra.digest).digest()
+            if shape.ra_digest not in proven:
+                self._check_ra(shape.ra, now)
+                proven.add(shape.ra_digest)
+            digest = sha256(sha256(octets[template.tbs]).digest() + shape.ra_digest).digest()
             try:
-                verify_raw(shape.ra.verification_key, signature, digest)
+                verify_raw(shape.ra_key, signature, digest)
             except InvalidSignature as error:
                 raise RefusedCertificate(AcaReason.BAD_SIGNATURE, str(error)) from error
             first = int.from_bytes(start, "big")
@@ -210,6 +218,8 @@ class AcaReader:
             form=form,
             butterfly=butterfly,
             ra=ra,
+            ra_key=ra.verification_key,
+            ra_digest=ra.digest,
             la1=la1,
             la2=la2,
             duration=duration,
@@ -288,11 +298,11 @@ class AcaReader:
         return certificate, wire.encode(common)
 
     def _check_times(self, kind: str, duration: int, generated: int, start: int, now: int) -> None:
-        policy, own, end = self._policy, self._own, start + duration
+        policy, end = self._policy, start + duration
         if abs(generated - now) > policy.generation_time_window:
             raise RefusedCertificate(AcaReason.OUT_OF_TIME)
         most = policy.pseudonym_validity_max if kind == "PSEUDONYM" else policy.other_validity_max
-        if not own.start <= start < end <= own.end:
+        if not self._first <= start < end <= self._last:
             raise RefusedCertificate(AcaReason.NO_VALIDITY, "not inside the ACA's")
         if end <= now or end > now + policy.preload_max or duration > most:
             raise RefusedCertificate(AcaReason.NO_VALIDITY, "over, too far ahead, or too long")
