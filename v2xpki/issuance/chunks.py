@@ -11,7 +11,7 @@
 
 The issuer itself writes what it signs: a template that it has linted, with holes for linkage data, the start
 of validity and the key. What could be wrong with these three is looked at each time. A chunk is its own
-token: it signs once. docs/adr/0007 says how its audit entries tie it to its records.
+token: it signs once. docs/adr/0010 says how its audit entries tie it to its records.
 """
 
 import hashlib
