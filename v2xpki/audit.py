@@ -167,15 +167,14 @@ def detail_text(event: Event, detail: Mapping[str, Value]) -> str:
         extra = sorted(set(detail) - FIELDS[event])
         raise AuditError(f"{event.value} must not carry {', '.join(extra)}")
     # Put together here, 2 us; json's encoder takes 7 for the same text.
-    return "{" + ",".join([f'"{name}":{_scalar(detail[name])}' for name in sorted(detail)]) + "}"
-
-
-def _scalar(value: Value) -> str:
-    if isinstance(value, bytes):
-        return f'"{value.hex()}"'
-    if isinstance(value, str):
-        return _text(value)
-    return _canonical(value)
+    parts = []
+    for name in sorted(detail):
+        value = detail[name]
+        if isinstance(value, bytes):
+            parts.append(f'"{name}":"{value.hex()}"')
+        else:
+            parts.append(f'"{name}":{_text(value) if isinstance(value, str) else _canonical(value)}')
+    return "{" + ",".join(parts) + "}"
 
 
 def entry_hash(previous: bytes, sequence: int, time: int, event: str, detail: str) -> bytes:

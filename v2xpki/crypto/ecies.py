@@ -8,13 +8,11 @@ import hashlib
 import hmac
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from v2xpki.crypto.engine import engine
 from v2xpki.crypto.keys import Agreer, PublicKey, point_of_sec1, sec1_of_point
 from v2xpki.errors import UnsupportedAlgorithm, UnwrapFailed
 from v2xpki.wire import dot2
 
-_ECDH = ec.ECDH()
 Wrapped = tuple[Literal["eciesNistP256", "eciesBrainpoolP256r1"], bytes, bytes, bytes]
 
 
@@ -36,10 +34,9 @@ def wrap_parts(recipient: PublicKey, key: bytes, p1: bytes) -> Wrapped:
     curve = recipient.curve
     if curve.encryption_kind is None:
         raise UnsupportedAlgorithm(f"no encryption to keys on {curve.text}")
-    ephemeral = ec.generate_private_key(curve.group)
-    shared = ephemeral.exchange(_ECDH, recipient.handle)
+    ephemeral, shared = engine(curve).share(recipient.uncompressed)
     c, t = _wrap(shared, key, p1)
-    return curve.encryption_kind, PublicKey.of_handle(ephemeral.public_key()).point, c, t
+    return curve.encryption_kind, ephemeral, c, t
 
 
 def unwrap_key(

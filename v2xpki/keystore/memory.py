@@ -51,10 +51,7 @@ class MemoryKey:
     def _take(self, curve: Curve, handle: ec.EllipticCurvePrivateKey) -> None:
         self.curve, self._handle, self._size = curve, handle, curve.size
         self._algorithm = _HASHES[curve.hash]
-        point = handle.public_key().public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
-        )
-        self.public_key = PublicKey.from_sec1(curve, point)
+        self.public_key = PublicKey.of_handle(handle.public_key())
 
     def __repr__(self) -> str:
         return f"<MemoryKey {self.curve.text} {self.public_key.point.hex()}>"

@@ -12,7 +12,6 @@ Of each call the checks, the lock and the cached handle take 3 us (_calls.py has
 Opening the first token of a process takes 47 ms, most of it loading the module and cffi; a self-test 3.
 """
 
-import os
 from types import TracebackType
 from typing import Any, Self
 
@@ -86,8 +85,7 @@ class TokenSigningKey(TokenKey):
         """See IssuingKey.sign."""
         if len(digest) != self._size:
             raise KeyRefused(f"{self.label} signs digests of {self._size} octets, not {len(digest)}")
-        if os.getpid() != self._pid:
-            refuse_fork(self._pid)
+        refuse_fork(self._pid)
         with LOCK:
             handle = self._ready()
             try:
