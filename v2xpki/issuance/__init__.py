@@ -15,7 +15,7 @@ from v2xpki.issuance.chunks import (
     tx_complete_chunk,
     tx_save_chunk,
 )
-from v2xpki.issuance.lists import ListIssuer, sign_ca_request
+from v2xpki.issuance.lists import ListIssuer, sign_ca_rekeying, sign_ca_request
 from v2xpki.issuance.records import Prepared, Record, Token, tx_complete, tx_save, tx_void
 from v2xpki.issuance.recovery import OpenRecord, Recovered, purge, recover
 
@@ -36,6 +36,7 @@ __all__ = [
     "purge",
     "recover",
     "recover_chunks",
+    "sign_ca_rekeying",
     "sign_ca_request",
     "tx_complete",
     "tx_complete_chunk",
