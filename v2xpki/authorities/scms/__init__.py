@@ -1,0 +1,1 @@
+"""authorities.scms"""
