@@ -108,6 +108,7 @@ def rewrap(database: Database, keystore: Keystore, label: KeyLabel) -> int:
     """Wrap every secret under another key of the token, in one transaction; how many. What it has wrapped
     already stays. Raises KeystoreError, and nothing has changed."""
     fresh, count = keystore.wrapper(label), 0
+    retired = set()
     with database.write(durable=True) as tx:
         for kind, number, wrapper, octets, _ in _read(tx):
             if wrapper == label.text:
@@ -115,7 +116,10 @@ def rewrap(database: Database, keystore: Keystore, label: KeyLabel) -> int:
             wrapped = fresh.wrap(keystore.wrapper(KeyLabel.parse(wrapper)).unwrap(octets))
             change = sa.update(_T).where(_T.c.name == f"{kind}-{number}")
             tx.execute(change.values(wrapper=label.text, octets=wrapped))
+            retired.add(wrapper)
             count += 1
+        for name in sorted(retired):
+            tx.audit(Event.KEY_RETIRED, label=name, reason=f"its secrets are wrapped by {label}")
     return count
 
 

@@ -1,7 +1,7 @@
-"""A linkage authority's process dies at any instant: what it gave stays true; a batch begins as a whole or not.
+"""A linkage authority's process dies at any instant: what it gave stays true, batches begin whole or not.
 
-The child is a fork of the test with the database opened anew, killed by the kernel. What it gives it writes to
-a file, as an RA would have it.
+The child is a fork of the test with the database opened anew, killed by the kernel. What it gives it writes
+to a file, as an RA would have it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a linkage authority's database gives away: no value, no seed, no name; nothing to join with the other's."""
+"""What a linkage authority's database gives away: no value, seed or name, nothing that the other's has."""
 
 import logging
 from pathlib import Path

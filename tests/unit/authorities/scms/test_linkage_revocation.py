@@ -1,4 +1,4 @@
-"""A linkage authority tells of a chain, for a recorded case, its name and the seed of iRev; nothing before."""
+"""A linkage authority tells of a chain, for a recorded case, its name and the seed of iRev, no earlier."""
 
 import json
 

@@ -281,6 +281,9 @@ def test_a_key_of_the_token_rotates_and_every_chain_still_opens(la):
     la.keystore.generate_wrapping(fresh)
     assert rewrap(la.database, la.keystore, fresh) == 2
     assert rewrap(la.database, la.keystore, fresh) == 0
+    assert [detail for event, detail in events(la, "key.retired")] == [
+        '{"label":"la1-wrap-1","reason":"its secrets are wrapped by la1-wrap-2"}'
+    ]
     del la.keystore._wrapping[KeyLabel("la1", "wrap")]
     assert la.again().ask((lci(1), 0, [0])) == before
 
