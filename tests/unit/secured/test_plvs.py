@@ -45,10 +45,7 @@ def test_each_has_a_nonce_of_its_own_that_tells_no_order():
     nonces = [_text(octets).nonce for octets in made]
     assert len(set(nonces)) == 500
     assert sorted(nonces) != nonces
-    gaps = {
-        abs(int.from_bytes(b, "big") - int.from_bytes(a, "big"))
-        for a, b in pairwise(nonces)
-    }
+    gaps = {abs(int.from_bytes(b, "big") - int.from_bytes(a, "big")) for a, b in pairwise(nonces)}
     assert min(gaps) > 2**40  # a counter's neighbours are close
 
 
