@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.support.linkage import CASE, LA1_ID, NOW, PERIODS, RA, La, lci
-from tests.unit.authorities.scms.test_linkage_values import events
+from tests.unit.authorities.linkage.test_la_values import events
 from v2xpki.authorities.scms.la_chains import Named
 from v2xpki.authorities.scms.la_reasons import CaseReason, RefusedCase, RefusedWishes, WishReason
 from v2xpki.crypto import pre_linkage_values, seed_after

@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.support.linkage import CASE, La, asked, lci, opened
-from tests.unit.authorities.scms.test_linkage_values import chains, events
+from tests.unit.authorities.linkage.test_la_values import chains, events
 from v2xpki.authorities.scms.la_chains import Transaction
 from v2xpki.store import Database
 from v2xpki.store.auditing import require_intact
