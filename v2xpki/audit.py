@@ -67,6 +67,11 @@ class Event(StrEnum):
     BUTTERFLY_SENDING = "butterfly.sending"
     BUTTERFLY_PACKED = "butterfly.packed"
     REQUESTS_PURGED = "requests.purged"
+    CHAINS_BEGUN = "linkage.begun"
+    CHAIN_TRACED = "linkage.traced"
+    CHAIN_REVOKED = "linkage.revoked"
+    CHAIN_REFUSED = "linkage.refused"
+    CHAINS_PURGED = "linkage.purged"
     POLICY_CHANGED = "policy.changed"
 
 
@@ -113,6 +118,12 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.BUTTERFLY_SENDING: frozenset({"chunk", "count"}),
     Event.BUTTERFLY_PACKED: frozenset({"chunk", "count", "refused"}),
     Event.REQUESTS_PURGED: frozenset({"count"}),
+    Event.CHAINS_BEGUN: frozenset({"count"}),
+    # a linkage authority's: `case` is a keyed digest of the case id, which the other one may have, too
+    Event.CHAIN_TRACED: frozenset({"case", "found"}),
+    Event.CHAIN_REVOKED: frozenset({"case", "i_rev"}),
+    Event.CHAIN_REFUSED: frozenset({"case", "reason"}),
+    Event.CHAINS_PURGED: frozenset({"count", "expired_before"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, cast
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "aca")
+DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "aca", "la1", "la2")
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -150,6 +150,11 @@ class AcaBase(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+class LaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
 BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "root": RootBase,
     "tlm": TlmBase,
@@ -157,4 +162,13 @@ BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "aa": AaBase,
     "dc": DcBase,
     "aca": AcaBase,
+    "la1": LaBase,
+    "la2": LaBase,
 }
+# Domains that share a schema, each with its own database: the name of their module and migrations.
+_SHARED: Final = {"la1": "la", "la2": "la"}
+
+
+def schema_name(domain: str) -> str:
+    """The module in store/ and the folder in store/migrations/ of a domain."""
+    return _SHARED.get(domain, domain)
