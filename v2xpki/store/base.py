@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, cast
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc")
+DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "eca")
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -145,10 +145,16 @@ class DcBase(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+class EcaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
 BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "root": RootBase,
     "tlm": TlmBase,
     "ea": EaBase,
     "aa": AaBase,
     "dc": DcBase,
+    "eca": EcaBase,
 }
