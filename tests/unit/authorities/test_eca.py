@@ -1,8 +1,10 @@
 """The ECA of an SCMS, its key in a token: who gets an enrolment certificate, what it says, who gets none."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -307,6 +309,60 @@ def test_flows_are_the_same_on_both_kinds_of_database(new_url: Callable[[], str]
     lab.database.close()
 
 
+def test_twenty_identical_requests_at_once_get_one_certificate(
+    new_url: Callable[[], str],  # noqa: F811
+):
+    lab = EcaLab.make(new_url())
+    identity, _ = lab.device()
+    pending = ask(identity, ANYTHING, NOW)
+    with ThreadPoolExecutor(20) as pool:
+        answers = set(pool.map(lambda _: lab.eca.enrol(pending.request), range(20)))
+    assert len(answers) == 1 and issued(lab) == ["issued"]
+    lab.database.close()
+
+
+def test_one_key_in_many_wishes_at_once_is_certified_once(new_url: Callable[[], str]):  # noqa: F811
+    lab = EcaLab.make(new_url(), policy=EcaPolicy(max_requests=0))
+    identity, known = lab.device()
+    key = MemoryKey.generate(P256)
+    periods = [dot2.ValidityPeriod(NOW + i, dot2.Duration("hours", 1)) for i in range(8)]
+    sent = [ask(identity, EnrolmentWish(period=period), NOW, key).request for period in periods]
+
+    def outcome(octets: bytes) -> str:
+        try:
+            lab.eca.enrol(octets)
+        except RefusedEnrolmentRequest as refusal:
+            return refusal.reason.name
+        return "ok"
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = sorted(pool.map(outcome, sent))
+    assert outcomes == ["KEY_USED"] * 7 + ["ok"]
+    assert len(lab.register.certificates(known.id)) == 1
+    assert sorted(issued(lab))[0] == "issued" and issued(lab).count("issued") == 1
+    lab.eca.close()
+    assert examine(lab.database).findings == ()
+    lab.database.close()
+
+
+def test_the_days_limit_holds_against_many_at_once(new_url: Callable[[], str]):  # noqa: F811
+    lab = EcaLab.make(new_url(), policy=EcaPolicy(max_requests=2))
+    identity, known = lab.device()
+    sent = [ask(identity, ANYTHING, NOW).request for _ in range(6)]
+
+    def is_granted(octets: bytes) -> bool:
+        try:
+            return bool(lab.eca.enrol(octets))
+        except RefusedEnrolmentRequest as refusal:
+            assert refusal.reason is EcaReason.TOO_MANY
+            return False
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(is_granted, sent)) == 2
+    assert len(lab.register.certificates(known.id)) == 2
+    lab.database.close()
+
+
 # --- attacks -------------------------------------------------------------------------------
 
 
@@ -325,6 +381,25 @@ def test_garbage_is_refused(lab: EcaLab, octets: bytes, reason: EcaReason):
 
 def test_a_request_with_octets_left_over_is_refused(lab: EcaLab, device: DeviceIdentity):
     refused(lab.eca.enrol, ask(device, ANYTHING, NOW).request + b"\0", EcaReason.CANNOT_PARSE)
+
+
+def test_mutated_requests_are_refused_with_a_reason(lab: EcaLab, device: DeviceIdentity):
+    draw = Random(1)
+    present = enrol(lab, device)
+    pairs = (
+        (lab.eca.enrol, ask(device, ANYTHING, NOW).request),
+        (lab.eca.succeed, ask_successor(present, ANYTHING, NOW).request),
+    )
+    for call, octets in pairs:
+        for _ in range(600):
+            body = bytearray(octets)
+            for _ in range(draw.randint(1, 3)):
+                body[draw.randrange(len(body))] = draw.randrange(256)
+            if body == octets:
+                continue
+            with pytest.raises(RefusedEnrolmentRequest):
+                call(bytes(body))
+    assert issued(lab) == ["issued"]
 
 
 def test_a_forged_request_under_anothers_canonical_id_is_refused(lab: EcaLab, device: DeviceIdentity):
