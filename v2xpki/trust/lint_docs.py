@@ -32,8 +32,8 @@ def document() -> str:
     parts = [_HEAD]
     for title, rules in (
         ("Certificates", RULES.values()),
-        ("Enrolment certificates of an SCMS, about to be signed", ENROLMENT_RULES.values()),
         ("Tickets of one station together", TICKETS_RULES.values()),
+        ("Enrolment certificates of an SCMS, about to be signed", ENROLMENT_RULES.values()),
         ("Signed messages", MESSAGE_RULES.values()),
         ("Lists", LIST_RULES.values()),
     ):

@@ -233,11 +233,11 @@ def check_request_permissions(issuer: Certificate, groups: Groups | None) -> Non
             raise PermissionDenied(
                 f"certRequestPermissions: chain length {group.min_chain_length}+{group.chain_length_range}, "
                 f"eeType {group.ee_type:02x}; an end entity has 0+0, 80",
-                rule="request-permissions",
+                rule="issue-permissions",
             )
         if not isinstance(entries, tuple) or not entries:
             raise PermissionDenied(
-                "certRequestPermissions: PSIDs are to be named one by one", rule="request-permissions"
+                "certRequestPermissions: PSIDs are to be named one by one", rule="issue-permissions"
             )
         for entry in entries:
             if not any(
@@ -246,5 +246,5 @@ def check_request_permissions(issuer: Certificate, groups: Groups | None) -> Non
             ):
                 raise PermissionDenied(
                     f"certRequestPermissions psid {entry.psid}: the issuer may not grant it",
-                    rule="request-permissions",
+                    rule="issue-permissions",
                 )

@@ -54,15 +54,17 @@ def ranges_of(groups: Sequence[dot2.PsidGroupPermissions]) -> tuple[dot2.PsidSsp
     """The ranges of an end entity's certRequestPermissions. Raises PermissionDenied for groups of another
     form than `request_permissions` makes: one group, each PSID named, once."""
     if len(groups) != 1:
-        raise PermissionDenied(f"certRequestPermissions: {len(groups)} groups, not one", rule="form")
+        raise PermissionDenied(
+            f"certRequestPermissions: {len(groups)} groups, not one", rule="issue-permissions"
+        )
     ranges = groups[0].subject_permissions.value
     if not isinstance(ranges, tuple) or not ranges or tuple(groups) != request_permissions(ranges):
         raise PermissionDenied(
             "certRequestPermissions: an end entity names PSIDs, with chain length 0+0 and eeType app",
-            rule="form",
+            rule="issue-permissions",
         )
     if len({entry.psid for entry in ranges}) != len(ranges):
-        raise PermissionDenied("certRequestPermissions: a PSID twice", rule="form")
+        raise PermissionDenied("certRequestPermissions: a PSID twice", rule="issue-permissions")
     return ranges
 
 

@@ -64,7 +64,7 @@ def verify_eca(
         region = _check_ca(link, above, region, at)
         above = link
     if _role_of(above) != "eca":
-        raise InvalidChain(f"{above.hex8} is no ECA", rule="role")
+        raise InvalidChain(f"{above.hex8} is no ECA", rule="type")
     return region
 
 
@@ -77,7 +77,7 @@ def verify_enrolment(
         raise InvalidChain(f"{certificate.hex8} is implicit", rule="type")
     findings = run(ENROLMENT_RULES.values(), _Subject(certificate.record.to_be_signed, eca, region), _FOREVER)
     if findings:
-        raise InvalidChain(f"{certificate.hex8}: {findings[0]}", rule="enrolment")
+        raise InvalidChain(f"{certificate.hex8}: {findings[0]}", rule="profile")
     _check_signature(certificate, eca)
     if at >= certificate.end:
         raise InvalidChain(

@@ -193,7 +193,7 @@ def test_another_certificate_than_asked_for_is_refused(forger: Forger, tbs: dict
 def test_a_certificate_that_is_no_enrolment_certificate_is_refused(forger: Forger, tbs: dict[str, Any]):
     pending = forger.pending()
     response = forger.response(pending)._replace(certificate=forger.certificate(pending, **tbs))
-    bad("enrolment", lambda: forger.accept(pending, forger.sign(response)), Untrusted)
+    bad("profile", lambda: forger.accept(pending, forger.sign(response)), Untrusted)
 
 
 def test_a_certificate_of_another_key_issuer_or_kind_is_refused(forger: Forger):
@@ -257,8 +257,8 @@ def test_a_chain_from_an_eca_to_a_root_is_good_and_binds_to_its_region(keys: tup
 @pytest.mark.parametrize(
     ("parts", "rule"),
     [
-        ({"role": "ra"}, "role"),
-        ({"app_permissions": None}, "role"),
+        ({"role": "ra"}, "type"),
+        ({"app_permissions": None}, "type"),
         ({"cert_issue_permissions": None}, "type"),
         ({"cert_issue_permissions": (ECA_GROUPS[0]._replace(ee_type=0x20),)}, "issue-permissions"),
         ({"validity_period": dot2.ValidityPeriod(NOW - 1001, dot2.Duration("years", 1))}, "validity-inside"),

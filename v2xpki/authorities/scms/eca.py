@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from v2xpki import wire
 from v2xpki.authorities.etsi.issuing import RequestMemory
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.scms.devices import (
     KnownDevice,
     find_by_certificate,
