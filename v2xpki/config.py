@@ -314,11 +314,11 @@ class DomainSection:
     database_url: str = ""
     #: The signing key's curve, as `init` made it.
     curve: str = ""
-    #: Which generation of its keys signs now.
-    generation: int = 1
+    #: Which generation of its keys signs now; 0: the newest whose certificate is installed.
+    generation: int = 0
 
     def __post_init__(self) -> None:
-        _positive(self, "generation")
+        _not_negative(self, "generation")
         if self.pin_file is not None and self.pin_env is not None:
             raise ConfigError("pin_file and pin_env exclude each other")
 
@@ -517,8 +517,25 @@ class Instance:
             softhsm2_conf=self.path(conf) if conf else None,
             token_dir=directory / "tokens",
             curve=section.curve,
-            generation=section.generation,
+            generation=section.generation or _present_generation(directory / "certificates", name),
         )
+
+
+def installed_generations(certificates_dir: Path, name: str) -> list[int]:
+    """The generations of a domain whose certificates are there, in order."""
+    pattern = re.compile(rf"{re.escape(name)}-([1-9]\d{{0,8}})\.oer")
+    try:
+        names = [path.name for path in certificates_dir.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(int(match[1]) for match in map(pattern.fullmatch, names) if match)
+
+
+def _present_generation(certificates_dir: Path, name: str) -> int:
+    """A sub-CA signs with the newest that is installed; what signs in ceremonies is named by an operator."""
+    if name in OFFLINE_DOMAINS:
+        return 1
+    return max(installed_generations(certificates_dir, name), default=1)
 
 
 # --- small checks ------------------------------------------------------------------------------------

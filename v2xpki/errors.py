@@ -17,7 +17,8 @@
     │   ├── InvalidChain       a chain does not verify; `rule` says which
     │   ├── PermissionDenied   permissions beyond the issuer's or the profile's
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
-    │   └── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
     │   ├── KeyRefused         the key is there, but not for this use or this process
@@ -30,6 +31,7 @@
     │   ├── LintFailed         the prepared certificate or list breaks a rule
     │   └── TokenSpent         a prepared token was used before, or voided
     ├── Refused                an authority says no; `reason` is one of its enumeration
+    ├── OutOfService           an authority has no certificate in force: ended, or revoked
     ├── LinkError              another service cannot be reached, or answers nonsense
     ├── StationError           the station's side of a flow failed
     ├── ConfigError            v2xpki.toml or a command's input is wrong
@@ -136,6 +138,10 @@ class InvalidList(TrustError):
     pass
 
 
+class InvalidLink(TrustError):
+    pass
+
+
 class KeystoreError(V2xPkiError):
     pass
 
@@ -186,6 +192,10 @@ class Refused(V2xPkiError):
     def __init__(self, reason: Enum, message: str = "") -> None:
         super().__init__(message or str(reason.value))
         self.reason = reason
+
+
+class OutOfService(V2xPkiError):
+    pass
 
 
 class LinkError(V2xPkiError):

@@ -281,10 +281,8 @@ def test_many_recipients_cost_one_ecdh(pki: Pki) -> None:
             return bytes(self._agreer.agree(peer))
 
     agreer = Counting(pki.ea_keys.agreer(KeyLabel("ea", "encrypt")))
-    own = OwnKeys(
-        Generation(pki.ea_certificate, agreer),
-        pki.ea_keys.responder(KeyLabel("ea", "sign"), pki.ea_certificate),
-    )
+    responder = pki.ea_keys.responder(KeyLabel("ea", "sign"), pki.ea_certificate)
+    own = OwnKeys([Generation(pki.ea_certificate, agreer, responder)], pki.clock)
     record: Any = wire.decode(dot2.Ieee1609Dot2Data, car.enrolment(p1=bytes(32)).body)
     data = record.content.value
     many = record._replace(

@@ -171,9 +171,10 @@ def second_aa(pki: Pki, database: Database) -> tuple[AuthorizationAuthority, Cer
     )
     certificate = certify(tbs, pki.root_key, pki.root)
     pki.peers.aas[certificate.hashed_id8] = Peer(certificate, "")  # type: ignore[index]
+    issuer = Issuer(keys.issuing_key(sign), certificate, database, pki.clock)
+    own = Generation(certificate, keys.agreer(opens), keys.responder(sign, certificate), issuer)
     authority = AuthorizationAuthority(
-        own=OwnKeys(Generation(certificate, keys.agreer(opens)), keys.responder(sign, certificate)),
-        issuer=Issuer(keys.issuing_key(sign), certificate, database, pki.clock),
+        own=OwnKeys([own], pki.clock),
         database=database,
         peers=pki.peers,
         link=pki.link,

@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,18 @@ def country(number: int) -> dot2.GeographicRegion:
 def hours(start: int, count: int) -> dot2.ValidityPeriod:
     """A validity period."""
     return dot2.ValidityPeriod(start=start, duration=dot2.Duration(kind="hours", value=count))
+
+
+def ending_first(
+    domain: str,
+) -> Callable[[str, dot2.ToBeSignedCertificate], dot2.ToBeSignedCertificate]:
+    """For `Pki.make(change=...)`: this authority's certificate ends in a year, the others' later."""
+
+    def change(of: str, tbs: dot2.ToBeSignedCertificate) -> dot2.ToBeSignedCertificate:
+        start = tbs.validity_period.start
+        return tbs._replace(validity_period=hours(start, 8760)) if of == domain else tbs
+
+    return change
 
 
 def certify(tbs: dot2.ToBeSignedCertificate, key: Any, issuer: Certificate | None = None) -> Certificate:
@@ -236,12 +248,11 @@ class Pki:
                 region=region,
             )
             certificates[domain] = certificate = certify(change(domain, tbs), root_key, root)
-            own[domain] = OwnKeys(
-                Generation(certificate, store.agreer(sealing)), store.responder(label, certificate)
-            )
             databases[domain] = database = Database.open(url(domain), clock=clock)
             upgrade(database, domain)
-            issuers[domain] = Issuer(store.issuing_key(label), certificate, database, clock)
+            issuers[domain] = issuer = Issuer(store.issuing_key(label), certificate, database, clock)
+            responder = store.responder(label, certificate)
+            own[domain] = OwnKeys([Generation(certificate, store.agreer(sealing), responder, issuer)], clock)
         peers = FixedPeers(
             {certificates["aa"].hashed_id8: Peer(certificates["aa"], "http://aa.example/aa")},
             {certificates["ea"].hashed_id8: Peer(certificates["ea"], "http://ea.example/ea/validation")},
@@ -257,7 +268,6 @@ class Pki:
         ea = link.ea = EnrolmentAuthority(
             butterfly=ButterflyRegistration(**at_ea, **common),
             own=own["ea"],
-            issuer=issuers["ea"],
             database=databases["ea"],
             peers=peers,
             clock=clock,
@@ -266,11 +276,8 @@ class Pki:
             observer=notes,
         )
         aa = link.aa = AuthorizationAuthority(
-            butterfly=ButterflyIssuing(
-                own=own["aa"], issuer=issuers["aa"], database=databases["aa"], policy=aa_policy, **common
-            ),
+            butterfly=ButterflyIssuing(own=own["aa"], database=databases["aa"], policy=aa_policy, **common),
             own=own["aa"],
-            issuer=issuers["aa"],
             database=databases["aa"],
             peers=peers,
             link=link,
@@ -363,6 +370,11 @@ class Pki:
         return Verdict(
             value.response_code, value.confirmed_subject_attributes, octets, self.notes.seen[-1][2]
         )
+
+    def issue_with(self, issuer: Issuer, authority: EnrolmentAuthority | None = None) -> None:
+        """Have an EA make its certificates with another issuer of its key."""
+        own = (authority or self.ea)._own
+        own.replace([replace(generation, issuer=issuer) for generation in own.generations])
 
     def close(self) -> None:
         for database in (self.ea_database, self.aa_database):
@@ -568,9 +580,10 @@ class TestStation:
         header: dot2.HeaderInfo | None = None,
         content: Any = None,
         tail: bytes = b"",
+        to: Certificate | None = None,
         **wrap: Any,
     ) -> Sent:
-        """A request of TS 102 941 6.2.3.3.1. `wrapper`: pop, unsecured or bare."""
+        """A request of TS 102 941 6.2.3.3.1. `wrapper`: pop, unsecured or bare. to: an AA's certificate."""
         content = content or etsi.EtsiTs102941DataContent(kind="authorizationRequest", value=wish)
         plain = wire.encode(etsi.EtsiTs102941Data(version=1, content=content))
         if wrapper == "pop":
@@ -578,7 +591,7 @@ class TestStation:
             plain = sign(pop(new), header, payload=plain, identifier="self")
         elif wrapper == "unsecured":
             plain = unsecured(plain)
-        sent = seal(plain + tail, self.pki.aa_certificate, new, **wrap)
+        sent = seal(plain + tail, to or self.pki.aa_certificate, new, **wrap)
         sent.wanted = wish.shared_at_request.requested_subject_attributes
         return sent
 
@@ -596,6 +609,7 @@ class TestStation:
             "p1",
             "kind",
             "cipher",
+            "to",
         }
         outer = {name: value for name, value in options.items() if name in names}
         inner = {name: value for name, value in options.items() if name not in names}

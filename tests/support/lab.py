@@ -335,6 +335,29 @@ def open_reply(lab: Lab, reply: Reply, sent: Sent, authority: Certificate) -> An
     return Answer(value.response_code, certificate, sent, reply.body, message)
 
 
+def admin(
+    lab: Lab, method: str, path: str, body: bytes | None = None, kind: str = "", certificate: bool = True
+) -> tuple[int, Any, bytes]:
+    """A question to the operators' listener: status, headers, body."""
+    tls = lab.directory / "tls"
+    context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
+    if certificate:
+        context.load_cert_chain(tls / "operator.pem", tls / "operator.key")
+    link = http.client.HTTPSConnection(lab.url("admin").partition("://")[2], timeout=30, context=context)
+    try:
+        link.request(method, path, body, {"Content-Type": kind} if kind else {})
+        answer = link.getresponse()
+        return answer.status, answer.headers, answer.read()
+    finally:
+        link.close()
+
+
+def role_checks(lab: Lab, role: str) -> dict[str, Any]:
+    """What /readyz tells operators of a role."""
+    found: dict[str, Any] = json.loads(admin(lab, "GET", "/readyz")[2])["roles"][role]
+    return found
+
+
 def wait_until(holds: Any, seconds: float = 40) -> None:
     """Until it holds; a test never waits for longer than it says."""
     end = time.monotonic() + seconds

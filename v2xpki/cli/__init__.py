@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("v2xpki.cli.serve", "Serve the instance to stations and operators until it is stopped."),
     "status": ("v2xpki.cli.status", "Authorities, keys, lists and their freshness, counts."),
     "demo": ("v2xpki.cli.demo", "A fresh PKI and two stations, start to end, with proof that it works."),
+    "ca": ("v2xpki.cli.ca", "Add, re-key and revoke EAs and AAs; roll root and TLM over."),
     "ceremony": ("v2xpki.cli.ceremony", "Run a reviewed ceremony file."),
     "audit": ("v2xpki.cli.audit", "Check the audit records, note where they end."),
     "station": ("v2xpki.cli.station", "Register, list, bar and import stations."),

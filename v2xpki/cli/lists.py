@@ -26,6 +26,7 @@ from v2xpki.secured import SignedMessage
 from v2xpki.trust.deltas import changes
 from v2xpki.trust.describe import describe_entry, describe_list
 from v2xpki.trust.judge import judge_list
+from v2xpki.trust.links import is_link
 from v2xpki.trust.lint_data import lint_data
 from v2xpki.trust.lists import ListKind, SignedList
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
@@ -82,9 +83,10 @@ def _add_publishing(group: click.Group, kind: ListKind) -> None:
     ) -> None:
         """Publish the next lists.
 
-        In a laboratory they are signed now, with the entries of the last one, in a ceremony of its own.
-        Otherwise a run that a ceremony signed is given to the distribution centre, by default that of DIR's
-        own root or TLM folder.
+        In a laboratory they are signed now, with the entries of the last one, in a ceremony of its own; by
+        every generation of the root or TLM that is in force. Otherwise a run that a ceremony signed is given
+        to the distribution centre, by default that of DIR's own root or TLM folder. Links between generations
+        that lie there are handed out too.
         """
         from v2xpki.authorities.etsi import publishing
         from v2xpki.cli.ceremony import operator_name
@@ -99,13 +101,13 @@ def _add_publishing(group: click.Group, kind: ListKind) -> None:
                 raise click.UsageError(
                     f"--count is of a laboratory; here `v2xpki {kind} prepare` writes the ceremony's file"
                 )
-            sources = sources or (instance.path("tlm" if kind == "ectl" else "root") / "lists",)
+            sources = sources or publishing.sources(instance, kind)
             note(f"gives every {kind.upper()} of {', '.join(map(str, sources))} to the distribution centre")
         if not confirm("Do this?", yes=yes):
             note("nothing was done; --yes confirms without a question")
             raise click.exceptions.Exit(EXIT_NO)
         if signs:
-            done = publishing.publish_list(instance, kind, count=count, operator=operator or operator_name())
+            done = publishing.publish_all(instance, kind, count=count, operator=operator or operator_name())
         else:
             _require(sources)
             recorded = publishing.import_lists(instance, sources, kind=kind)
@@ -122,21 +124,26 @@ def _add_publishing(group: click.Group, kind: ListKind) -> None:
     def prepare(directory: Path, count: int | None, *, at_once: bool, as_json: bool) -> None:
         """Write the ceremony file of the next run, with the entries of the last list; nothing is signed.
 
-        Where the root's or TLM's folder is. Review it, hold the ceremony (`v2xpki ceremony run FILE`), carry
-        the new files of its lists folder to the distribution centre and `publish` them there.
+        One for each generation of the root or TLM that is in force. Where the root's or TLM's folder is.
+        Review it, hold the ceremony (`v2xpki ceremony run FILE`), carry the new files of its lists folder to
+        the distribution centre and `publish` them there.
         """
         from v2xpki.authorities.etsi import publishing
         from v2xpki.config import Instance
         from v2xpki.time import iso_from_time32
 
-        run = publishing.prepare_run(Instance.load(directory), kind, count=count, following=not at_once)
+        *former, run = publishing.prepare_all(
+            Instance.load(directory), kind, count=count, following=not at_once
+        )
         if as_json:
-            print_json({"file": run.file, "kind": kind, "number": run.number, "count": run.count})
-        else:
-            click.echo(f"{run.file}")
+            document = {"file": run.file, "kind": kind, "number": run.number, "count": run.count}
+            print_json(document | {"former": [entry.file for entry in former]})
+            return
+        for entry in (*former, run):
+            click.echo(f"{entry.file}")
             note(
-                f"{run.count} lists from number {run.number} on, "
-                f"the first for {iso_from_time32(run.this_update)}"
+                f"{entry.count} lists from number {entry.number} on, "
+                f"the first for {iso_from_time32(entry.this_update)}"
             )
 
 
@@ -303,6 +310,7 @@ def _full(path: Path, kind: ListKind) -> SignedList:
 def _octets(path: Path, kind: ListKind) -> bytes:
     """What is to be linted. Raises InvalidList for another kind of list, and for another kind of message."""
     octets = read_octets(path)
+    _refuse_link(path, octets)
     try:
         psid = SignedMessage.parse(octets).header.psid
         if psid not in (CRL_PSID, CTL_PSID):
@@ -315,9 +323,17 @@ def _octets(path: Path, kind: ListKind) -> bytes:
 
 
 def _read(path: Path, kind: ListKind) -> SignedList:
-    found = SignedList.parse(read_octets(path))
+    octets = read_octets(path)
+    _refuse_link(path, octets)
+    found = SignedList.parse(octets)
     _check_kind(path, found, kind)
     return found
+
+
+def _refuse_link(path: Path, octets: bytes) -> None:
+    """A link has the psid of trust lists, and is none."""
+    if is_link(octets):
+        raise InvalidList(f"{path} is a link certificate", rule="kind", hint="v2xpki data")
 
 
 def _check_kind(path: Path, found: SignedList, kind: ListKind) -> None:

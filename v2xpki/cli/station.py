@@ -24,6 +24,15 @@ def _id_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+def _barring_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    function = click.option("--reason", default="", help="Kept in the audit record.")(function)
+    function = click.option("--operator", default=None, help="Who does it; by default the user's name.")(
+        function
+    )
+    function = click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")(function)
+    return json_option(function)
+
+
 @click.group("station")
 def command() -> None:
     """Register, list, bar and import stations."""
@@ -97,8 +106,8 @@ def show(directory: Path, text_id: str | None, hex_id: str | None, as_json: bool
         stations = _register_of(database)
         known = _find(stations, text_id, hex_id)
         credentials = [Certificate.parse(octets) for octets in stations.credentials(known.id)]
+        document = _document(known) | _barring(stations, known)
     if as_json:
-        document = _document(known)
         document["credentials"] = [
             {
                 "hashedId8": credential.hex8,
@@ -109,7 +118,7 @@ def show(directory: Path, text_id: str | None, hex_id: str | None, as_json: bool
         ]
         print_json(document)
         return
-    for name, value in _document(known).items():
+    for name, value in document.items():
         click.echo(f"{name:12} {value if not isinstance(value, bytes) else value.hex()}")
     for credential in credentials:
         click.echo(f"{'credential':12} {credential.hex8} until {iso_from_time32(credential.end)}")
@@ -118,21 +127,19 @@ def show(directory: Path, text_id: str | None, hex_id: str | None, as_json: bool
 @command.command("bar")
 @_DIR
 @_id_options
-@click.option("--reason", default="", help="Kept in the audit record.")
-@click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
-def bar(directory: Path, text_id: str | None, hex_id: str | None, reason: str, yes: bool) -> None:
+@_barring_options
+def bar(directory: Path, text_id: str | None, hex_id: str | None, **options: Any) -> None:
     """No further credential or ticket for a station."""
-    _set_barred(directory, text_id, hex_id, reason, yes=yes, barred=True)
+    _set_barred(directory, text_id, hex_id, barred=True, **options)
 
 
 @command.command("unbar")
 @_DIR
 @_id_options
-@click.option("--reason", default="", help="Kept in the audit record.")
-@click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")
-def unbar(directory: Path, text_id: str | None, hex_id: str | None, reason: str, yes: bool) -> None:
+@_barring_options
+def unbar(directory: Path, text_id: str | None, hex_id: str | None, **options: Any) -> None:
     """Undo `bar`."""
-    _set_barred(directory, text_id, hex_id, reason, yes=yes, barred=False)
+    _set_barred(directory, text_id, hex_id, barred=False, **options)
 
 
 @command.command("import")
@@ -181,7 +188,15 @@ def import_file(directory: Path, file: Path, yes: bool, as_json: bool) -> None:
 
 
 def _set_barred(
-    directory: Path, text_id: str | None, hex_id: str | None, reason: str, *, yes: bool, barred: bool
+    directory: Path,
+    text_id: str | None,
+    hex_id: str | None,
+    *,
+    reason: str,
+    operator: str | None,
+    yes: bool,
+    as_json: bool,
+    barred: bool,
 ) -> None:
     from v2xpki.cli.ceremony import operator_name
 
@@ -189,13 +204,30 @@ def _set_barred(
         stations = _register_of(database)
         known = _find(stations, text_id, hex_id)
         verb = "bar" if barred else "unbar"
-        if known.is_barred == barred:
+        change = known.is_barred != barred
+        if not change:
             note(f"{known.name} is {known.status} already")
         elif not yes:
             note(f"would {verb} {known.name} ({known.profile}); --yes does it")
         else:
-            (stations.bar if barred else stations.unbar)(known.id, reason=reason, operator=operator_name())
-            click.echo(f"{known.name} is {'barred' if barred else 'active'}")
+            act = stations.bar if barred else stations.unbar
+            act(known.id, reason=reason, operator=operator or operator_name())
+            known = _find(stations, text_id, hex_id)
+            if not as_json:
+                click.echo(f"{known.name} is {known.status}")
+        if as_json:
+            print_json(_document(known) | _barring(stations, known) | {"changed": change and yes})
+
+
+def _barring(stations: "StationRegister", known: "KnownStation") -> dict[str, Any]:
+    """Why a station is barred, by whom and since when; empty for one that is not."""
+    from v2xpki.time import iso_from_time32
+
+    found = stations.barring(known.id) if known.is_barred else None
+    if found is None:
+        return {}
+    since = iso_from_time32(found.since)
+    return {"barredFor": found.reason, "barredBy": found.operator, "barredSince": since}
 
 
 def _database(instance: Instance) -> "Database":

@@ -37,6 +37,20 @@ def _print(document: dict[str, Any]) -> None:
             f"{authority['role']:9}  {authority.get('hashedId8', '-'):16}  {authority.get('curve', '-'):15}  "
             f"{end:20}  {keys or ('offline' if authority['offline'] else '-')}"
         )
+    for authority in document["authorities"]:
+        # An EA or AA tells more of its generations than when they end.
+        for former in authority.get("former", ()) if "generations" not in authority else ():
+            click.echo(
+                f"{authority['role']:9}  generation {former['generation']}: {former['hashedId8']} "
+                f"in force beside it until {former['validity']['end']}"
+            )
+        for one in authority.get("generations", ()):
+            if one["state"] != "present":
+                until = f" until {one['end']}" if one["state"] == "answers" else ""
+                click.echo(
+                    f"{authority['role']:9}  generation {one['generation']}: "
+                    f"{one.get('hashedId8', one.get('request'))} {one['state']}{until}"
+                )
     click.echo("\nlist       issuer            sequence  next update           ahead  signed until")
     for entry in document["lists"]:
         state = "" if entry["state"] == "in force" else f"  {entry['state']}"

@@ -6,12 +6,12 @@ shared with a fresh key.
 Points are SEC1 octets; nothing of a call is kept. Two implementations give the same: the system's libcrypto
 through cffi's ABI mode (the library that hashlib and SoftHSM use anyway), and the cryptography package where
 there is none, or one without these calls. The latter makes an object of a key for each of its uses, by way
-of its providers. us on P-256, the fastest fifth of 300, after 3 MB of other memory were read between calls:
+of its providers. us of CPU on P-256, best of 20 batches of 30, on a busy machine:
 
                                     libcrypto   cryptography
-    a compressed point, expanded        25           36
-    a check under a key not met before  83          113
-    a fresh key and a shared secret     72           91
+    a compressed point, expanded        25           31
+    a signature checked                 72           94
+    a fresh key and a shared secret     75          103
 """
 
 import threading

@@ -4,7 +4,7 @@ prepare -> lint -> record -> sign -> verify -> store, for certificates (`Issuer`
 """
 
 from v2xpki.issuance.certificates import Issuer, Linter
-from v2xpki.issuance.lists import ListIssuer, sign_ca_request
+from v2xpki.issuance.lists import ListIssuer, sign_ca_rekeying, sign_ca_request
 from v2xpki.issuance.records import Prepared, Record, Token, tx_complete, tx_save, tx_void
 from v2xpki.issuance.recovery import OpenRecord, Recovered, purge, recover
 
@@ -19,6 +19,7 @@ __all__ = [
     "Token",
     "purge",
     "recover",
+    "sign_ca_rekeying",
     "sign_ca_request",
     "tx_complete",
     "tx_save",

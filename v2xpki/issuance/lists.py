@@ -90,8 +90,24 @@ class ListIssuer:
             raise IssuanceError(f"{data.content.kind} with PSID {psid} is not signed here")
         if self._linter is not None:
             self._linter(data)
-        payload = wire.encode(data)
         named: Identifier = "self" if self.certificate is None else identifier or "certificate"
+        return self._prepared(kind, wire.encode(data), psid, generation_time, named)
+
+    def prepare_rekeying(self, request: bytes) -> Prepared:
+        """Encode what goes around a CA's request for its next certificate (TS 102 941 6.2.1,
+        CaCertificateRekeyingMessage): signed under the present one, which is named by its digest.
+
+        request: COER of the message that the new key signed. Raises IssuanceError for anything else.
+        """
+        message = SignedMessage.parse(request)
+        data = wire.decode(etsi.EtsiTs102941Data, message.payload)
+        if data.content.kind != "caCertificateRequest" or not message.is_self_signed:
+            raise IssuanceError("a re-keying message is made around a CA's own request and nothing else")
+        return self._prepared("REKEYING", request, SCR_PSID, None, "digest")
+
+    def _prepared(
+        self, kind: str, payload: bytes, psid: int, generation_time: int | None, named: Identifier
+    ) -> Prepared:
         if (named == "self") != (self.certificate is None):
             raise IssuanceError("who has a certificate signs under it")
         time64 = self._clock.time64() if generation_time is None else generation_time
@@ -137,7 +153,23 @@ def sign_ca_request(
     """A sub-CA's first request for its certificate (TS 102 941 6.2.1), signed with the key that asks: COER of
     the Ieee1609Dot2Data. Recorded and audited as every use of a CA's key. Errors as `Issuer.issue`."""
     issuer = ListIssuer.open(keystore, label, None, database, clock)
-    prepared = issuer.prepare(data, SCR_PSID)
+    return _sign_one(issuer, issuer.prepare(data, SCR_PSID), database)
+
+
+def sign_ca_rekeying(
+    keystore: Keystore,
+    label: KeyLabel,
+    certificate: Certificate,
+    request: bytes,
+    database: Database,
+    clock: Clock,
+) -> bytes:
+    """The same request, which the new key has signed, signed once more under the present certificate."""
+    issuer = ListIssuer.open(keystore, label, certificate, database, clock)
+    return _sign_one(issuer, issuer.prepare_rekeying(request), database)
+
+
+def _sign_one(issuer: ListIssuer, prepared: Prepared, database: Database) -> bytes:
     with database.write(durable=True) as tx:
         tx_save(tx, prepared.record)
     octets = issuer.issue(prepared.token)

@@ -2,6 +2,7 @@
 
     TLM certificate -> ECTL (signed by it) -> root certificates and distribution centres
     root -> CTL (EA, AA and their URLs) and CRL (signed by it)
+    TLM -> its successor, root -> its successor (trust/succession.py)
 
 One walk serves both ends: `source` fetches each document, or reads what was stored when there is no
 network. Everything is verified on the way, stored documents too.
@@ -17,6 +18,7 @@ from v2xpki.errors import (
     CryptoError,
     DecodeError,
     InvalidChain,
+    InvalidLink,
     InvalidList,
     SecuredError,
     StationError,
@@ -26,6 +28,7 @@ from v2xpki.station.errors import Unreachable, Untrusted
 from v2xpki.time import iso_from_time32
 from v2xpki.trust.chain import TrustStore
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, ListKind, RcaEntry, SignedList
+from v2xpki.trust.succession import root_successors, tlm_successors
 
 # document name, URL, content type -> octets
 Source = Callable[[str, str, str], bytes]
@@ -45,16 +48,33 @@ class Access(NamedTuple):
 
 @dataclass(frozen=True)
 class Pki:
-    """What was verified. next_update: TAI seconds from when on it has to be fetched anew."""
+    """What was verified. next_update: TAI seconds from when on it has to be fetched anew.
+
+    Where the CTL has no EA or AA in force, e.g. since it is revoked, the rest counts all the same: a station
+    that goes on with older lists would go on trusting what they do not know to be revoked.
+    """
 
     tlm: Certificate
     root: Certificate
-    ea: Access
-    aa: Access
+    enrolment: Access | None
+    authorization: Access | None
     authorities: tuple[Certificate, ...]  # all EAs and AAs of all roots that verified
     trust: TrustStore
     next_update: int
     problems: tuple[str, ...] = ()  # what of other roots did not verify, or was not to be had
+    # HashedId8 of TLMs and roots that were left for their successors just now
+    former_tlms: tuple[bytes, ...] = ()
+    former_roots: tuple[bytes, ...] = ()
+
+    @property
+    def ea(self) -> Access:
+        """Raises Untrusted where there is none."""
+        return _present(self.enrolment, "EA")
+
+    @property
+    def aa(self) -> Access:
+        """Raises Untrusted where there is none."""
+        return _present(self.authorization, "AA")
 
 
 @dataclass(frozen=True)
@@ -64,6 +84,8 @@ class Where:
     cpoc: URL of the CPOC. tlm: HashedId8 of the TLM's certificate, or the certificate: the pin. root: which
     root to enrol under, HashedId8; needed where the ECTL has several. ea, aa: URLs instead of the CTL's.
     ectl: an ECTL that is there already, instead of the CPOC's; the pin has to be the certificate then.
+    origin: the TLM that was pinned at first, where `tlm` is a successor that was followed to: documents of
+    others than it carry their TLM's name. left: TLMs and roots that were left before, for good.
     """
 
     cpoc: str
@@ -72,6 +94,8 @@ class Where:
     ea: str | None = None
     aa: str | None = None
     ectl: bytes | None = None
+    origin: bytes | None = None
+    left: frozenset[bytes] = frozenset()
 
     def __post_init__(self) -> None:
         if self.ectl is not None and isinstance(self.tlm, bytes):
@@ -117,35 +141,143 @@ def discover(
     *,
     previous: Previous = lambda name: None,
     expired: bool = False,
+    follow: bool = False,
 ) -> Pki:
     """Walk down from the TLM at time `at` (TAI seconds). Raises Untrusted, Unreachable.
 
     A list older than the one that `previous` has of the same signer is refused as a rollback. What of
     roots other than the own one fails is a problem noted, not an error: their stations stay strangers.
     expired: accept lists whose nextUpdate has passed, for a station that has long been out of reach.
+    follow: go on to the successors of TLM and root, where there are any that verify and have lists; a link
+    that must not be followed is a problem noted, and the anchor that was trusted stays.
     """
     walk = _Walk(where, source, previous, at, expired)
-    tlm = _tlm(walk)
-    cpoc = where.cpoc.rstrip("/")
-    ectl = _list(walk, "ectl", f"{cpoc}/getectl/{tlm.hex8}", tlm)
-    roots = {e.certificate.hashed_id8: e.certificate for e in ectl.entries if isinstance(e, RcaEntry)}
+    tlms, ectl = _followed_ectl(walk, follow)
+    listed = {e.certificate.hashed_id8: e for e in ectl.entries if isinstance(e, RcaEntry)}
     centres = [entry for entry in ectl.entries if isinstance(entry, DcEntry)]
-    root = _own_root(walk, roots)
-    lists = {root.hashed_id8: _lists_of(walk, root, centres)}
-    for id8, other in roots.items():
-        if id8 == root.hashed_id8:
-            continue
+    roots = _own_roots(walk, listed, centres, follow)
+    lists: dict[bytes, SignedList] = {}
+    failed: dict[bytes, StationError] = {}
+    own_ids = [root.hashed_id8 for root in reversed(roots)]
+    for id8 in (*own_ids, *(id8 for id8 in listed if id8 not in own_ids)):
         try:
-            lists[id8] = _lists_of(walk, other, centres)
+            lists[id8] = _lists_of(walk, listed[id8].certificate, centres)
         except StationError as error:
-            walk.problems.append(f"root {other.hex8}: {error}")
-    trust = _trust(walk, [roots[id8] for id8 in lists])
+            if len(own_ids) == 1 and id8 == own_ids[0]:
+                raise
+            failed[id8] = error
+    trust = _trust(walk, [listed[id8].certificate for id8 in listed if id8 in lists])
     for id8, ctl in lists.items():
-        _add_authorities(walk, trust, ctl, own=id8 == root.hashed_id8)
-    own = lists[root.hashed_id8]
-    ea = _choose(trust, own, "EA", where.ea, at)
-    aa = _choose(trust, own, "AA", where.aa, at)
-    return Pki(tlm, root, ea, aa, tuple(walk.authorities), trust, min(walk.updates), tuple(walk.problems))
+        _add_authorities(walk, trust, ctl, own=id8 in own_ids)
+    own, ea, aa = _usable_root(walk, trust, own_ids, lists, failed)
+    walk.problems += [f"root {listed[id8].certificate.hex8}: {error}" for id8, error in failed.items()]
+    former = own_ids[own_ids.index(own) + 1 :]
+    if where.root is not None and where.root not in (own, *former):
+        former.append(where.root)
+    return Pki(
+        tlms[-1],
+        listed[own].certificate,
+        ea,
+        aa,
+        tuple(walk.authorities),
+        trust,
+        min(walk.updates),
+        tuple(walk.problems),
+        former_tlms=tuple(tlm.hashed_id8 for tlm in tlms[:-1]),
+        former_roots=tuple(reversed(former)),
+    )
+
+
+def _usable_root(
+    walk: _Walk,
+    trust: TrustStore,
+    candidates: list[bytes],
+    lists: Mapping[bytes, SignedList],
+    failed: dict[bytes, StationError],
+) -> tuple[bytes, Access | None, Access | None]:
+    """The newest of the own roots whose EA and AA take requests, or without one the newest that has lists.
+    What of newer ones fails is in `failed`."""
+    found = {
+        id8: (
+            _choose(trust, lists[id8], "EA", walk.where.ea, walk.at),
+            _choose(trust, lists[id8], "AA", walk.where.aa, walk.at),
+        )
+        for id8 in candidates
+        if id8 in lists
+    }
+    if not found:
+        raise failed[candidates[-1]]
+    whole = [id8 for id8, access in found.items() if None not in access]
+    own = whole[0] if whole else next(iter(found))
+    for id8, access in found.items():
+        if id8 == own:
+            break
+        missing = " and ".join(role for role, one in zip(("EA", "AA"), access, strict=True) if one is None)
+        failed[id8] = Untrusted(f"its CTL has no {missing} that takes requests", rule="access-point")
+    return own, *found[own]
+
+
+def _followed_ectl(walk: _Walk, follow: bool) -> tuple[list[Certificate], SignedList]:
+    """The TLMs from the pinned one to the newest whose ECTL verifies, and that ECTL."""
+    chain, cpoc = [_tlm(walk)], walk.where.cpoc.rstrip("/")
+    if follow and walk.where.ectl is None:
+        try:
+            chain = tlm_successors(
+                chain[0],
+                lambda old: _link(walk, f"{cpoc}/gettlmlinkcertificate/{old.hex8}", old),
+                lambda id8: _tlm_of(walk, id8),
+                walk.at,
+                left=walk.where.left,
+            )
+        except (StationError, InvalidLink) as error:
+            walk.problems.append(str(error))
+    while True:
+        tlm = chain[-1]
+        try:
+            return chain, _list(walk, "ectl", f"{cpoc}/getectl/{tlm.hex8}", tlm)
+        except StationError as error:
+            if len(chain) == 1:
+                raise
+            walk.problems.append(f"TLM {tlm.hex8}: {error}")
+            chain.pop()
+
+
+def _own_roots(
+    walk: _Walk, listed: Mapping[bytes, RcaEntry], centres: list[DcEntry], follow: bool
+) -> list[Certificate]:
+    """The own root and those that succeed it on the ECTL."""
+    first = _own_root(walk, listed)
+    if not follow:
+        return [first]
+
+    def link(old: Certificate) -> bytes | None:
+        for url in (entry.url.rstrip("/") for entry in centres if old.hashed_id8 in entry.roots):
+            try:
+                octets = _link(walk, f"{url}/getrcalinkcertificate/{old.hex8}", old)
+            except Unreachable as error:
+                walk.problems.append(str(error))
+                continue
+            if octets is not None:
+                return octets
+        return None
+
+    try:
+        return root_successors(first, listed, link, walk.at, left=walk.where.left)
+    except (StationError, InvalidLink) as error:
+        walk.problems.append(str(error))
+        return [first]
+
+
+def _link(walk: _Walk, url: str, old: Certificate) -> bytes | None:
+    """What is handed out as the link that `old` signed; None where there is none."""
+    try:
+        return walk.source(f"link-{old.hex8}", url, http.OCTETS)
+    except Unreachable as error:
+        if error.status is None:
+            raise
+        if error.status != 404:
+            walk.problems.append(str(error))
+        return None
 
 
 def follow_ectl(octets: bytes, tlm: Certificate, at: int, *, expired: bool = False) -> Trusted:
@@ -182,13 +314,27 @@ def _tlm(walk: _Walk) -> Certificate:
     pin = walk.where.tlm
     if walk.where.ectl is not None and isinstance(pin, Certificate):
         return _check_tlm(walk, pin)
-    id8 = pin if isinstance(pin, bytes) else pin.hashed_id8
+    tlm = _tlm_of(walk, pin if isinstance(pin, bytes) else pin.hashed_id8)
+    if isinstance(pin, Certificate) and tlm != pin:
+        raise Untrusted(f"the CPOC's TLM is {tlm.hex8}, pinned is {pin.hex8}", rule="pin")
+    return tlm
+
+
+def _tlm_of(walk: _Walk, id8: bytes) -> Certificate:
+    """The TLM certificate of this name: no other, and of a TLM's profile."""
     name = id8.hex().upper()
-    octets = walk.source("tlm", f"{walk.where.cpoc.rstrip('/')}/gettlmcertificate/{name}", http.OCTETS)
-    tlm = _parsed(octets, "TLM certificate")
-    if tlm.hashed_id8 != id8 or (isinstance(pin, Certificate) and tlm != pin):
+    url = f"{walk.where.cpoc.rstrip('/')}/gettlmcertificate/{name}"
+    tlm = _parsed(walk.source(_name(walk, "tlm", id8), url, http.OCTETS), "TLM certificate")
+    if tlm.hashed_id8 != id8:
         raise Untrusted(f"the CPOC's TLM is {tlm.hex8}, pinned is {name}", rule="pin")
     return _check_tlm(walk, tlm)
+
+
+def _name(walk: _Walk, what: str, tlm: bytes) -> str:
+    """The name of a TLM's document: what two TLMs have must not replace each other."""
+    pin = walk.where.tlm
+    origin = walk.where.origin or (pin if isinstance(pin, bytes) else pin.hashed_id8)
+    return what if tlm == origin else f"{what}-{tlm.hex().upper()}"
 
 
 def _check_tlm(walk: _Walk, tlm: Certificate) -> Certificate:
@@ -199,18 +345,25 @@ def _check_tlm(walk: _Walk, tlm: Certificate) -> Certificate:
     return tlm
 
 
-def _own_root(walk: _Walk, roots: dict[bytes, Certificate]) -> Certificate:
+def _own_root(walk: _Walk, listed: Mapping[bytes, RcaEntry]) -> Certificate:
     wanted = walk.where.root
-    names = ", ".join(root.hex8 for root in roots.values()) or "none"
+    names = ", ".join(entry.certificate.hex8 for entry in listed.values()) or "none"
     if wanted is None:
-        if len(roots) != 1:
+        # Roots that succeed one another are one root to a station that was told none.
+        first = [
+            e for e in listed.values() if e.successor_to is None or e.successor_to.hashed_id8 not in listed
+        ]
+        if len(first) != 1:
             raise Untrusted(
                 f"which root? The ECTL has {names}", rule="root", hint="name one by its HashedId8"
             )
-        return next(iter(roots.values()))
-    if wanted not in roots:
-        raise Untrusted(f"root {wanted.hex().upper()} is not in the ECTL, which has {names}", rule="root")
-    return roots[wanted]
+        return first[0].certificate
+    if wanted in listed:
+        return listed[wanted].certificate
+    for entry in listed.values():
+        if entry.successor_to is not None and entry.successor_to.hashed_id8 == wanted:
+            return entry.certificate  # the own one has gone meanwhile
+    raise Untrusted(f"root {wanted.hex().upper()} is not in the ECTL, which has {names}", rule="root")
 
 
 def _lists_of(walk: _Walk, root: Certificate, centres: list[DcEntry]) -> SignedList:
@@ -240,7 +393,7 @@ def _lists_of(walk: _Walk, root: Certificate, centres: list[DcEntry]) -> SignedL
 
 
 def _list(walk: _Walk, wanted: ListKind, url: str, signer: Certificate) -> SignedList:
-    name = "ectl" if wanted == "ectl" else f"{wanted}-{signer.hex8}"
+    name = _name(walk, "ectl", signer.hashed_id8) if wanted == "ectl" else f"{wanted}-{signer.hex8}"
     octets = walk.where.ectl if wanted == "ectl" else None
     if octets is None:
         octets = walk.source(name, url, _TYPES[wanted])
@@ -296,7 +449,13 @@ def _add_authorities(walk: _Walk, trust: TrustStore, ctl: SignedList, *, own: bo
             walk.problems.append(f"{'own' if own else 'other'} CTL, {entry.certificate.hex8}: {error}")
 
 
-def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access:
+def _present(access: Access | None, role: str) -> Access:
+    if access is None:
+        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
+    return access
+
+
+def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: int) -> Access | None:
     """The newest authority in force that takes requests; `url` instead of its own."""
     found: list[Access] = []
     for entry in ctl.entries:
@@ -310,9 +469,7 @@ def _choose(trust: TrustStore, ctl: SignedList, role: str, url: str | None, at: 
         known = trust.issuer(certificate.hashed_id8) is not None
         if point and known and certificate.start <= at < certificate.end and certificate.encryption_key:
             found.append(Access(certificate, point))
-    if not found:
-        raise Untrusted(f"the CTL has no {role} in force that takes requests of stations", rule="authority")
-    return max(found, key=lambda access: access.certificate.start)
+    return max(found, key=lambda access: access.certificate.start, default=None)
 
 
 def _parsed(octets: bytes, what: str) -> Certificate:

@@ -44,12 +44,25 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """Where following links has led to from the pinned TLM and root; names are HashedId8, upper-case hex.
+
+    left: TLMs and roots that were trusted before, to which nothing leads back.
+    """
+
+    tlm: str | None = None
+    root: str | None = None
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class State:
     """Settings and the names (HashedId8, upper-case hex) of the certificates that the station holds."""
 
     settings: Settings
     ec: str | None = None
     tickets: tuple[str, ...] = field(default=())
+    followed: Followed = field(default=Followed())
 
 
 class StateDirectory:
@@ -85,13 +98,24 @@ class StateDirectory:
         try:
             if document["version"] != VERSION:
                 raise BadState(f"{self._json}: version {document['version']}, this is for {VERSION}")
-            state = State(Settings(**document["settings"]), document["ec"], tuple(document["tickets"]))
+            settings = Settings(**document["settings"])
+            followed = self._followed(document, settings)
+            state = State(settings, document["ec"], tuple(document["tickets"]), followed)
             names = [name for name in (state.ec, *state.tickets) if name is not None]
+            names += [name for name in (followed.tlm, followed.root, *followed.left) if name is not None]
         except (KeyError, TypeError) as error:
             raise BadState(f"{self._json}: {error}") from error
         if not all(isinstance(name, str) and _HEX8.fullmatch(name) for name in names):
             raise BadState(f"{self._json}: a certificate's name is not 16 hex digits")
         return state
+
+    @staticmethod
+    def _followed(document: dict[str, Any], settings: Settings) -> Followed:
+        """Who changes a pin by hand begins anew from it."""
+        table = document.get("followed")
+        if table is None or table["from"] != [settings.tlm, settings.root]:
+            return Followed()
+        return Followed(table["tlm"], table["root"], tuple(table["left"]))
 
     def save(self, state: State) -> None:
         document: dict[str, Any] = {
@@ -99,6 +123,7 @@ class StateDirectory:
             "settings": asdict(state.settings),
             "ec": state.ec,
             "tickets": list(state.tickets),
+            "followed": asdict(state.followed) | {"from": [state.settings.tlm, state.settings.root]},
         }
         self._write(self._json, json.dumps(document, indent=2).encode() + b"\n", 0o644)
 

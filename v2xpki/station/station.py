@@ -10,6 +10,7 @@ other.receive(octets).payload
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -39,7 +40,7 @@ from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untr
 from v2xpki.station.pki import Pki, Where, discover
 from v2xpki.station.requests import EC_PERMISSIONS, authorization_request, enrolment_request
 from v2xpki.station.sending import Learning
-from v2xpki.station.state import Settings, State, StateDirectory
+from v2xpki.station.state import Followed, Settings, State, StateDirectory
 from v2xpki.time import HOUR, MICROSECONDS, Clock, SystemClock
 from v2xpki.trust import regions
 from v2xpki.trust.messages import CAM, DENM, ReplayWindow, VerifiedMessage, verify_message
@@ -153,7 +154,8 @@ class Station:
     def refresh(self) -> Pki:
         """Fetch, verify and keep TLM certificate, ECTL, CTLs and CRLs. Raises Unreachable, Untrusted.
 
-        Nothing is replaced unless all that the own root's PKI needs verified.
+        Nothing is replaced unless all that the own root's PKI needs verified. Where TLM or root have
+        successors that verify, the station trusts these from now on, and begins with them the next time.
         """
         fetched: dict[str, bytes] = {}
 
@@ -161,11 +163,30 @@ class Station:
             fetched[name] = web.fetch(self.http, url, content_type)
             return fetched[name]
 
-        pki = discover(self._where(), source, self.clock.time32(), previous=self.directory.document)
+        pki = discover(
+            self._where(), source, self.clock.time32(), previous=self.directory.document, follow=True
+        )
         for name, octets in fetched.items():
-            self.directory.write_document(name, octets)
+            # A link is read once: where it leads is what is kept.
+            if not name.startswith("link-"):
+                self.directory.write_document(name, octets)
+        self._move_on(pki)
         self._take(pki)
         return pki
+
+    def _move_on(self, pki: Pki) -> None:
+        """Trust the successors that were followed; the documents that this is read from are there by now."""
+        if not pki.former_tlms and not pki.former_roots:
+            return
+        followed = self.state.followed
+        left = [id8.hex().upper() for id8 in (*pki.former_tlms, *pki.former_roots)]
+        followed = Followed(
+            pki.tlm.hex8 if pki.former_tlms else followed.tlm,
+            pki.root.hex8 if pki.former_roots else followed.root,
+            (*followed.left, *left),
+        )
+        self.state = replace(self.state, followed=followed)
+        self.directory.save(self.state)
 
     def _take(self, pki: Pki) -> None:
         self._pki = pki
@@ -173,10 +194,14 @@ class Station:
 
     def _where(self) -> Where:
         settings = self.settings
+        followed = self.state.followed
+        root = followed.root or settings.root
         return Where(
             cpoc=settings.cpoc,
-            tlm=bytes.fromhex(settings.tlm),
-            root=None if settings.root is None else bytes.fromhex(settings.root),
+            tlm=bytes.fromhex(followed.tlm or settings.tlm),
+            origin=bytes.fromhex(settings.tlm),
+            left=frozenset(map(bytes.fromhex, followed.left)),
+            root=None if root is None else bytes.fromhex(root),
             ea=settings.ea,
             aa=settings.aa,
         )

@@ -37,7 +37,7 @@ from v2xpki.store.statement import Statement, insert_statement
 from v2xpki.time import Clock, SystemClock
 
 BUSY_SECONDS = 10.0  # how long a writer waits for the others
-# A ticket writes some 12 pages to the AA's log, so SQLite's own 1000 would mean a checkpoint (two flushes,
+# A ticket writes some 14 pages to the AA's log, so SQLite's own 1000 would mean a checkpoint (two flushes,
 # and every page that changed, in random places) for each 80 tickets. With 4000, 16 MiB, a page that changed
 # often is written back once: 2 % of a ticket less on a quiet disk, more on a slow one.
 CHECKPOINT_PAGES = 4000

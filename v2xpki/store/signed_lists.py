@@ -170,7 +170,9 @@ class SignedLists:
             rows: Sequence[Any] = tx.execute(query).all()
         return {bytes(row[0]): row[1] for row in rows}
 
-    def tx_revoke(self, tx: Transaction, revoked: Sequence[Revoked], now: int, operator: str) -> int:
+    def tx_revoke(
+        self, tx: Transaction, revoked: Sequence[Revoked], now: int, operator: str, reason: str = ""
+    ) -> int:
         """Remember certificates as revoked for ever, in the transaction that records the first list that
         says so; how many were not yet."""
         if self._revocations is None:
@@ -190,6 +192,7 @@ class SignedLists:
                     certificate=entry.hashed_id8,
                     kind=entry.kind,
                     operator=operator,
+                    reason=reason,
                 )
                 new += 1
         return new

@@ -173,6 +173,12 @@ class TrustStore:
     def _issuer_of(self, certificate: Certificate, at: int) -> "_Issuer":
         issuer = self._issuers.get(certificate.issuer_id8 or b"")
         if issuer is None:
+            # A revoked CA is on no CTL any more: say why, and nobody asks peers for it.
+            if certificate.issuer_id8 is not None and certificate.issuer_id8 in self.revoked:
+                raise InvalidChain(
+                    f"issuer {certificate.issuer_id8.hex().upper()} of {certificate.hex8} is revoked",
+                    rule="revoked",
+                )
             name = "itself" if certificate.is_self_signed else (certificate.issuer_id8 or b"").hex().upper()
             raise InvalidChain(f"issuer {name} of {certificate.hex8} is not trusted", rule="chain")
         link: _Issuer | None = issuer

@@ -7,12 +7,14 @@ from typing import Any
 
 from v2xpki import wire
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, DecodeError
+from v2xpki.errors import CryptoError, DecodeError, InvalidLink
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS, iso_from_time32
 from v2xpki.trust import regions
+from v2xpki.trust.links import SignedLink, is_link
 from v2xpki.trust.lint import detect_kind
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
+from v2xpki.trust.profiles import CTL_PSID
 from v2xpki.wire import dot2, etsi
 
 Described = dict[str, Any]
@@ -94,6 +96,16 @@ def _id_value(identity: dot2.CertificateId) -> object:
             "groupLinkageValue": None if group is None else {"jValue": group.j_value, "value": group.value},
         }
     return value
+
+
+def describe_permissions(held: tuple[dot2.PsidSsp, ...] | None) -> list[Described] | None:
+    """appPermissions, asked for or held."""
+    return None if held is None else [_app_permission(entry) for entry in held]
+
+
+def describe_groups(groups: tuple[dot2.PsidGroupPermissions, ...] | None) -> list[Described] | None:
+    """certIssuePermissions, likewise."""
+    return _groups(groups)
 
 
 def _app_permission(entry: dot2.PsidSsp) -> Described:
@@ -188,6 +200,7 @@ def _signed(message: SignedMessage) -> Described:
         if content.kind == "unsecuredData" and isinstance(content.value, bytes):
             described["payload"] = content.value
             described["pdu"] = _pdu(header.psid, content.value)
+            described["link"] = _link(header.psid, message)
         else:
             described["payload"] = {"content": content.kind}
     described["signature"] = _signature(message.signed.signature)
@@ -222,6 +235,28 @@ def _pdu(psid: int, payload: bytes) -> str | None:
         return wire.decode(etsi.EtsiTs102941Data, payload).content.kind
     except DecodeError:
         return None
+
+
+def _link(psid: int, message: SignedMessage) -> Described | None:
+    """What a link certificate says; of a double-signed one also what the old root signed."""
+    if psid != CTL_PSID:
+        return None
+    octets = wire.encode(message.record)
+    if not is_link(octets):
+        return None
+    try:
+        link = SignedLink.parse(octets)
+    except (InvalidLink, DecodeError, CryptoError) as error:
+        return {"form": str(error)}
+    hashed = link.body.certificate_hash
+    return {
+        "form": link.form,
+        "from": link.voucher_id8,
+        "to": link.successor_id8,
+        "expiryTime": iso_from_time32(link.expiry_time),
+        "certificateHash": {"kind": hashed.kind, "value": hashed.value},
+        "signedByOld": _time64(link.generation_time * MICROSECONDS),
+    }
 
 
 def _encrypted(data: dot2.EncryptedData) -> Described:

@@ -13,6 +13,7 @@ from v2xpki.errors import (
     ConfigError,
     DecodeError,
     InvalidChain,
+    InvalidLink,
     InvalidList,
     InvalidMessage,
     TrustError,
@@ -22,6 +23,7 @@ from v2xpki.errors import (
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
 from v2xpki.trust.chain import Place, TrustStore, build_chain, verify_chain
+from v2xpki.trust.links import SignedLink, is_link
 from v2xpki.trust.lists import SignedList
 from v2xpki.trust.messages import ReplayWindow, Window, verify_message, verify_pki_message
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
@@ -131,6 +133,8 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
     second = generated // MICROSECONDS
     if at is None and second > now + _AHEAD:
         raise InvalidMessage(f"generated {second - now} s from now", rule="future")
+    if message.header.psid == CTL_PSID and is_link(octets):
+        return judge_link(SignedLink.parse(octets), evidence, second if at is None else at)
     if message.header.psid in (CRL_PSID, CTL_PSID):
         return judge_list(SignedList.parse(octets), evidence, second if at is None else at)
     if message.signer.kind == "self":
@@ -159,6 +163,27 @@ def judge_list(signed: SignedList, evidence: Evidence, at: int) -> list[Certific
     verify_chain([anchor], anchor, at, crl=evidence.revoked if signed.kind != "crl" else ())
     signed.verify(anchor, at)
     return [anchor]
+
+
+def judge_link(link: SignedLink, evidence: Evidence, at: int) -> list[Certificate]:
+    """The new certificate and the old one that vouches for it, which is the anchor. Where nobody brings the
+    new one, the old one alone: what it signed. Raises InvalidLink, InvalidChain, ConfigError."""
+    old = evidence.anchor
+    if old is None:
+        # Both are self-signed, so that the link has to say which of them is trusted.
+        known = {candidate.hashed_id8: candidate for candidate in evidence.candidates}
+        old = known.get(link.voucher_id8 or b"") or evidence.trusted()
+    verify_chain([old], old, at, crl=evidence.revoked)
+    link.verify_voucher(old, at)
+    brought = (*evidence.candidates, *link.message.signer_certificates)
+    for new in brought:
+        if new.hashed_id8 == link.successor_id8:
+            link.verify(old, new, at)
+            return [new, old]
+    if link.inner is not None:
+        raise InvalidLink("the new root's certificate is neither in the link nor among the candidates",
+                          rule="successor")  # fmt: skip
+    return [old]
 
 
 def _signer(message: SignedMessage, evidence: Evidence) -> Certificate:

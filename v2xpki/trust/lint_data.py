@@ -6,18 +6,17 @@ what was generated since its effective date; `at` judges as if generated at anot
 
 from collections.abc import Iterator
 
-from v2xpki import wire
 from v2xpki.crypto import Certificate
 from v2xpki.errors import CryptoError, DecodeError, InvalidList, UnexpectedContent
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
+from v2xpki.trust.links import is_link
 from v2xpki.trust.lint import lint_certificate
 from v2xpki.trust.lint_engine import PKI_PSIDS, Finding, LintKind
 from v2xpki.trust.lint_lists import LIST_RULES, lint_list
 from v2xpki.trust.lint_messages import EARLIEST, MESSAGE_RULES, MessageSubject, lint_message
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
-from v2xpki.wire import etsi
 
 DATA_RULES = {**MESSAGE_RULES, **LIST_RULES}
 _ENTRY_KINDS: dict[type, LintKind] = {RcaEntry: "RCA", TlmEntry: "TLM", EaEntry: "EA", AaEntry: "AA"}
@@ -61,15 +60,6 @@ def _certificate(
         yield Finding(finding.rule, f"{certificate.hex8}: {finding.detail}")
 
 
-def _is_link(message: SignedMessage) -> bool:
-    """Whether this is a link between two generations of a root or TLM, which shares the lists' psid."""
-    try:
-        data = wire.decode(etsi.EtsiTs102941Data, message.payload)
-    except (UnexpectedContent, DecodeError):
-        return False
-    return "inkCertificate" in data.content.kind
-
-
 def _list(
     octets: bytes,
     message: SignedMessage,
@@ -78,7 +68,7 @@ def _list(
     at: int | None,
     every: bool,
 ) -> Iterator[Finding]:
-    if message.header.psid not in (CRL_PSID, CTL_PSID) or _is_link(message):
+    if message.header.psid not in (CRL_PSID, CTL_PSID) or is_link(octets):
         return
     try:
         signed = SignedList.parse(octets)

@@ -1,4 +1,5 @@
-"""Why something is refused: every `rule` of InvalidChain, InvalidMessage and InvalidList, as enumerations.
+"""Why something is refused: every `rule` of InvalidChain, InvalidMessage, InvalidList and InvalidLink, as
+enumerations.
 
 A rule is a short text that keeps its meaning; members compare equal to it:
 
@@ -68,3 +69,26 @@ class ListRule(StrEnum):
     OUT_OF_DATE = "out-of-date"
     KIND = "kind"
     DELTA = "delta"
+
+
+class LinkRule(StrEnum):
+    """See links.py and succession.py."""
+
+    PROFILE = "profile"
+    LOOP = "loop"
+    ROLLBACK = "rollback"
+    EXPIRED = "expired"
+    INNER = "inner"
+    EXPIRY = "expiry"
+    NOT_YET_VALID = "not-yet-valid"
+    SUCCESSOR = "successor"
+    HASH = "hash"
+    PSID = "psid"
+    HEADER = "header"
+    SIGNER = "signer"
+    GENERATION_TIME = "generation-time"
+    SIGNATURE = "signature"
+    DECODE = "decode"
+    KIND = "kind"
+    ROOT = "root"
+    TOO_LONG = "too-long"

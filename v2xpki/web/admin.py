@@ -1,6 +1,7 @@
 """The operators' listener: /metrics, health in full, and /api/v1. TLS with a client certificate (worker.py).
 
-It opens no token and no database: what it tells it asks of the roles, over their sockets.
+It opens no token and no database: what it tells it asks of the roles, over their sockets. Requests of
+sub-CAs lie in files (admin_ca.py).
 """
 
 import http.client
@@ -13,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify
 
 from v2xpki import __version__
-from v2xpki.web import metrics
+from v2xpki.web import admin_ca, metrics
 from v2xpki.web.base import bare_app
 from v2xpki.web.problems import problem_response
 from v2xpki.web.process import ENV_ROLES, RoleSettings, socket_path
@@ -38,6 +39,7 @@ def admin_app(settings: RoleSettings) -> Flask:
     desk = Desk(settings, roles)
     app.register_blueprint(health_blueprint(desk))
     app.register_blueprint(api_blueprint(desk))
+    app.register_blueprint(admin_ca.ca_blueprint(settings.instance))
     return app
 
 
@@ -176,6 +178,7 @@ OPENAPI: dict[str, Any] = {
                 "responses": {"200": _json({"type": "object"}, "OpenAPI 3.1")},
             }
         },
+        **admin_ca.PATHS,
     },
     "components": {
         "schemas": {
@@ -214,6 +217,7 @@ OPENAPI: dict[str, Any] = {
                     "text": {"type": "string"},
                 },
             },
+            **admin_ca.SCHEMAS,
             "Problem": {
                 "type": "object",
                 "required": ["type", "title", "status"],

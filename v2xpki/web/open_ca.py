@@ -1,22 +1,25 @@
 """How EA and AA are opened in their workers, each from its own domain, and what is checked of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
+from v2xpki.authorities.etsi.envelope import OwnKeys
+from v2xpki.authorities.etsi.following import FollowedPeers
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
     open_butterfly_supply,
     open_enrolment_authority,
+    open_own_keys,
 )
-from v2xpki.authorities.etsi.peers import TrustFolder
-from v2xpki.authorities.etsi.refresh import TrustRefresh, last_round
+from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
+from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
 from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
-from v2xpki.crypto import Certificate
+from v2xpki.errors import OutOfService
 from v2xpki.jobs import InlinePool
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
 from v2xpki.links.http import HttpEaLink
@@ -45,10 +48,11 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
     database = open_database(instance, "ea", clock)
     keystore = open_token(TokenConfig.of_domain(domain))
     observer = metrics.Answers("ea")
-    authority = open_enrolment_authority(instance, keystore, database, clock, observer=observer)
+    own = open_own_keys(keystore, domain, database, clock)
+    authority = open_enrolment_authority(instance, keystore, database, clock, observer=observer, own=own)
     policy = instance.settings.butterfly
     link = _outward(settings, float(policy.aa_timeout), max_answer=_LONGEST_CHUNK)
-    supply = open_butterfly_supply(instance, keystore, database, link, clock, observer=observer)
+    supply = open_butterfly_supply(instance, keystore, database, link, clock, observer=observer, own=own)
     closes = [authority.close]
     if supply is not None:
         # In every worker process: what one leaves undone the others find.
@@ -57,10 +61,10 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
         closes = [lambda: pool.close(_LAST_JOB), supply.close, authority.close]
     return Opened(
         authority,
-        _checks(domain, keystore, database, clock, settings),
+        _checks(domain, own, keystore, database, clock, settings),
         upkeep=authority.purge,
         close=lambda: [close() for close in closes],
-        tasks={"refresh": trust_refresh(settings, domain, clock).round},
+        tasks=_tasks(settings, own, keystore, database, clock),
     )
 
 
@@ -71,16 +75,31 @@ def open_aa(settings: RoleSettings, clock: Clock | None = None) -> Opened[Author
     link = _outward(settings, float(instance.settings.aa.ea_timeout))
     database = open_database(instance, "aa", clock)
     keystore = open_token(TokenConfig.of_domain(domain))
+    own = open_own_keys(keystore, domain, database, clock)
     authority = open_authorization_authority(
-        instance, keystore, database, link, clock, observer=metrics.Answers("aa")
+        instance, keystore, database, link, clock, observer=metrics.Answers("aa"), own=own
     )
     return Opened(
         authority,
-        _checks(domain, keystore, database, clock, settings),
+        _checks(domain, own, keystore, database, clock, settings),
         upkeep=authority.purge,
         close=authority.close,
-        tasks={"refresh": trust_refresh(settings, domain, clock).round},
+        tasks=_tasks(settings, own, keystore, database, clock),
     )
+
+
+def _tasks(
+    settings: RoleSettings, own: OwnKeys, keystore: Keystore, database: Database, clock: Clock
+) -> Mapping[str, Callable[[], float]]:
+    """Lists are kept fresh, and what is installed is taken over."""
+
+    def domain() -> DomainConfig:
+        return settings.instance.domain(settings.role)  # says anew which generation is the present one
+
+    watch = GenerationWatch(
+        own, domain().certificates_dir, lambda: open_generations(keystore, domain(), database, clock)
+    )
+    return {"refresh": trust_refresh(settings, domain(), clock).round, "generations": watch.round}
 
 
 def trust_refresh(settings: RoleSettings, domain: DomainConfig, clock: Clock) -> TrustRefresh:
@@ -112,15 +131,19 @@ def _job_failed(job: Job | None, error: Exception) -> None:
 
 
 def _checks(
-    domain: DomainConfig, keystore: Keystore, database: Database, clock: Clock, settings: RoleSettings
+    domain: DomainConfig,
+    own: OwnKeys,
+    keystore: Keystore,
+    database: Database,
+    clock: Clock,
+    settings: RoleSettings,
 ) -> Mapping[str, Check]:
     interval = int(settings.instance.settings.lists.refresh)
-    certificate = Certificate.parse(domain.certificate_path.read_bytes())
-    peers = TrustFolder(domain.trust_dir, clock)
+    peers = FollowedPeers(domain.trust_dir, clock)
     return {
-        "token": lambda: token_works(keystore, domain.name, domain.generation),
+        "token": lambda: token_works(keystore, domain.name, own.generations[0].number),
         "database": lambda: answers(lambda: _ping(database)),
-        "certificate": lambda: certificate_in_force(certificate, clock),
+        "certificate": lambda: certificates_in_force(own, clock),
         "trust": lambda: lists_accepted(peers),
         "refresh": lambda: lists_refreshed(domain.trust_dir, clock, interval),
     }
@@ -134,17 +157,29 @@ def token_works(keystore: Keystore, name: str, generation: int) -> Finding:
     return Finding(f"signs and agrees ({where})")
 
 
-def certificate_in_force(certificate: Certificate, clock: Clock) -> Finding:
-    """Whether the authority's own certificate is valid now; a warning in its last month."""
-    now = clock.time32()
-    left = certificate.end - now
-    values = [("v2xpki_certificate_seconds_left", {"certificate": certificate.hex8}, float(left))]
-    text = f"{certificate.hex8} until {iso_from_time32(certificate.end)}"
-    in_force = certificate.start <= now < certificate.end
-    return Finding(text, ok=in_force, warning=in_force and left < 30 * DAY, values=values)
+def certificates_in_force(own: OwnKeys, clock: Clock) -> Finding:
+    """Whether the authority has a certificate to issue under; a warning in its last month, and where the root
+    has revoked one of its generations."""
+    now, present = clock.time32(), own.generations[0].certificate
+    # of the present one alone: that an older one comes to its end is no alarm
+    left = float(present.end - now)
+    values = [("v2xpki_certificate_seconds_left", {"certificate": present.hex8}, left)]
+    revoked = [one.certificate.hex8 for one in own.generations if own.is_revoked(one)]
+    told = [f"{hex8} is revoked by the root" for hex8 in revoked]
+    try:
+        newest = own.newest().certificate
+    except OutOfService as error:
+        return Finding("; ".join([*told, f"nothing is issued: {error}"]), ok=False, values=values)
+    told.append(f"{newest.hex8} until {iso_from_time32(newest.end)}")
+    told += [
+        f"requests to {one.certificate.hex8} are answered until {iso_from_time32(one.certificate.end)}"
+        for one in own.generations
+        if one.certificate != newest and own.in_force(one)
+    ]
+    return Finding("; ".join(told), warning=bool(revoked) or newest.end - now < 30 * DAY, values=values)
 
 
-def lists_accepted(peers: TrustFolder) -> Finding:
+def lists_accepted(peers: FollowedPeers) -> Finding:
     """Whether the lists in the trust folder verify; else the authority knows no other."""
     peers.ea(bytes(8))  # has it look at the files
     return Finding(peers.problem or "CTL and CRL accepted", ok=peers.problem is None)
@@ -157,6 +192,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     values: list[tuple[str, Mapping[str, str], float]] = [
         ("v2xpki_trust_list_seconds_left", {"list": name}, float(state.next_update - now))
         for name, state in found.lists.items()
+        if name != SUCCESSOR
     ]
     if not found.at:
         return Finding("not asked for yet")
@@ -165,7 +201,7 @@ def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
     over = [
         f"{name} out of date since {iso_from_time32(state.next_update)}"
         for name, state in found.lists.items()
-        if state.next_update <= now
+        if name != SUCCESSOR and state.next_update <= now
     ]
     if now - found.well > MISSED_ROUNDS * interval and not failed:
         failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]

@@ -1,10 +1,12 @@
 """How the distribution centre is opened in its worker: a database, no key."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from v2xpki.authorities.etsi.distribution import Distribution, Freshness, Publisher
+from v2xpki.authorities.etsi.distribution import Distribution, Freshness, Publisher, lasting_roots
+from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.config import Instance
+from v2xpki.crypto import Certificate
 from v2xpki.store import Database
 from v2xpki.store.dc import DcStore
 from v2xpki.store.schema import require_current
@@ -28,23 +30,46 @@ def open_dc(settings: RoleSettings, clock: Clock | None = None) -> Opened[Distri
         distribution,
         {
             "database": lambda: answers(distribution.check),
-            "lists": lambda: lists_fresh(distribution, clock, lambda kind: policy.alarm(kind, lab=lab)),
+            "lists": lambda: lists_fresh(
+                distribution,
+                clock,
+                lambda kind: policy.alarm(kind, lab=lab),
+                _signers(settings.instance),
+            ),
         },
         tasks={"publisher": publisher.round},
     )
 
 
-def lists_fresh(distribution: Distribution, clock: Clock, alarm: Callable[[str], int]) -> Finding:
+def _signers(instance: Instance) -> Iterable[Certificate]:
+    """Roots and TLMs as far as this process may read them."""
+    try:
+        return known_signers(instance)
+    except OSError:
+        return ()
+
+
+def lists_fresh(
+    distribution: Distribution,
+    clock: Clock,
+    alarm: Callable[[str], int],
+    signers: Iterable[Certificate] = (),
+) -> Finding:
     """Whether a list of each kind is in force; a warning where what is signed ahead comes to its end.
 
-    alarm: kind -> seconds before the end of the last list from which on to warn.
+    alarm: kind -> seconds before the end of the last list from which on to warn. signers: known certificates
+    of roots; the lists of each are to be fresh until it ends.
     """
     now = clock.time32()
     found = distribution.freshness()
     values = [value for entry in found for value in _values(entry, now)]
-    # A former root's or TLM's last list may be out of date; the present one's must not.
-    present = {entry.kind: entry for entry in sorted(found, key=lambda entry: entry.covered)}
-    missing = [kind for kind in ("ctl", "crl", "ectl") if kind not in {str(kind) for kind in present}]
+    lasting = lasting_roots(signers, now)
+    # A former TLM's last list may be out of date, or a root's that has ended; the present ones' must not.
+    present = {
+        (entry.kind, entry.issuer if entry.issuer in lasting else b""): entry
+        for entry in sorted(found, key=lambda entry: entry.covered)
+    }
+    missing = [kind for kind in ("ctl", "crl", "ectl") if kind not in {str(kind) for kind, _ in present}]
     stale = [entry for entry in present.values() if entry.next_update <= now]
     if missing or stale:
         texts = [f"{kind} missing" for kind in missing]

@@ -20,6 +20,7 @@ from tests.support.etsi import (
     TestStation,
     certify,
     country,
+    ending_first,
     hours,
     permission,
     rows,
@@ -151,7 +152,7 @@ def test_a5_an_unknown_ea_is_its_aa_unknownea(car: TestStation, ec: Credential) 
 def test_a5_an_ea_that_is_not_in_force_is_its_aa_invalidea(
     make_pki: Callable[..., Pki], fixed_clock: FixedClock
 ) -> None:
-    pki = make_pki()
+    pki = make_pki(change=ending_first("ea"))
     car = pki.station()
     ec = car.enrol()
     id8 = pki.ea_certificate.hashed_id8
@@ -216,7 +217,7 @@ def _forged_answer(pki: Pki, **change: Any) -> Callable[[str, bytes], bytes]:
                 app_permissions=(CAM,), validity_period=hours(pki.clock.time32(), 1)
             ),
         )
-        return pki.ea._own.seal(
+        return pki.ea._own.newest().seal(
             pki.ea._ledger,
             "authorizationValidationResponse",
             value._replace(**change),
@@ -368,7 +369,9 @@ def test_a9_the_aa_uses_its_own_key_once_a_request(memory_pki: Pki, monkeypatch:
     calls = []
     opened = OwnKeys.open
     monkeypatch.setattr(
-        OwnKeys, "open", lambda self, data: calls.append(self.certificate.name) or opened(self, data)
+        OwnKeys,
+        "open",
+        lambda self, data: calls.append(self.newest().certificate.name) or opened(self, data),
     )
     car.authorize(ec).ok()
     assert calls.count("aa") == 1
@@ -493,7 +496,6 @@ def test_an_operator_may_say_where_an_ea_is_asked(make_pki: Callable[..., Pki]) 
     hex8 = pki.ea_certificate.hex8
     aa = AuthorizationAuthority(
         own=pki.aa._own,
-        issuer=pki.issuers["aa"],
         database=pki.aa_database,
         peers=pki.peers,
         link=pki.link,

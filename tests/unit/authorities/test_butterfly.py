@@ -14,6 +14,7 @@ from tests.support.butterfly import PERIODS, POLICY, Flock, work
 from tests.support.etsi import CAM, Credential, Pki, country, hours, permission, rows
 from v2xpki import wire
 from v2xpki.authorities.etsi.butterfly_frames import pack_chunk, unpack_chunk
+from v2xpki.authorities.etsi.envelope import Generation
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
 from v2xpki.config import ButterflyPolicy
 from v2xpki.crypto import Curve
@@ -125,14 +126,13 @@ def test_the_aa_adds_nothing_to_the_cocoon_key(pki: Pki, flock: Flock) -> None:
 
 def test_the_ea_asks_as_the_standard_has_it(pki: Pki, flock: Flock, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[scms.RaAcaCertRequest] = []
-    own = pki.supply._own
-    sign_as = own.sign
+    sign_as = Generation.sign
 
-    def noted(ledger: Any, kind: str, value: Any, now: int) -> bytes:
+    def noted(own: Generation, ledger: Any, kind: str, value: Any, now: int) -> bytes:
         asked.append(value)
-        return sign_as(ledger, kind, value, now)
+        return sign_as(own, ledger, kind, value, now)
 
-    monkeypatch.setattr(own, "sign", noted)
+    monkeypatch.setattr(Generation, "sign", noted)
     flock.request()
     work(pki)
     requests = [pdu for pdu in asked if isinstance(pdu, scms.RaAcaCertRequest)]

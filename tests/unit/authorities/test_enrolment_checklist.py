@@ -31,6 +31,7 @@ from v2xpki.authorities.etsi.envelope import Generation, OwnKeys
 from v2xpki.config import EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import DecodeError, NotRecipient
+from v2xpki.issuance import Issuer
 from v2xpki.keystore import KeyLabel, MemoryKey
 from v2xpki.secured import etsi_header, sign
 from v2xpki.time import FixedClock
@@ -233,8 +234,9 @@ def test_e10_certificates_that_issue_are_refused(car: TestStation) -> None:
         assert car.send_enrolment(car.enrolment(attributes=attributes)).code == "deniedpermissions"
 
 
-def rolled_over(pki: Pki) -> EnrolmentAuthority:
-    """The EA after its next generation took over; the present one can still decrypt."""
+def rolled_over(pki: Pki, *, ended: bool = True) -> EnrolmentAuthority:
+    """The EA after its next generation took over; the present one, which has ended or has not, still
+    decrypts."""
     label, sealing = KeyLabel("ea", "sign", 4001), KeyLabel("ea", "encrypt", 4001)
     tbs = pki.profiles.profile("EA").build_tbs(
         now=pki.clock.time32(),
@@ -246,21 +248,35 @@ def rolled_over(pki: Pki) -> EnrolmentAuthority:
     )
     certificate = certify(tbs, pki.root_key, pki.root)
     older = next(k.label for k in pki.ea_keys.keys() if k.public_key == pki.ea_certificate.encryption_key)
-    own = OwnKeys(
-        Generation(certificate, pki.ea_keys.agreer(sealing)),
-        pki.ea_keys.responder(label, certificate),
-        [Generation(pki.ea_certificate, pki.ea_keys.agreer(older))],
+    issuer = Issuer(pki.ea_keys.issuing_key(label), certificate, pki.ea_database, pki.clock)
+    (former,) = pki.ea._own.generations
+    if ended:
+        tbs = former.certificate.record.to_be_signed
+        period = hours(pki.clock.time32() - 2 * 3600, 1)
+        over = certify(tbs._replace(validity_period=period), pki.root_key, pki.root)
+        former = Generation(over, pki.ea_keys.agreer(older), former.responder, former.issuer)
+    newer = Generation(
+        certificate, pki.ea_keys.agreer(sealing), pki.ea_keys.responder(label, certificate), issuer
     )
-    return EnrolmentAuthority(
-        own=own, issuer=pki.issuers["ea"], database=pki.ea_database, peers=pki.peers, clock=pki.clock
-    )
+    own = OwnKeys([newer, former], pki.clock)
+    return EnrolmentAuthority(own=own, database=pki.ea_database, peers=pki.peers, clock=pki.clock)
 
 
-def test_e11_an_older_generation_of_the_ea_says_imnottherecipient(memory_pki: Pki) -> None:
-    car = memory_pki.station()
-    sent, ea = car.enrolment(), rolled_over(memory_pki)
-    answer = read_answer(ea.enrol(sent.body), sent, ea._own.certificate, memory_pki.clock)
+def test_e11_a_generation_of_the_ea_that_has_ended_says_imnottherecipient(memory_pki: Pki) -> None:
+    ea = rolled_over(memory_pki)
+    memory_pki.ea_certificate = ea._own.generations[1].certificate
+    sent = memory_pki.station().enrolment()
+    answer = read_answer(ea.enrol(sent.body), sent, ea._own.newest().certificate, memory_pki.clock)
     assert answer.code == "imnottherecipient"
+
+
+def test_e11_an_older_generation_of_the_ea_answers_and_issues_until_it_ends(memory_pki: Pki) -> None:
+    car = memory_pki.station()
+    sent, ea = car.enrolment(), rolled_over(memory_pki, ended=False)
+    answer = read_answer(ea.enrol(sent.body), sent, memory_pki.ea_certificate, memory_pki.clock)
+    ec = answer.ok().certificate
+    assert ec.issuer_id8 == memory_pki.ea_certificate.hashed_id8
+    assert ec.issuer_id8 != ea._own.newest().certificate.hashed_id8
 
 
 @pytest.mark.parametrize(

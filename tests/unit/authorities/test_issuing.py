@@ -43,7 +43,7 @@ class Failing:
 def lose_token_at(pki: Pki, at: int) -> None:
     key = pki.ea_keys.issuing_key(KeyLabel("ea", "sign"))
     issuer = Issuer(Failing(key, at), pki.ea_certificate, pki.ea_database, pki.clock)  # type: ignore[arg-type]
-    pki.ea._issuer = pki.ea._memory._issuer = issuer
+    pki.issue_with(issuer)
 
 
 def test_a_token_lost_at_the_signature_leaves_no_claim(memory_pki: Pki) -> None:
@@ -119,9 +119,8 @@ def _count_signatures(pki: Pki) -> Callable[[], int]:
             next(counted)
             return bytes(key.sign(digest))
 
-    pki.ea._issuer = pki.ea._memory._issuer = Issuer(
-        Counting(), pki.ea_certificate, pki.ea_database, pki.clock
-    )  # type: ignore[arg-type]
+    issuer = Issuer(Counting(), pki.ea_certificate, pki.ea_database, pki.clock)  # type: ignore[arg-type]
+    pki.issue_with(issuer)
     return lambda: next(counted)
 
 
@@ -154,12 +153,11 @@ class Dying:
         raw = key.sign(digest)
         os.kill(os.getpid(), signal.SIGKILL)
 
-own = OwnKeys(Generation(certificate, store.agreer(KeyLabel("ea", "encrypt"))),
-              store.responder(KeyLabel("ea", "sign"), certificate))
 database = Database.open(folder / "ea.db", clock=clock)
-ea = EnrolmentAuthority(
-    own=own, issuer=Issuer(Dying(), certificate, database, clock), database=database, peers=FixedPeers(),
-    clock=clock)
+own = OwnKeys([Generation(certificate, store.agreer(KeyLabel("ea", "encrypt")),
+                          store.responder(KeyLabel("ea", "sign"), certificate),
+                          Issuer(Dying(), certificate, database, clock))], clock)
+ea = EnrolmentAuthority(own=own, database=database, peers=FixedPeers(), clock=clock)
 ea.enrol((folder / "request").read_bytes())
 """
 
@@ -205,9 +203,8 @@ def test_who_comes_second_waits_for_the_first_answer(memory_pki: Pki) -> None:
             assert go_on.wait(10)
             return bytes(key.sign(digest))
 
-    memory_pki.ea._issuer = memory_pki.ea._memory._issuer = Issuer(
-        Slow(), memory_pki.ea_certificate, memory_pki.ea_database, memory_pki.clock
-    )  # type: ignore[arg-type]
+    issuer = Issuer(Slow(), memory_pki.ea_certificate, memory_pki.ea_database, memory_pki.clock)  # type: ignore[arg-type]
+    memory_pki.issue_with(issuer)
     naps: list[float] = []
 
     def nap(seconds: float) -> None:
@@ -242,9 +239,8 @@ def test_who_waits_too_long_gives_up_and_nothing_is_remembered(memory_pki: Pki) 
                 inner.append(error)
             return bytes(key.sign(digest))
 
-    ea._issuer = ea._memory._issuer = Issuer(
-        Reentrant(), memory_pki.ea_certificate, memory_pki.ea_database, memory_pki.clock
-    )  # type: ignore[arg-type]
+    issuer = Issuer(Reentrant(), memory_pki.ea_certificate, memory_pki.ea_database, memory_pki.clock)  # type: ignore[arg-type]
+    memory_pki.issue_with(issuer, ea)
     octets = ea.enrol(sent.body)
     assert len(inner) == 1
     assert ea.enrol(sent.body) == octets

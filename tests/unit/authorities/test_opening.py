@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.etsi import P256, DirectLink, Pki
+from v2xpki.authorities.etsi.envelope import OwnKeys
 from v2xpki.authorities.etsi.opening import (
     open_authorization_authority,
     open_enrolment_authority,
@@ -26,6 +27,10 @@ def instance(folder: Path, pki: Pki, *, generation: int = 1) -> Instance:
     return Instance(folder, Settings(domains={"ea": DomainSection(generation=generation)}))
 
 
+def own_keys(pki: Pki, home: Instance) -> OwnKeys:
+    return open_own_keys(pki.ea_keys, home.domain("ea"), pki.ea_database, pki.clock)
+
+
 def test_an_ea_and_an_aa_open_from_their_folders(make_pki: Callable[..., Pki], tmp_path: Path) -> None:
     pki = make_pki()
     home = instance(tmp_path / "home", pki)
@@ -42,14 +47,14 @@ def test_an_ea_and_an_aa_open_from_their_folders(make_pki: Callable[..., Pki], t
 def test_without_a_certificate_there_is_no_authority(memory_pki: Pki, tmp_path: Path) -> None:
     home = instance(tmp_path / "home", memory_pki, generation=2)
     with pytest.raises(ConfigError, match="ea-2"):
-        open_own_keys(memory_pki.ea_keys, home.domain("ea"))
+        own_keys(memory_pki, home)
 
 
 def test_a_certificate_of_another_encryption_key_is_refused(memory_pki: Pki, tmp_path: Path) -> None:
     home = instance(tmp_path / "home", memory_pki)
     (tmp_path / "home/ea/certificates/ea-1.oer").write_bytes(memory_pki.aa_certificate.octets)
     with pytest.raises(ConfigError, match="encryption key"):
-        open_own_keys(memory_pki.ea_keys, home.domain("ea"))
+        own_keys(memory_pki, home)
 
 
 def test_older_generations_count_while_their_keys_are_there(
@@ -74,7 +79,12 @@ def test_older_generations_count_while_their_keys_are_there(
         )
         (tmp_path / f"home/ea/certificates/ea-{number}.oer").write_bytes(newer.octets)
     del keys._keys[KeyLabel("ea", "encrypt", 2)]
-    own, label = open_own_keys(pki.ea_keys, home.domain("ea"))
-    assert label == KeyLabel("ea", "sign", 3)
-    assert own.ids == {pki.ea_certificate.hashed_id8, own.certificate.hashed_id8}
-    assert own.open(pki.station().enrolment().body).to_retired
+    own = own_keys(pki, home)
+    assert [generation.number for generation in own.generations] == [3, 1]
+    assert own.ids == {generation.certificate.hashed_id8 for generation in own.generations}
+    request = own.open(pki.station().enrolment().body)
+    assert (request.own.number, request.to_retired) == (1, False)
+    assert own.newest().number == 3
+    del keys._keys[KeyLabel("ea", "sign", 1)]
+    request = own_keys(pki, home).open(pki.station("other").enrolment().body)
+    assert (request.own.number, request.to_retired) == (3, True)

@@ -18,6 +18,7 @@ from tests.support.etsi import (
     TestStation,
     certify,
     country,
+    ending_first,
     hours,
     permission,
     rows,
@@ -79,7 +80,7 @@ def test_v1_an_aa_without_ssp_bit_20_is_invalidaa(make_pki: Callable[..., Pki]) 
 def test_v1_an_aa_that_is_revoked_or_expired_is_invalidaa(
     make_pki: Callable[..., Pki], fixed_clock: FixedClock
 ) -> None:
-    pki = make_pki()
+    pki = make_pki(change=ending_first("aa"))
     car, id8 = pki.station(), pki.aa_certificate.hashed_id8
     ec = car.enrol()
     aas: Any = pki.peers.aas
@@ -403,16 +404,20 @@ def test_e13_the_same_wish_of_two_credentials_is_two(pki: Pki) -> None:
     assert windows == [2]
 
 
-def test_e11_an_older_generation_still_decrypts_a_validation_request(memory_pki: Pki) -> None:
+def test_e11_a_validation_request_to_a_generation_that_has_ended_says_imnottherecipient(
+    memory_pki: Pki,
+) -> None:
     from tests.unit.authorities.test_enrolment_checklist import rolled_over
 
     car = memory_pki.station()
     ec = car.enrol()
+    memory_pki.ea = rolled_over(memory_pki)
+    memory_pki.ea._observer = memory_pki.notes
+    newest, former = (generation.certificate for generation in memory_pki.ea._own.generations)
+    memory_pki.ea_certificate = former
     wish, _ = car.wish(ec)
     sent = memory_pki.validation(wish)
-    memory_pki.ea = rolled_over(memory_pki)
-    memory_pki.ea_certificate = memory_pki.ea._own.certificate
-    memory_pki.ea._observer = memory_pki.notes
+    memory_pki.ea_certificate = newest
     assert memory_pki.validate(sent).code == "imnottherecipient"
     # the request to the AA names the EA by its older id: still this EA
     again = memory_pki.validation(wish)

@@ -41,7 +41,7 @@ def test_the_shipped_files_are_read_once_filled_in():
             CeremonyFile.read(path)
         text = string.Template(path.read_text()).safe_substitute(
             instance="..", base_url="http://127.0.0.1", validity="60", overlap="1", count="2",
-            name="x", curve="nistP256",
+            name="x", curve="nistP256", old="1", new="2",
         )  # fmt: skip
         assert parse(text).title
 

@@ -94,8 +94,12 @@ def test_barring_is_a_dry_run_unless_yes(instance, key):
     run("bar", instance, "--id", "truck", "--reason", "stolen", "--yes")
     assert listed(instance)["truck"]["status"] == "barred"
     assert "already" in run("bar", instance, "--id", "truck", "--yes").stderr
+    shown = json.loads(run("show", instance, "--id", "truck", "--json").stdout)
+    assert shown["barredFor"] == "stolen" and shown["barredBy"] and shown["barredSince"]
+    assert "stolen" in run("show", instance, "--id", "truck").stdout
     assert "would unbar" in run("unbar", instance, "--id", "truck").stderr
-    run("unbar", instance, "--id", "truck", "--yes")
+    back = run("unbar", instance, "--id", "truck", "--yes", "--operator", "carol", "--json").stdout
+    assert json.loads(back)["changed"] is True and "barredFor" not in json.loads(back)
     assert listed(instance)["truck"]["status"] == "active"
 
 

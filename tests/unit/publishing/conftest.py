@@ -87,6 +87,10 @@ class House:
 
 @pytest.fixture
 def house(hall: Hall) -> House:
+    return make_house(hall)
+
+
+def make_house(hall: Hall) -> House:
     """With all authorities, their first lists and a distribution centre that hands them out."""
     hall.run_all()
     made = House(hall)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from v2xpki.authorities.etsi.rollover import Rollover
 from v2xpki.cli import main
 from v2xpki.trust.lists import AaEntry
 
@@ -67,3 +68,39 @@ def test_import_is_told_in_counts_and_leaves_out_what_is_over(house, said):
         "kind": "crl", "lists": [], "new": 0, "known": 0, "older": 0, "transcripts": [], "warnings": [],
     }  # fmt: skip
     said("crl", "publish", house.hall.directory, "--from", lists, code=1)
+
+
+def test_a_roll_over_is_told_step_by_step_and_begun_with_yes_alone(house, said):
+    directory = house.hall.directory
+    directory.joinpath("v2xpki.toml").write_text("lab = false\n")
+    ceremonies = sorted(directory.glob("ceremonies/*"))
+    text = said("ca", "rollover", directory, "root")
+    assert "root: generation 1 to 2, brainpoolP384r1" in text
+    assert "waits for root/certificates/root-2.oer" in text and "ceremony run" not in text
+    assert sorted(directory.glob("ceremonies/*")) == ceremonies
+    text = said("ca", "rollover", directory, "root", "--yes")
+    new = {path.name for path in directory.glob("ceremonies/*")} - {path.name for path in ceremonies}
+    assert new == {f"rollover-root-2-{name}.yaml" for name in ("certificate", "ea-request", "aa-request")}
+    assert all(f"ceremony run {directory}/ceremonies/{name}" in text for name in new)
+    assert "then carry root/certificates/root-2.oer" in text
+    found = json.loads(said("ca", "rollover", directory, "tlm", "--json"))
+    assert (found["from"], found["to"], found["steps"][0]["state"]) == (1, 2, "ready")
+    said("ca", "rollover", directory, "ea", code=2)
+    said("ca", "rollover", directory, "tlm", "--curve", "none", code=2)
+
+
+def test_a_link_is_shown_and_verified_by_the_data_commands_and_is_no_list(house, said):
+    house.clock.advance(3600)
+    Rollover.plan(house.instance, "tlm", clock=house.clock).carry_out("alice", holder=house.hold)
+    folder = house.hall.directory / "tlm"
+    old, new = (folder / f"certificates/tlm-{number}.oer" for number in (1, 2))
+    link = folder / "links/tlm-link-1.oer"
+    assert json.loads(said("data", "show", link, "--json"))["link"]["form"] == "tlm"
+    verdict = json.loads(said("data", "verify", link, "--chain", new, old, "--json"))
+    assert verdict["verdict"] == "valid" and len(verdict["chain"]) == 2
+    bad = json.loads(said("data", "verify", link, "--chain", old, new, "--anchor", new, "--json", code=1))
+    assert bad["rule"] == "signer"
+    said("data", "lint", link)
+    said("ectl", "verify", link, "--chain", old, code=1)
+    said("ectl", "show", link, code=1)
+    said("ectl", "lint", link, code=1)

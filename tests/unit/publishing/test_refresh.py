@@ -17,19 +17,23 @@ class Centre:
 
     def __init__(self, house) -> None:
         self.house, self.asked, self.away = house, [], False
-        self.broken = {}
+        self.broken, self.broken_for = {}, {}
 
     def get(self, url: str, etag: str = "") -> Fetched:
         self.asked.append(url)
         if self.away:
             raise LinkError(f"{url}: away")
         name, hex8 = url.split("/")[-2:]
-        if name in self.broken:
-            return Fetched(self.broken[name], "x")
+        if name in self.broken or f"{name}/{hex8}" in self.broken_for:
+            return Fetched(self.broken.get(name) or self.broken_for[f"{name}/{hex8}"], "x")
         distribution, id8 = self.house.distribution(), bytes.fromhex(hex8)
         document = {
-            "getctl": distribution.ctl, "getcrl": distribution.crl, "getectl": distribution.ectl
+            "getctl": distribution.ctl, "getcrl": distribution.crl, "getectl": distribution.ectl,
+            "gettlmcertificate": distribution.tlm_certificate,
+            "gettlmlinkcertificate": distribution.tlm_link, "getrcalinkcertificate": distribution.root_link,
         }[name](id8)  # fmt: skip
+        if document is None:
+            raise LinkError(f"{url}: HTTP 404")
         return Fetched(None) if document.etag == etag else Fetched(document.octets, document.etag)
 
 
@@ -88,10 +92,10 @@ def test_a_round_is_done_by_one_process_and_not_before_its_time(house, folder, c
     asked = len(centre.asked)
     for process in (refresh, other):
         process.round()
-    assert len(centre.asked) == asked == 3
+    assert len(centre.asked) == asked == 4
     house.clock.advance(60)
     other.round()
-    assert len(centre.asked) == 6
+    assert len(centre.asked) == 8
 
 
 def test_while_one_is_at_it_the_others_wait(house, folder, centre, refresh):
@@ -218,7 +222,7 @@ def test_the_state_that_a_crash_cut_off_counts_as_none(house, folder, refresh, c
     (folder / ".refresh").write_text('{"at": 70735')
     assert last_round(folder).at == 0
     refresh.round()
-    assert len(centre.asked) == 3
+    assert len(centre.asked) == 4
 
 
 def test_what_this_house_published_is_what_its_services_accept(house, folder, refresh):

@@ -34,6 +34,7 @@ def test_everything_is_fetched_and_verified_in_order(new_station, pki):
     root, tlm = pki.root.certificate.hex8, pki.tlm.certificate.hex8
     assert pki.log == [
         f"GET {URL}/cpoc/gettlmcertificate/{tlm}",
+        f"GET {URL}/cpoc/gettlmlinkcertificate/{tlm}",
         f"GET {URL}/cpoc/getectl/{tlm}",
         f"GET {URL}/dc/getctl/{root}",
         f"GET {URL}/dc/getcrl/{root}",
@@ -140,7 +141,13 @@ def test_a_damaged_stored_list_does_not_stop_a_refresh(station):
 def test_revoked_authorities_are_not_used(new_station, pki, clock):
     station = new_station()
     pki.publish(revoked=[pki.ea.certificate])
-    assert "EA" in refused(station, "authority")
+    # The lists count all the same: with the older ones it would go on trusting the EA.
+    found = station.refresh()
+    with pytest.raises(Untrusted, match="no EA in force") as caught:
+        station.enrol()
+    assert caught.value.rule == "authority"
+    assert found.enrolment is None and found.trust.issuer(pki.ea.certificate.hashed_id8) is None
+    assert found.aa.certificate == pki.aa.certificate
     pki.publish(revoked=[pki.root.certificate])
     refused(station, "revoked")
 

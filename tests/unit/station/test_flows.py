@@ -105,7 +105,7 @@ def test_private_keys_are_in_files_of_their_own_readable_by_nobody_else(station)
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in keys)
     text = (station.directory.path / "station.json").read_text()
     assert "PRIVATE" not in text
-    assert set(json.loads(text)) == {"version", "settings", "ec", "tickets"}
+    assert set(json.loads(text)) == {"version", "settings", "ec", "tickets", "followed"}
     keys[0].chmod(0o644)
     with pytest.raises(BadState, match="others"):
         station.directory.key(keys[0].stem)

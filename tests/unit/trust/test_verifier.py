@@ -12,10 +12,10 @@ from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidChain, InvalidList, InvalidMessage
 from v2xpki.time import FixedClock
 from v2xpki.trust import chain as chains
-from v2xpki.trust import deltas, judge, lists, messages, regions
+from v2xpki.trust import deltas, judge, links, lists, messages, regions, succession
 from v2xpki.trust.lists import CrlSchedule, build_crl
 from v2xpki.trust.messages import Window
-from v2xpki.trust.reasons import ChainRule, ListRule, MessageRule
+from v2xpki.trust.reasons import ChainRule, LinkRule, ListRule, MessageRule
 from v2xpki.wire import dot2
 
 SECOND = 1_000_000
@@ -231,17 +231,23 @@ def test_in_many_threads_each_message_is_accepted_exactly_once(pki, verifier):
 
 @pytest.mark.parametrize(
     ("modules", "enumeration"),
-    [((chains,), ChainRule), ((messages, judge), MessageRule), ((lists, deltas), ListRule)],
+    [
+        ((chains,), ChainRule),
+        ((messages, judge), MessageRule),
+        ((lists, deltas), ListRule),
+        ((links, succession), LinkRule),
+    ],
 )
 def test_every_rule_that_is_raised_is_a_member(modules, enumeration):
     raised = set()
     for module in modules:
         text = Path(module.__file__).read_text()
         raised |= set(
-            re.findall(r'Invalid(?:Chain|Message|List)\((?:[^()]|\([^()]*\))*?rule="([a-z-]+)"', text)
+            re.findall(r'Invalid(?:Chain|Message|List|Link)\((?:[^()]|\([^()]*\))*?rule="([a-z-]+)"', text)
         )
     if enumeration is MessageRule:
-        raised -= {rule.value for rule in ChainRule} - {rule.value for rule in MessageRule} | {"kind"}
+        others = {rule.value for rule in ChainRule} - {rule.value for rule in MessageRule}
+        raised -= others | {"kind", "successor"}
     assert raised and raised <= {rule.value for rule in enumeration}
 
 

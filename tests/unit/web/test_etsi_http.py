@@ -254,6 +254,8 @@ def test_l6_paths_and_types_in_both_cases_with_and_without_slash(
     f"/dc/getctl/{'00' * 8}", f"/dc/getcrl/{'00' * 8}", f"/dc/getctl/{ROOT.hex()}/8",
     f"/cpoc/getectl/{ROOT.hex()}", f"/cpoc/getdeltaectl/{TLM.hex()}/4",
     f"/cpoc/gettlmcertificate/{ROOT.hex()}", "/dc/getctl", "/cpoc", "/dc",
+    f"/cpoc/gettlmlinkcertificate/{ROOT.hex()}", f"/dc/getrcalinkcertificate/{TLM.hex()}",
+    "/dc/getrcalinkcertificate",
 ])  # fmt: skip
 def test_what_is_not_published_is_404(dc: FlaskClient, path: str) -> None:
     assert dc.get(path).status_code == 404
@@ -262,6 +264,7 @@ def test_what_is_not_published_is_404(dc: FlaskClient, path: str) -> None:
 @pytest.mark.parametrize("path", [
     "/dc/getctl/xyz", f"/dc/getctl/{'0' * 15}", f"/dc/getctl/{'0' * 18}", f"/dc/getctl/{ROOT.hex()}/256",
     f"/dc/getctl/{ROOT.hex()}/-1", f"/dc/getctl/{ROOT.hex()}/1e1", "/cpoc/gettlmcertificate/0x11223344556677",
+    "/cpoc/gettlmlinkcertificate/xyz", "/dc/getrcalinkcertificate/xyz",
     f"/dc/getcrl/{'٠' * 16}",
 ])  # fmt: skip
 def test_malformed_names_and_sequences_are_400(dc: FlaskClient, path: str) -> None:

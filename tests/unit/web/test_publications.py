@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.trust.pki import Pki
 from v2xpki import audit
 from v2xpki.authorities.etsi.distribution import (
     LOOK,
@@ -156,6 +157,19 @@ def test_lists_in_force_are_ready(distribution: Distribution, fixed_clock: Fixed
     distribution.publish(everything(fixed_clock.now))
     found = lists_fresh(distribution, fixed_clock, alarm(14))
     assert found.ok and not found.warning and len(found.values) == 12
+
+
+def test_an_old_roots_lists_are_kept_fresh_until_its_certificate_ends(
+    distribution: Distribution, fixed_clock: FixedClock
+) -> None:
+    old = Pki(now=fixed_clock.now).root.certificate
+    distribution.publish(everything(fixed_clock.now, days=60))
+    distribution.publish([entry._replace(issuer=old.hashed_id8) for entry in everything(fixed_clock.now)[:2]])
+    assert lists_fresh(distribution, fixed_clock, alarm(14), [old]).ok
+    fixed_clock.advance(31 * 86400)
+    assert "ctl out of date" in lists_fresh(distribution, fixed_clock, alarm(14), [old]).text
+    # of a root that this instance does not know nobody is told
+    assert lists_fresh(distribution, fixed_clock, alarm(14)).ok
 
 
 def test_a_missing_list_is_not_ready(distribution: Distribution, fixed_clock: FixedClock) -> None:

@@ -13,6 +13,7 @@ from v2xpki import wire
 from v2xpki.authorities.etsi.butterfly_aa import ButterflyIssuing
 from v2xpki.authorities.etsi.envelope import (
     CONFIRMATION_BIT,
+    Generation,
     OwnKeys,
     Request,
     UnknownCipher,
@@ -22,7 +23,7 @@ from v2xpki.authorities.etsi.envelope import (
 )
 from v2xpki.authorities.etsi.issuing import RequestMemory
 from v2xpki.authorities.etsi.observer import Observer, Silent
-from v2xpki.authorities.etsi.peers import Peer, Peers
+from v2xpki.authorities.etsi.peers import Peer, Peers, newest_like
 from v2xpki.authorities.etsi.reasons import (
     AUTHORIZATION_CODES,
     OF_VALIDATION,
@@ -47,7 +48,6 @@ from v2xpki.errors import (
     UnexpectedContent,
     UnsupportedAlgorithm,
 )
-from v2xpki.issuance import Issuer
 from v2xpki.secured import SignedMessage, decrypt_psk, encrypt
 from v2xpki.store import Database
 from v2xpki.store.aa import AuthorizationRequest
@@ -75,7 +75,7 @@ class EaLink(Protocol):
 class AuthorizationAuthority:
     """An AA. One object serves all threads of a process.
 
-    own: its certificates and keys. issuer: makes tickets under the current certificate. database: the AA's.
+    own: its certificates and keys. database: the AA's.
     peers: the EAs to ask. link: the way to them. clock, observer: see their protocols. butterfly: who
     certifies cocoon keys for EAs.
     """
@@ -84,7 +84,6 @@ class AuthorizationAuthority:
         self,
         *,
         own: OwnKeys,
-        issuer: Issuer,
         database: Database,
         peers: Peers,
         link: EaLink,
@@ -95,16 +94,14 @@ class AuthorizationAuthority:
         butterfly: ButterflyIssuing | None = None,
     ) -> None:
         self._butterfly = butterfly
-        self._own, self._issuer, self._database = own, issuer, database
+        self._own, self._database = own, database
         self._peers, self._link, self._clock = peers, link, clock
         self._policy, self._profiles = policy or AaPolicy(), profiles or shipped()
         self._observer: Observer = observer or Silent()
         self._ledger = AnswerLedger(database, clock)
         self._window = self._policy.generation_time_window
         self._urls = {bytes.fromhex(hex8): url for hex8, url in self._policy.ea_urls.items()}
-        self._memory = RequestMemory(
-            database, AuthorizationRequest, issuer, clock, keep=self._policy.retry_window
-        )
+        self._memory = RequestMemory(database, AuthorizationRequest, clock, keep=self._policy.retry_window)
 
     def authorize(self, octets: bytes) -> bytes:
         """The answer to an authorization request (TS 102 941 6.2.3.3).
@@ -147,10 +144,11 @@ class AuthorizationAuthority:
             self._check_proof(proof, key)
         self._check_wish(wish)
         ea = self._ea(shared.ea_id)
-        confirmed = self._ask(ea, shared, wish.ec_signature)
-        tbs = self._ticket(confirmed, key, encryption_key)
+        confirmed = self._ask(request.own, ea, shared, wish.ec_signature)
+        tbs = self._ticket(request.own.certificate, confirmed, key, encryption_key)
+        issuer = request.own.issues
         try:
-            prepared = self._issuer.prepare(tbs, "AT")
+            prepared = issuer.prepare(tbs, "AT")
         except LintFailed as error:
             raise RefusedAuthorization(_DENIED, str(error)) from error
         # The EA counts a SharedAtRequest once, so it is worth one ticket, however it is wrapped again.
@@ -158,6 +156,7 @@ class AuthorizationAuthority:
         return self._memory.issue_once(
             remembered,
             prepared,
+            issuer=issuer,
             unique={"ticket": ticket},
             answer=lambda certificate: self._response(request, "ok", self._of_key(certificate, key)),
         )
@@ -252,7 +251,11 @@ class AuthorizationAuthority:
         peer = self._peers.ea(ea_id)
         if peer is None:
             raise RefusedAuthorization(AuthorizationReason.UNKNOWN_EA)
-        certificate, now = peer.certificate, self._clock.time32()
+        now = self._clock.time32()
+        if not peer.revoked:
+            # The station may go by an older list; the EA opens ecSignature with the key it is encrypted to.
+            peer = newest_like(peer, self._peers.all_eas(), now)
+        certificate = peer.certificate
         if (
             peer.revoked
             or not certificate.start <= now < certificate.end
@@ -263,17 +266,18 @@ class AuthorizationAuthority:
         return peer
 
     def _ask(
-        self, ea: Peer, shared: etsi.SharedAtRequest, signature: etsi.EcSignature
+        self, own: Generation, ea: Peer, shared: etsi.SharedAtRequest, signature: etsi.EcSignature
     ) -> etsi.CertificateSubjectAttributes:
         """What the EA confirms (TS 102 941 6.2.3.4). Raises RefusedAuthorization with the EA's reason."""
-        plain = self._own.sign(
+        plain = own.sign(
             self._ledger,
             "authorizationValidationRequest",
             etsi.AuthorizationValidationRequest(shared_at_request=shared, ec_signature=signature),
             self._clock.time64(),
         )
         sealed = encrypt(plain, [ea.certificate])
-        url = self._urls.get(ea.certificate.hashed_id8, ea.url)
+        # A line of the settings that names the generation which the station goes by counts for its successor.
+        url = self._urls.get(ea.certificate.hashed_id8) or self._urls.get(shared.ea_id) or ea.url
         try:
             octets = self._link.validate(url, sealed.octets)
             answer = self._read_validation(ea.certificate, octets, sealed.key)
@@ -313,10 +317,13 @@ class AuthorizationAuthority:
     # --- the ticket ----------------------------------------------------------------------------
 
     def _ticket(
-        self, confirmed: etsi.CertificateSubjectAttributes, key: PublicKey, encryption_key: PublicKey | None
+        self,
+        aa: Certificate,
+        confirmed: etsi.CertificateSubjectAttributes,
+        key: PublicKey,
+        encryption_key: PublicKey | None,
     ) -> dot2.ToBeSignedCertificate:
         """Exactly what the EA confirmed (checklist A6), if this AA may certify it."""
-        aa = self._own.certificate
         assert confirmed.validity_period is not None
         if not validity.inside(confirmed.validity_period, aa.start, aa.end):
             raise RefusedAuthorization(_DENIED, "validity outside the AA's")
@@ -339,7 +346,7 @@ class AuthorizationAuthority:
             raise RefusedAuthorization(_DENIED, str(error)) from error
 
     def _response(self, request: Request, code: str, certificate: Certificate | None) -> bytes:
-        return self._own.seal(
+        return request.own.seal(
             self._ledger,
             "authorizationResponse",
             etsi.InnerAtResponse(

@@ -89,7 +89,6 @@ class ButterflyIssuing:
         self,
         *,
         own: OwnKeys,
-        issuer: Issuer,
         database: Database,
         peers: Peers,
         clock: Clock,
@@ -97,7 +96,7 @@ class ButterflyIssuing:
         profiles: Profiles | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._own, self._issuer, self._database = own, issuer, database
+        self._own, self._database = own, database
         self._ledger = AnswerLedger(database, clock)
         self._peers, self._clock = peers, clock
         self._profiles, self._observer = profiles or shipped(), observer or Silent()
@@ -117,7 +116,7 @@ class ButterflyIssuing:
         return pack_chunk(answer or b"" for answer in self._answers(unpack_chunk(body), alone=False))
 
     def _answers(self, messages: list[bytes], *, alone: bool) -> list[bytes | None]:
-        if not may_request(self._own.certificate, _AUTHORIZATION_RESPONSE_BIT):
+        if not may_request(self._own.newest().certificate, _AUTHORIZATION_RESPONSE_BIT):
             raise RefusedButterfly(ButterflyReason.NOT_OFFERED, "this AA's certificate lacks SSP bit 10")
         opened: dict[dot2.EncryptedDataEncryptionKey, bytes] = {}
         asked: list[_Asked | None] = []
@@ -220,7 +219,7 @@ class ButterflyIssuing:
 
     def _prepare(self, asked: _Asked) -> Prepared:
         """A token for exactly what the EA asks for, if this AA may certify it."""
-        tbs, aa, now = asked.tbs, self._own.certificate, self._clock.time32()
+        tbs, aa, now = asked.tbs, asked.request.own.certificate, self._clock.time32()
         period = tbs.validity_period
         if not validity.inside(period, aa.start, aa.end) or validity.end(period) <= now:
             raise RefusedButterfly(ButterflyReason.NO_VALIDITY)
@@ -241,7 +240,7 @@ class ButterflyIssuing:
                 region=tbs.region,
                 assurance_level=tbs.assurance_level,
             )
-            prepared = self._issuer.prepare(made, "AT")
+            prepared = asked.request.own.issues.prepare(made, "AT")
         except (PermissionDenied, LintFailed) as error:
             raise RefusedButterfly(ButterflyReason.DENIED_PERMISSIONS, str(error)) from error
         if made != tbs:
@@ -263,13 +262,13 @@ class ButterflyIssuing:
     def _issue_each(self, wishes: dict[bytes, tuple[_Asked, Prepared]]) -> dict[bytes, Certificate]:
         for _ in range(_ATTEMPTS):
             found: dict[bytes, Certificate] = {}
-            fresh: list[tuple[bytes, Prepared]] = []
+            fresh: list[tuple[bytes, Issuer, Prepared]] = []
             try:
                 with self._database.write(durable=True) as tx:
                     for key, (wish, ready) in wishes.items():
                         standing = self._claim(tx, wish, ready)
                         if standing is None:
-                            fresh.append((key, ready))
+                            fresh.append((key, wish.request.own.issues, ready))
                         elif isinstance(standing, Certificate):
                             found[key] = standing
             except _OrphanInTheWay:
@@ -300,17 +299,17 @@ class ButterflyIssuing:
         tx_save(tx, ready.record)
         return None
 
-    def _sign(self, fresh: list[tuple[bytes, Prepared]]) -> dict[bytes, Certificate]:
+    def _sign(self, fresh: list[tuple[bytes, Issuer, Prepared]]) -> dict[bytes, Certificate]:
         """Sign what was recorded. Where a signature fails, what was made before it is stored all the same."""
         made: dict[bytes, Certificate] = {}
         try:
-            for key, ready in fresh:
-                made[key] = self._issuer.issue(ready.token)
+            for key, issuer, ready in fresh:
+                made[key] = issuer.issue(ready.token)
         finally:
             complete = len(made) == len(fresh)
             try:
                 with self._database.write(durable=False) as tx:
-                    for key, ready in fresh:
+                    for key, _, ready in fresh:
                         if key in made:
                             tx_complete(tx, ready.record, made[key])
                         else:
@@ -323,7 +322,8 @@ class ButterflyIssuing:
 
     def _response(self, wish: _Asked, certificate: Certificate) -> bytes:
         now = self._clock.time32()
-        private = self._own.deliver(
+        own = wish.request.own
+        private = own.deliver(
             self._ledger,
             scms.AcaEeCertResponse(version=2, generation_time=now, certificate=certificate.record),
             wish.encryption_key,
@@ -334,7 +334,7 @@ class ButterflyIssuing:
             request_hash=wish.request_hash,
             aca_response=scms.AcaResponse(kind="private", value=private),
         )
-        return self._own.seal(
+        return own.seal(
             self._ledger, "butterflyCertificateResponse", response, wish.request.key, self._clock.time64()
         )
 

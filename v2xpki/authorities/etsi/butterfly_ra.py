@@ -19,6 +19,7 @@ from v2xpki.authorities.etsi.butterfly_frames import FileName
 from v2xpki.authorities.etsi.enrolment import Download
 from v2xpki.authorities.etsi.envelope import (
     AUTHORIZATION_BIT,
+    Generation,
     OwnKeys,
     Request,
     UnknownCipher,
@@ -213,8 +214,8 @@ class ButterflyRegistration:
         if abs(asked.generation_time - now) > self._window:
             raise RefusedButterfly(ButterflyReason.OUT_OF_TIME, "generationTime of the request itself")
         profile = self._profile(station)
-        wish = self._granted(asked, station, credential, profile)
-        answer = self._info(request.digest[-8:], now + self._policy.mix_wait + WORKING_TIME)
+        wish = self._granted(request.own.certificate, asked, station, credential, profile)
+        answer = self._info(request.own, request.digest[-8:], now + self._policy.mix_wait + WORKING_TIME)
         # What a station signed once is worth one supply, in however many envelopes it comes.
         signed = self._database.blind("wish", sha256(outer.tbs_octets).digest())[:16]
         with self._database.write(durable=True) as tx:
@@ -260,6 +261,7 @@ class ButterflyRegistration:
 
     def _granted(
         self,
+        ea: Certificate,
         asked: scms.EeRaCertRequest,
         station: KnownStation,
         credential: Certificate,
@@ -281,8 +283,8 @@ class ButterflyRegistration:
             profile,
             ec=credential,
             aa=aa,
-            ea=self._own.certificate,
-            home=home_of(station, profile, self._own.certificate),
+            ea=ea,
+            home=home_of(station, profile, ea),
         )
         try:
             permissions = limits.permissions(tbs.app_permissions)
@@ -398,7 +400,7 @@ class ButterflyRegistration:
     def _forgotten_at(self, now: int) -> int:
         return validity.floor_hour(now) + -(-self._keep // HOUR) * HOUR + HOUR
 
-    def _info(self, request_hash: bytes, next_download: int) -> bytes:
+    def _info(self, own: Generation, request_hash: bytes, next_download: int) -> bytes:
         now = self._clock.time32()
         info = scms.RaEeCertInfo(
             version=2,
@@ -407,7 +409,7 @@ class ButterflyRegistration:
             request_hash=request_hash,
             next_dl_time=next_download,
         )
-        return self._own.sign(self._ledger, "butterflyAuthorizationResponse", info, self._clock.time64())
+        return own.sign(self._ledger, "butterflyAuthorizationResponse", info, self._clock.time64())
 
     # --- downloads -----------------------------------------------------------------------------
 
@@ -447,7 +449,8 @@ class ButterflyRegistration:
             raise RefusedButterfly(ButterflyReason.NO_FILE)
         request_id, _, last, following = row
         if name.period is None:
-            return Download(self._info(name.request_hash, self._next_download(last, following)), False)
+            following_at = self._next_download(last, following)
+            return Download(self._info(request.own, name.request_hash, following_at), False)
         batch = self._database.row(_ARCHIVE, request=request_id, period=name.period)
         if batch is None or batch[0] is None:
             waits = batch is not None and batch[1] not in ("refused", "stopped")

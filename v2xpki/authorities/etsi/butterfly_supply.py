@@ -25,7 +25,7 @@ from v2xpki import wire
 from v2xpki.audit import Event
 from v2xpki.authorities.etsi.butterfly_frames import p256_point, pack_archive, pack_chunk, unpack_chunk
 from v2xpki.authorities.etsi.butterfly_ra import add_batches, choose_aa
-from v2xpki.authorities.etsi.envelope import OwnKeys, in_time, is_plain_header
+from v2xpki.authorities.etsi.envelope import Generation, OwnKeys, in_time, is_plain_header
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers
 from v2xpki.authorities.etsi.reasons import RefusedButterfly
@@ -407,10 +407,8 @@ class ButterflySupply:
         return answers
 
     def _ask(self, aa: Peer, url: str, wanted: list[_Wanted]) -> list[bytes | None]:
-        now64 = self._clock.time64()
-        plains = [
-            self._own.sign(self._ledger, "butterflyCertificateRequest", want.pdu, now64) for want in wanted
-        ]
+        now64, own = self._clock.time64(), self._speaker()
+        plains = [own.sign(self._ledger, "butterflyCertificateRequest", want.pdu, now64) for want in wanted]
         messages, key = encrypt_many(plains, aa.certificate)
         body = self._link.certify(url, pack_chunk(messages))
         try:
@@ -424,6 +422,14 @@ class ButterflySupply:
         except (DecodeError, CryptoError, SecuredError) as error:
             # What is not proven to be the AA's answer to this request is none.
             raise LinkError(f"{url}: {error}") from error
+
+    def _speaker(self) -> Generation:
+        """The newest generation that an AA can know: one that is installed may not be on the CTL yet."""
+        for generation in self._own.generations:
+            named = self._peers.ea(generation.certificate.hashed_id8) is not None
+            if named and self._own.in_force(generation):
+                return generation
+        return self._own.newest()
 
     def _read(self, aa: Peer, octets: bytes, key: bytes, asked: bytes) -> bytes:
         message = SignedMessage.parse(decrypt_psk(octets, key))

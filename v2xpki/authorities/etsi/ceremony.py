@@ -28,19 +28,21 @@ from v2xpki.authorities.etsi.ceremony_file import (
     CertificateSpec,
     EntrySpec,
     KeySpec,
+    Link,
     Request,
     RevocationList,
     SelfSigned,
     SubCa,
     TrustList,
 )
+from v2xpki.authorities.etsi.linking import sign_rca_link, sign_tlm_link
 from v2xpki.authorities.etsi.root import RootAuthority
 from v2xpki.authorities.etsi.signing import lists_of
 from v2xpki.authorities.etsi.tlm import TrustListManager
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CeremonyRefused, ConfigError, UnsupportedAlgorithm, V2xPkiError
-from v2xpki.issuance import recover, sign_ca_request
+from v2xpki.issuance import recover, sign_ca_rekeying, sign_ca_request
 from v2xpki.keystore import KeyLabel
 from v2xpki.store.signed_lists import Kept
 from v2xpki.time import Clock, SystemClock, iso_from_time32, time32_from_iso
@@ -169,13 +171,19 @@ class _Run:
             f"token      {domain.token_label} ({domain.keystore_profile})",
         ]
         lines += [f"new key    {label}, {curve.text}" for label, curve in self._new_keys()]
-        if isinstance(spec, SubCa | TrustList | RevocationList):
+        if isinstance(spec, SubCa | TrustList | RevocationList | Link):
             lines.append(f"signs with {spec.key}")
         if isinstance(spec, SelfSigned | Request | SubCa):
             lines += self._plan_certificate(spec.certificate)
         if isinstance(spec, SubCa):
             request = self._read_request(spec.request)
             lines.append(f"request    {spec.request}, SHA-256 {hashlib.sha256(request.octets).hexdigest()}")
+            if request.former is not None:
+                lines.append(f"re-keys    {request.former.hex().upper()}")
+        if isinstance(spec, Request) and spec.rekey is not None:
+            lines.append(
+                f"signs with {spec.rekey.key}, under {self._certificate(spec.rekey.certificate).hex8}"
+            )
         if isinstance(spec, TrustList):
             last = spec.sequence + spec.count - 1
             lines.append(f"sequence   {spec.sequence}" + (f" to {last}" if spec.count > 1 else ""))
@@ -183,13 +191,24 @@ class _Run:
         if isinstance(spec, RevocationList):
             revoked = [self._certificate(path).hex8 for path in spec.revoked]
             lines.append(f"revokes    {', '.join(revoked) or 'nothing'}")
+            lines += [f"reason     {spec.reason}"] if spec.reason else []
         if isinstance(spec, TrustList | RevocationList):
             periods = list(self._schedule(spec))
             lines += [
                 f"holds      {iso_from_time32(start)} to {iso_from_time32(end)}" for start, end in periods
             ]
+        if isinstance(spec, Link):
+            lines += self._plan_link(spec)
         lines.append(f"output     {spec.output}")
         return lines
+
+    def _plan_link(self, spec: Link) -> list[str]:
+        old, new = self._certificate(spec.signer), self._certificate(spec.successor)
+        lines = [f"and with   {spec.successor_key}"] if spec.successor_key else []
+        for word, entry in (("from", old), ("to", new)):
+            digest = hashlib.sha256(entry.octets).hexdigest()
+            lines.append(f"{word:11}{entry.hex8} {entry.name or '(none)'}, SHA-256 {digest}")
+        return [*lines, f"vouches    until {iso_from_time32(old.end)}"]
 
     def _plan_certificate(self, spec: CertificateSpec) -> list[str]:
         lines = [
@@ -227,6 +246,8 @@ class _Run:
             self._certify(domain, spec)
         elif isinstance(spec, TrustList):
             self._sign_trust_list(domain, spec)
+        elif isinstance(spec, Link):
+            self._sign_link(domain, spec)
         else:
             self._sign_crl(domain, spec)
 
@@ -251,10 +272,16 @@ class _Run:
         octets = sign_ca_request(domain.keystore, sign, data, domain.database, domain.clock)
         CaRequest.parse(octets)
         self.outcome.checks.append("request verifies with the key that it names")
+        if spec.rekey is not None:
+            present, label = self._certificate(spec.rekey.certificate), KeyLabel.parse(spec.rekey.key)
+            octets = sign_ca_rekeying(domain.keystore, label, present, octets, domain.database, domain.clock)
+            CaRequest.parse(octets).verify_rekeying(present)
+            self.outcome.checks.append(f"and under {present.hex8}")
         self._keep(octets, "request")
 
     def _certify(self, domain: OpenDomain, spec: SubCa) -> None:
         issuer = self._certificate(spec.issuer)
+        recover(domain.database)  # what a ceremony that was killed had open is void: it may be done anew
         root = RootAuthority(domain, KeyLabel.parse(spec.key), issuer)
         kind = spec.certificate.profile
         if kind not in ("EA", "AA"):
@@ -288,7 +315,24 @@ class _Run:
         self._recover_lists(domain, signer)
         root = RootAuthority(domain, KeyLabel.parse(spec.key), signer)
         revoked = [self._certificate(path) for path in spec.revoked]
-        self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator), signer)
+        self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator, spec.reason), signer)
+
+    def _sign_link(self, domain: OpenDomain, spec: Link) -> None:
+        old, new = self._certificate(spec.signer), self._certificate(spec.successor)
+        label = KeyLabel.parse(spec.key)
+        self.outcome.checks.append(f"{old.hex8} vouches for {new.hex8}; every signature verifies")
+        if spec.successor_key is None:
+            self._keep(sign_tlm_link(domain, label, old, new).octets, spec.kind, old.hashed_id8)
+            return
+        single, double = sign_rca_link(domain, (label, KeyLabel.parse(spec.successor_key)), old, new)
+        path = self.instance.path(spec.output)
+        inner = path.with_name(f"{path.stem}-single{path.suffix}")
+        # A ceremony that was killed may have left it; it is the same one then.
+        if not inner.exists() or inner.read_bytes() != single.octets:
+            write_new(inner, single.octets)
+        digest = hashlib.sha256(single.octets).digest()
+        self.outcome.outputs.append(Output(inner, spec.kind, digest, old.hashed_id8))
+        self._keep(double.octets, spec.kind, new.hashed_id8)
 
     def _recover_lists(self, domain: OpenDomain, signer: Certificate) -> None:
         """What a ceremony that was killed left behind: open records become void, and lists whose record is

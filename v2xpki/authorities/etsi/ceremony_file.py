@@ -1,10 +1,12 @@
 """What a ceremony file may say. One YAML file is the whole input of a ceremony.
 
     kind: self-signed   a root's or trust list manager's key and certificate
-    kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request
+    kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request;
+                        with `rekey` signed under its present certificate as well
     kind: sub-ca        the root certifies what a request asks for
     kind: ectl          the trust list manager's lists, one or a run of them signed ahead
     kind: ctl | crl     the root's lists, likewise
+    kind: tlm-link | rca-link   an old trust list manager or root vouches for its successor
 
 Strict like v2xpki.toml: unknown, missing and doubled keys are refused by name, and so is a ${...} that
 nobody filled in. `instance` is relative to the file, all other paths to the instance; none may leave it.
@@ -101,6 +103,14 @@ class SelfSigned:
 
 
 @dataclass(frozen=True, slots=True)
+class RekeySpec:
+    """The present key and certificate, under which a request for the next one is signed."""
+
+    key: str
+    certificate: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     title: str
     kind: str
@@ -110,6 +120,7 @@ class Request:
     encrypt: KeySpec
     certificate: CertificateSpec
     output: Path
+    rekey: RekeySpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +170,33 @@ class RevocationList:
     #: Certificates of this root's EAs and AAs, or its own, besides those that it has revoked before.
     revoked: tuple[Path, ...]
     output: Path
+    #: Why they are; kept in the audit record.
+    reason: str = ""
     this_update: str = ""
     count: int = 1
     overlap: Seconds = seconds(0)
 
 
-Spec = SelfSigned | Request | SubCa | TrustList | RevocationList
+@dataclass(frozen=True, slots=True)
+class Link:
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    #: The old generation's key and certificate: it vouches.
+    key: str
+    signer: Path
+    #: The new generation's certificate; of a root also its key, which signs the link once more.
+    successor: Path
+    output: Path
+    successor_key: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.successor_key is None) != (self.kind == "tlm-link"):
+            raise ConfigError("an rca-link is signed with successor_key too, a tlm-link is not")
+
+
+Spec = SelfSigned | Request | SubCa | TrustList | RevocationList | Link
 
 # kind -> its dataclass, the domains that may hold it
 _KINDS: Mapping[str, tuple[type[Spec], frozenset[str]]] = {
@@ -174,6 +206,8 @@ _KINDS: Mapping[str, tuple[type[Spec], frozenset[str]]] = {
     "ectl": (TrustList, frozenset({"tlm"})),
     "ctl": (TrustList, frozenset({"root"})),
     "crl": (RevocationList, frozenset({"root"})),
+    "tlm-link": (Link, frozenset({"tlm"})),
+    "rca-link": (Link, frozenset({"root"})),
 }
 _ENTRIES = {"ectl": frozenset({"rca", "tlm", "dc"}), "ctl": frozenset({"ea", "aa", "dc"})}
 
@@ -246,8 +280,12 @@ def _paths(spec: Spec) -> list[Path]:
     paths = [spec.output]
     if isinstance(spec, SubCa):
         paths += [spec.issuer, spec.request]
+    elif isinstance(spec, Request):
+        paths += [spec.rekey.certificate] if spec.rekey is not None else []
     elif isinstance(spec, TrustList | RevocationList):
         paths.append(spec.signer)
+    elif isinstance(spec, Link):
+        paths += [spec.signer, spec.successor]
     if isinstance(spec, TrustList):
         for entry in spec.entries:
             paths += [path for path in (entry.certificate, entry.successor_to) if path]

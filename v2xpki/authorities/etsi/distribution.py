@@ -6,7 +6,7 @@ all. (TS 102 941 6.3.1-6.3.4.)
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from v2xpki.secured import SignedMessage
 from v2xpki.store import Database
 from v2xpki.store.dc import DcStore, Kind, Publication, Recorded
 from v2xpki.time import MICROSECONDS, Clock, iso_from_time32
+from v2xpki.trust import detect_kind
 from v2xpki.trust.lists import AaEntry, EaEntry, SignedList
 from v2xpki.wire import etsi
 
@@ -203,6 +204,14 @@ class Publisher:
             due = self._store.next_due()
         # Lists may be recorded by another process meanwhile: never longer than LOOK.
         return LOOK if due is None else float(min(max(due - now, 1), LOOK))
+
+
+def lasting_roots(signers: Iterable[Certificate], now: int) -> frozenset[bytes]:
+    """HashedId8 of the roots among known certificates whose lists somebody may still need at a TAI second.
+
+    A TLM is none of them: its successor's ECTL takes the place of its own.
+    """
+    return frozenset(c.hashed_id8 for c in signers if detect_kind(c.record) == "RCA" and now < c.end)
 
 
 def published_list(octets: bytes, signer: Certificate | None = None) -> Publication:

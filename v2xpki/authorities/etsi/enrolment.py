@@ -55,7 +55,6 @@ from v2xpki.errors import (
     UnexpectedContent,
     UnsupportedAlgorithm,
 )
-from v2xpki.issuance import Issuer
 from v2xpki.secured import SignedMessage
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store.base import table_of
@@ -64,7 +63,7 @@ from v2xpki.store.expiry import Expiry
 from v2xpki.time import Clock
 from v2xpki.trust import validity
 from v2xpki.trust.profiles import Profiles, StationProfile, shipped
-from v2xpki.trust.regions import Region, check_region, region_contains
+from v2xpki.trust.regions import check_region, region_contains
 from v2xpki.wire import dot2, etsi
 
 DAY = 86400
@@ -155,7 +154,7 @@ class Butterfly(Protocol):
 class EnrolmentAuthority:
     """An EA. One object serves all threads of a process.
 
-    own: its certificates and keys. issuer: makes ECs under the current certificate. database: the EA's.
+    own: its certificates and keys. database: the EA's.
     peers: the AAs that may ask. profiles: what stations may have. clock, observer: see their protocols.
     butterfly: who answers requests for butterfly tickets, which come to the same access point.
     """
@@ -164,7 +163,6 @@ class EnrolmentAuthority:
         self,
         *,
         own: OwnKeys,
-        issuer: Issuer,
         database: Database,
         peers: Peers,
         clock: Clock,
@@ -174,20 +172,12 @@ class EnrolmentAuthority:
         butterfly: "Butterfly | None" = None,
     ) -> None:
         self._butterfly = butterfly
-        self._own, self._issuer, self._database, self._peers, self._clock = (
-            own,
-            issuer,
-            database,
-            peers,
-            clock,
-        )
+        self._own, self._database, self._peers, self._clock = own, database, peers, clock
         self._policy, self._profiles = policy or EaPolicy(), profiles or shipped()
         self._observer: Observer = observer or Silent()
         self._ledger = AnswerLedger(database, clock)
         self._window = self._policy.generation_time_window
-        self._memory = RequestMemory(
-            database, EnrolmentRequest, issuer, clock, keep=self._policy.retry_window
-        )
+        self._memory = RequestMemory(database, EnrolmentRequest, clock, keep=self._policy.retry_window)
         self._old_validations = Expiry(Validation)
 
     # --- enrolment ---------------------------------------------------------------------------
@@ -230,9 +220,10 @@ class EnrolmentAuthority:
         inner, wish = self._read_enrolment(outer, content)
         new_key, encryption_key = self._check_wish(wish, inner)
         station, by = self._requester(outer, wish)
-        tbs = self._credential(station, wish.requested_subject_attributes, new_key, encryption_key)
+        ea, issuer = request.own.certificate, request.own.issues
+        tbs = self._credential(ea, station, wish.requested_subject_attributes, new_key, encryption_key)
         try:
-            prepared = self._issuer.prepare(tbs, "EC")
+            prepared = issuer.prepare(tbs, "EC")
         except LintFailed as error:
             raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
 
@@ -253,6 +244,7 @@ class EnrolmentAuthority:
         return self._memory.issue_once(
             remembered,
             prepared,
+            issuer=issuer,
             record=record,
             complete=complete,
             unique={"wish": wish_id},
@@ -369,14 +361,15 @@ class EnrolmentAuthority:
 
     def _credential(
         self,
+        ea: Certificate,
         station: KnownStation,
         wanted: etsi.CertificateSubjectAttributes,
         key: PublicKey,
         encryption_key: PublicKey | None,
     ) -> dot2.ToBeSignedCertificate:
         """The EC's content: profile, a validity inside the EA's, the region that binds the station."""
-        now, profile, ea = self._clock.time32(), self._profiles.profile("EC"), self._own.certificate
-        bound = self._home(station, self._station_profile(station))
+        now, profile = self._clock.time32(), self._profiles.profile("EC")
+        bound = home_of(station, self._station_profile(station), ea)
         region = wanted.region if wanted.region is not None else bound
         try:
             check_region(region)
@@ -416,9 +409,6 @@ class EnrolmentAuthority:
         except ConfigError as error:
             raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
 
-    def _home(self, station: KnownStation, profile: StationProfile) -> Region:
-        return home_of(station, profile, self._own.certificate)
-
     def _count(self, tx: Transaction, station: KnownStation, by: Certificate | None) -> None:
         today, most = self._clock.time32() // DAY, self._policy.enrolments_per_day
         if tx.run(_COUNT_ENROLMENT, station=station.id, today=today, most=most) != 1:
@@ -428,7 +418,7 @@ class EnrolmentAuthority:
             raise RefusedEnrolment(EnrolmentReason.TOO_MANY)
 
     def _enrolment_response(self, request: Request, code: str, certificate: Certificate | None) -> bytes:
-        return self._own.seal(
+        return request.own.seal(
             self._ledger,
             "enrolmentResponse",
             etsi.InnerEcResponse(
@@ -456,7 +446,7 @@ class EnrolmentAuthority:
             confirmed, code, why = self._validate(request), "ok", ""
         except RefusedValidation as refusal:
             code, why = VALIDATION_CODES[refusal.reason], str(refusal)
-        answer = self._own.seal(
+        answer = request.own.seal(
             self._ledger,
             "authorizationValidationResponse",
             etsi.AuthorizationValidationResponse(
@@ -498,9 +488,8 @@ class EnrolmentAuthority:
         profile = self._profile_of_asking(station)
         if is_plain and not profile.plain_signature:
             raise RefusedValidation(ValidationReason.PLAIN_SIGNATURE)
-        limits = tickets.Limits(
-            profile, ec=credential, aa=aa, ea=self._own.certificate, home=self._home(station, profile)
-        )
+        ea = request.own.certificate
+        limits = tickets.Limits(profile, ec=credential, aa=aa, ea=ea, home=home_of(station, profile, ea))
         return self._confirm_once(station, limits, shared.requested_subject_attributes, shared_hash)
 
     def _asking_aa(self, outer: SignedMessage) -> Certificate:

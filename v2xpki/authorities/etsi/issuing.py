@@ -57,14 +57,13 @@ class RequestMemory:
         self,
         database: Database,
         model: type[DeclarativeBase],
-        issuer: Issuer,
         clock: Clock,
         *,
         keep: int,
         patience: float = PATIENCE,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._database, self._model, self._issuer, self._clock = database, model, issuer, clock
+        self._database, self._model, self._clock = database, model, clock
         self._keep, self._patience, self._sleep = keep, patience, sleep
         self._refusals = (0, 0)  # hour, remembered in it
         t = table_of(model)
@@ -124,12 +123,14 @@ class RequestMemory:
         key: bytes,
         prepared: Prepared,
         *,
+        issuer: Issuer,
         answer: Callable[[Certificate], bytes],
         record: Callable[[Transaction], None] = _nothing,
         complete: Callable[[Transaction, Certificate], None] = _no_rows,
         unique: dict[str, bytes] | None = None,
     ) -> bytes:
-        """The answer to a request that is granted: with the certificate of `prepared`, or a twin's answer.
+        """The answer to a request that is granted: with the certificate of `prepared`, which `issuer` makes,
+        or a twin's answer.
 
         `record` adds the caller's rows to the durable transaction before the signature, `complete` to the
         one after it. `unique` are columns of the request's row that no other request may share; where one
@@ -153,7 +154,7 @@ class RequestMemory:
             self._sleep(nap)
             naps, nap = naps + nap, min(2 * nap, _LONGEST_NAP)
         try:
-            certificate = self._issuer.issue(prepared.token)
+            certificate = issuer.issue(prepared.token)
             octets = answer(certificate)
             with self._database.write(durable=False) as tx:
                 # refused where a start took this process for dead: then nothing goes out

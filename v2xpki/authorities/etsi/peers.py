@@ -47,6 +47,14 @@ class Peers(Protocol):
         """Every AA that the lists name."""
         ...
 
+    def all_eas(self) -> Iterable[Peer]:
+        """Every EA that the lists name."""
+        ...
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        """Whether its root has revoked a CA's certificate, or itself; also one that no list names."""
+        ...
+
 
 @dataclass(frozen=True)
 class FixedPeers:
@@ -54,6 +62,8 @@ class FixedPeers:
 
     aas: Mapping[bytes, Peer] = field(default_factory=dict)
     eas: Mapping[bytes, Peer] = field(default_factory=dict)
+    #: Root -> what it has revoked, by HashedId8.
+    revoked: Mapping[bytes, frozenset[bytes]] = field(default_factory=dict)
 
     def aa(self, hashed_id8: bytes) -> Peer | None:
         return self.aas.get(hashed_id8)
@@ -63,6 +73,29 @@ class FixedPeers:
 
     def all_aas(self) -> Iterable[Peer]:
         return self.aas.values()
+
+    def all_eas(self) -> Iterable[Peer]:
+        return self.eas.values()
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        root = certificate.issuer_id8 or b""
+        revoked = self.revoked.get(root, frozenset())
+        return certificate.hashed_id8 in revoked or root in revoked
+
+
+def newest_like(peer: Peer, peers: Iterable[Peer], now: int) -> Peer:
+    """The newest generation of an authority that is in force: of its name, at its URL; itself where there is
+    no newer one."""
+    name, url = peer.certificate.name, peer.url
+    later = [
+        other
+        for other in peers
+        if other.url == url
+        and other.certificate.name == name
+        and not other.revoked
+        and peer.certificate.start < other.certificate.start <= now < other.certificate.end
+    ]
+    return max(later, key=lambda other: other.certificate.start, default=peer)
 
 
 class TrustFolder:
@@ -101,6 +134,12 @@ class TrustFolder:
 
     def all_aas(self) -> Iterable[Peer]:
         return self._fresh().all_aas()
+
+    def all_eas(self) -> Iterable[Peer]:
+        return self._fresh().all_eas()
+
+    def is_revoked(self, certificate: Certificate) -> bool:
+        return self._fresh().is_revoked(certificate)
 
     def _fresh(self) -> FixedPeers:
         now = self._monotonic()
@@ -156,7 +195,7 @@ class TrustFolder:
             else:
                 eas[certificate.hashed_id8] = Peer(certificate, entry.aa_access_point, barred)
         self._since = since
-        return FixedPeers(aas, eas)
+        return FixedPeers(aas, eas, {root.hashed_id8: revoked})
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

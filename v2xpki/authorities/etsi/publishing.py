@@ -30,9 +30,12 @@ from typing import Any
 
 import yaml
 
+from v2xpki.authorities.etsi import successions
 from v2xpki.authorities.etsi.ceremony import write_new
+from v2xpki.authorities.etsi.ceremony_file import CeremonyFile, RevocationList, TrustList
 from v2xpki.authorities.etsi.ceremony_process import Held, Holder, hold
 from v2xpki.authorities.etsi.distribution import import_publications, published_list
+from v2xpki.authorities.etsi.generations import in_force
 from v2xpki.authorities.etsi.signing import SEQUENCES, lists_of
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
@@ -42,6 +45,7 @@ from v2xpki.store import Database, require_current
 from v2xpki.store.dc import Recorded
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.trust.lists import (
+    LAST_SEQUENCE,
     AaEntry,
     CtlEntry,
     DcEntry,
@@ -85,6 +89,7 @@ def publish_root_lists(
     *,
     entries: Sequence[CtlEntry] | None = None,
     revoked: Sequence[Certificate] = (),
+    reason: str = "",
     operator: str,
     count: int | None = None,
     generation: int | None = None,
@@ -93,10 +98,10 @@ def publish_root_lists(
 ) -> Published:
     """The root's next CTLs with these entries, and its next CRLs where `revoked` names any; from now on.
 
-    count: lists in each run, by default one in a laboratory, else `lists.run_length`. generation: of the
-    root's key, by default the present one. Raises CeremonyRefused, ConfigError, InvalidList, KeystoreError,
-    StoreError; then what was not signed yet is not signed, and what was signed and not given to the
-    distribution centre lies in the root's folder.
+    reason: why they are revoked, for the audit record. count: lists in each run, by default one in a
+    laboratory, else `lists.run_length`. generation: of the root's key, by default the present one. Raises
+    CeremonyRefused, ConfigError, InvalidList, KeystoreError, StoreError; then what was not signed yet is not
+    signed, and what was signed and not given to the distribution centre lies in the root's folder.
     """
     clock = clock or SystemClock()
     gone = {certificate.hashed_id8 for certificate in revoked}
@@ -107,7 +112,7 @@ def publish_root_lists(
     options: dict[str, Any] = {"count": count, "generation": generation, "clock": clock}
     ceremonies = []
     if revoked:
-        run = prepare_run(instance, "crl", revoked=revoked, **options)
+        run = prepare_run(instance, "crl", revoked=revoked, reason=reason, **options)
         ceremonies.append(holder(run.file, operator))
     run = prepare_run(instance, "ctl", entries=kept, **options)
     ceremonies.append(holder(run.file, operator))
@@ -151,6 +156,68 @@ def publish_list(
     return _given(instance, [holder(run.file, operator)], clock)
 
 
+def publish_all(
+    instance: Instance,
+    kind: ListKind,
+    *,
+    operator: str,
+    count: int | None = None,
+    clock: Clock | None = None,
+    holder: Holder = hold,
+) -> Published:
+    """The next run of one kind of list by every generation of its signer that is in force, with the entries
+    of the last one of each, from now on; as publish_root_lists."""
+    clock = clock or SystemClock()
+    ceremonies = [
+        holder(prepare_run(instance, kind, count=count, generation=number, clock=clock).file, operator)
+        for number in present_generations(instance, kind, clock)
+    ]
+    return _given(instance, ceremonies, clock)
+
+
+def prepare_all(
+    instance: Instance,
+    kind: ListKind,
+    *,
+    count: int | None = None,
+    following: bool = False,
+    clock: Clock | None = None,
+) -> list[PreparedRun]:
+    """As publish_all, but the ceremony files alone; the generation in use is the last."""
+    return [
+        prepare_run(instance, kind, count=count, generation=number, following=following, clock=clock)
+        for number in present_generations(instance, kind, clock)
+    ]
+
+
+def present_generations(instance: Instance, kind: ListKind, clock: Clock | None = None) -> list[int]:
+    """The generations of a list's signer whose lists are to be kept fresh, the one in use last: those whose
+    certificates have not ended. A former TLM that has used up its numbers is none: its last ECTL stays."""
+    domain = instance.domain(_DOMAIN[kind])
+    found = []
+    for number in in_force(domain, (clock or SystemClock()).time32()):
+        begun = number != domain.generation and last_number(instance, kind, number) is not None
+        if begun and (kind != "ectl" or numbers_left(instance, number)):
+            found.append(number)
+    return [*found, domain.generation]
+
+
+def numbers_left(instance: Instance, generation: int) -> int:
+    """How many ECTLs a TLM's generation may still sign; all where its database is elsewhere. Raises
+    DecodeError."""
+    if not has_database(instance, "tlm"):
+        return LAST_SEQUENCE + 1
+    last = last_number(instance, "ectl", generation)
+    return LAST_SEQUENCE - (-1 if last is None else last)
+
+
+def sources(instance: Instance, kind: ListKind) -> tuple[Path, ...]:
+    """Where the signer's lists lie in its own folder; with the links and certificates of its generations."""
+    directory = instance.domain(_DOMAIN[kind]).directory
+    more = [path for name in ("links", "certificates") if (path := directory / name).is_dir()]
+    return (directory / "lists", *more)
+
+
 def _given(instance: Instance, ceremonies: Sequence[Held], clock: Clock) -> Published:
     lists = tuple(path for entry in ceremonies for path in entry.outputs)
     warnings = [text for entry in ceremonies for text in entry.warnings]
@@ -166,10 +233,24 @@ def present_entries(instance: Instance, kind: ListKind, generation: int | None =
 
     From the signer's database; its token is not touched. Raises ConfigError where it is not within reach.
     """
+    last = last_list(instance, kind, generation)
+    return () if last is None else last.entries
+
+
+def last_list(instance: Instance, kind: ListKind, generation: int | None = None) -> SignedList | None:
+    """The last full list that was signed; raises as present_entries."""
     signer, _ = _signer(instance, kind, generation)
     with _database(instance, kind) as database:
         last = lists_of(database, kind, signer.hashed_id8).last_full()
-    return () if last is None else SignedList.parse(last.octets).entries
+    return None if last is None else SignedList.parse(last.octets)
+
+
+def last_number(instance: Instance, kind: ListKind, generation: int | None = None) -> int | None:
+    """The last number that was given away, signed or not; raises as present_entries."""
+    signer, _ = _signer(instance, kind, generation)
+    with _database(instance, kind) as database:
+        last = lists_of(database, kind, signer.hashed_id8).last()
+    return None if last is None else last.number
 
 
 # --- a run's ceremony file ---------------------------------------------------------------------------------
@@ -181,6 +262,7 @@ def prepare_run(
     *,
     entries: Sequence[CtlEntry | EctlEntry] | None = None,
     revoked: Sequence[Certificate] = (),
+    reason: str = "",
     count: int | None = None,
     generation: int | None = None,
     following: bool = False,
@@ -222,18 +304,41 @@ def prepare_run(
         table["this_update"] = iso_from_time32(start)
     if kind == "crl":
         table["revoked"] = [_certificate_file(instance, domain, entry) for entry in revoked]
+        if reason:
+            table["reason"] = reason
     else:
         table["sequence"] = number if kind == "ectl" else number % SEQUENCES
         if entries is None:
             entries = () if full is None else SignedList.parse(full.octets).entries
         table["entries"] = [_entry_table(instance, domain, entry) for entry in in_order(entries)]
-    name = f"{kind}-{number}" if label.generation == 1 else f"{kind}-{label.generation}-{number}"
-    path = instance.ceremonies_dir / f"{name}.yaml"
+    path = instance.ceremonies_dir / f"{_name(kind, label, number)}.yaml"
     text = yaml.dump(table, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     # One that was written and never held is written anew.
     path.unlink(missing_ok=True)
     write_new(path, text.encode())
     return PreparedRun(kind, path, number, count, start)
+
+
+def unheld_run(
+    instance: Instance, kind: ListKind, generation: int | None = None
+) -> TrustList | RevocationList | None:
+    """What the ceremony file of the next run says that was prepared and not held yet, if there is one.
+
+    Who prepares another change builds on it: the file will be written anew. Raises ConfigError,
+    CeremonyRefused for a file that is none.
+    """
+    signer, label = _signer(instance, kind, generation)
+    with _database(instance, kind) as database:
+        last = lists_of(database, kind, signer.hashed_id8).last()
+    path = instance.ceremonies_dir / f"{_name(kind, label, 0 if last is None else last.number + 1)}.yaml"
+    if not path.exists():
+        return None
+    spec = CeremonyFile.read(path).spec
+    return spec if isinstance(spec, TrustList | RevocationList) else None
+
+
+def _name(kind: ListKind, label: KeyLabel, number: int) -> str:
+    return f"{kind}-{number}" if label.generation == 1 else f"{kind}-{label.generation}-{number}"
 
 
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -307,9 +412,14 @@ def _database(instance: Instance, kind: ListKind) -> Database:
 
 def has_distribution(instance: Instance) -> bool:
     """Whether the distribution centre's database is within reach."""
+    return has_database(instance, "dc")
+
+
+def has_database(instance: Instance, name: str) -> bool:
+    """Whether a domain's database is within reach."""
     try:
-        with Database.open(instance.domain("dc").database_url, must_exist=True) as database:
-            require_current(database, "dc")
+        with Database.open(instance.domain(name).database_url, must_exist=True) as database:
+            require_current(database, name)
     except V2xPkiError:
         return False
     return True
@@ -326,15 +436,17 @@ def import_lists(
     """Give signed lists, files or folders of them, to the distribution centre: all or nothing.
 
     What is due is handed out with this commit, the rest when it is due. Each list has to verify, at its own
-    time, under a root or TLM that this instance knows, or under one of `signers`. kind: the only one to take
-    from folders. What is over, there already or overtaken is left out. Raises InvalidList, DecodeError,
-    UnexpectedContent, AlreadyRecorded, StoreError.
+    time, under a root or TLM that this instance knows, or under one of `signers`. Links are handed out too,
+    and whom they vouch for is known from then on: the new certificates lie among the files. kind: the only
+    one to take from folders. What is over, there already or overtaken is left out. Raises InvalidList,
+    InvalidLink, DecodeError, UnexpectedContent, AlreadyRecorded, StoreError.
     """
     clock = clock or SystemClock()
+    taken = successions.sort_out(_files(files), kind)
     known = {c.hashed_id8: c for c in (*known_signers(instance), *signers)}
-    publications = []
-    for path, given in _files(files):
-        octets = path.read_bytes()
+    vouched, publications = successions.vouched_for(taken, known, clock.time32())
+    known |= {certificate.hashed_id8: certificate for certificate in vouched}
+    for path, given, octets in taken.lists:
         found = SignedList.parse(octets)
         if kind is not None and found.kind != kind:
             if given:
@@ -355,6 +467,8 @@ def import_lists(
         except InvalidList as error:
             raise InvalidList(f"{path}: {error}", rule=error.rule, hint=error.hint) from None
         publications.append(published_list(octets, signer))
+    for certificate in vouched:
+        successions.remember(instance, certificate)
     with Database.open(instance.domain("dc").database_url, clock=clock, must_exist=True) as database:
         require_current(database, "dc")
         return import_publications(database, clock, publications)

@@ -3,6 +3,7 @@
     DIR/<domain>/trust/root.oer, tlm.oer    pinned: put there by an operator, never touched here
     DIR/<domain>/trust/ctl.oer, crl.oer     verified under root.oer
     DIR/<domain>/trust/ectl.oer             verified under tlm.oer
+    DIR/<domain>/trust/successors/HEX8/     the same of a TLM or root that was followed (following.py)
 
 Where to ask is in the lists that are there: the CTL's DC entry of the own root, the ECTL's entry of the TLM.
 A list that does not verify, is not in force or is older than the one that is there replaces nothing. Each
@@ -20,12 +21,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
 
+from v2xpki.authorities.etsi.following import anchors, follow
 from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidList, LinkError, V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.lists import LAST_SEQUENCE, DcEntry, ListKind, SignedList, TlmEntry
 
 STATE = ".refresh"
+#: What a round says where a successor was refused; it is no list.
+SUCCESSOR = "successor"
 #: Places that are asked for one list, at most.
 MOST_PLACES = 4
 #: Seconds until what failed is tried again.
@@ -95,25 +99,43 @@ class TrustRefresh:
 
     def _refreshed(self, before: Round, now: int) -> Round:
         found = Round(at=now, well=before.well)
-        for kind, signer_file in (("crl", "root.oer"), ("ctl", "root.oer"), ("ectl", "tlm.oer")):
-            state = self._refresh(kind, self._folder / signer_file, now)  # type: ignore[arg-type]
-            if state is not None:
-                found.lists[kind] = state
+        for kind, name in (("crl", "root"), ("ctl", "root"), ("ectl", "tlm")):
+            try:
+                known = anchors(self._folder, name)
+            except (V2xPkiError, OSError) as error:
+                found.lists[kind] = ListState("failed", 0, f"{name}.oer: {error}")
+                self._count(kind, "failed")
+                continue
+            for anchor in known:
+                # A root's lists last as long as its certificate. The ECTL is the newest TLM's.
+                former = anchor != known[-1]
+                if former and (name == "tlm" or now >= anchor.certificate.end):
+                    continue
+                own = anchor.folder == self._folder
+                state = self._refresh(kind, anchor.folder, anchor.certificate, now)  # type: ignore[arg-type]
+                found.lists[kind if own else f"{kind} {anchor.certificate.hex8}"] = state
                 self._count(kind, state.outcome)
+        # After the lists: who follows is named in them.
+        for problem in follow(self._folder, self._octets, accept, now):
+            found.lists[SUCCESSOR] = ListState("failed", 0, problem)
+            self._count(SUCCESSOR, "failed")
         if not any(state.problem for state in found.lists.values()):
             found.well = now
         return found
 
-    def _refresh(self, kind: ListKind, signer_file: Path, now: int) -> ListState | None:
-        path = self._folder / f"{kind}.oer"
+    def _octets(self, url: str) -> bytes:
+        octets = self._source.get(url).octets
+        if octets is None:
+            raise LinkError(f"{url}: nothing where something was asked for")
+        return octets
+
+    def _refresh(self, kind: ListKind, folder: Path, signer: Certificate, now: int) -> ListState:
+        path = folder / f"{kind}.oer"
         present: SignedList | None = None
         try:
-            if not signer_file.exists():
-                return None  # this domain has no such anchor
-            signer = Certificate.parse(signer_file.read_bytes())
             present = self._present(path, kind, signer, now)
             problem = "nobody is named who has it"
-            for url in self._places(kind, signer, now):
+            for url in self._places(folder, kind, signer, now):
                 try:
                     octets = self._fetch(url, path)
                 except LinkError as error:
@@ -138,16 +160,16 @@ class TrustRefresh:
             return None
         return found if found.kind == kind and found.is_full else None
 
-    def _places(self, kind: ListKind, signer: Certificate, now: int) -> list[str]:
+    def _places(self, folder: Path, kind: ListKind, signer: Certificate, now: int) -> list[str]:
         if kind == "ectl":
-            ectl = self._present(self._folder / "ectl.oer", "ectl", signer, now)
+            ectl = self._present(folder / "ectl.oer", "ectl", signer, now)
             urls = [
                 f"{entry.access_point.rstrip('/')}/getectl/{signer.hex8}"
                 for entry in (ectl.entries if ectl else ())
                 if isinstance(entry, TlmEntry) and entry.certificate == signer
             ]
         else:
-            ctl = self._present(self._folder / "ctl.oer", "ctl", signer, now)
+            ctl = self._present(folder / "ctl.oer", "ctl", signer, now)
             urls = [
                 f"{entry.url.rstrip('/')}/get{kind}/{signer.hex8}"
                 for entry in (ctl.entries if ctl else ())

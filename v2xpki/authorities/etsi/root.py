@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from v2xpki.authorities.etsi.approvals import Approvals
 from v2xpki.authorities.etsi.ca_request import CaRequest
+from v2xpki.authorities.etsi.ca_review import judge
 from v2xpki.authorities.etsi.signing import SEQUENCES, CeremonialAuthority, Draft, last_entries, lists_of
 from v2xpki.crypto import Certificate
 from v2xpki.errors import CeremonyRefused
@@ -10,7 +12,6 @@ from v2xpki.store.signed_lists import Kept, Revoked
 from v2xpki.trust import detect_kind
 from v2xpki.trust.deltas import build_delta
 from v2xpki.trust.lists import CrlSchedule, CtlEntry, CtlSchedule, build_crl, build_ctl
-from v2xpki.trust.permissions import check_certificate
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
 from v2xpki.trust.runs import RunSchedule
 from v2xpki.wire import dot2
@@ -26,23 +27,30 @@ class RootAuthority(CeremonialAuthority):
     ) -> Certificate:
         """The certificate of an EA or AA, for the keys of its request and nothing else of it.
 
-        Raises PermissionDenied where the request asks for other permissions or another name, or the
-        profile goes beyond the root's own certificate.
+        A request that was granted before gets the same certificate, and nothing is signed. Raises
+        PermissionDenied where `ca_review.judge` finds a problem: the request asks for other permissions or
+        another name, is re-keyed from what does not allow it, or the profile goes beyond the root's own
+        certificate. CeremonyRefused where the same request, or another of its key, is at work or granted.
         """
         if self.certificate is None:
             raise CeremonyRefused(f"{self.label} has no certificate yet: it certifies nobody")
-        profile = self.domain.profiles.profile(kind)
-        request.check(profile, name)
-        tbs = profile.build_tbs(
-            verification_key=request.verification_key,
-            encryption_key=request.encryption_key,
-            issuer=self.certificate,
-            now=self.domain.clock.time32(),
+        approvals = Approvals(self.domain.database)
+        granted = approvals.standing(request)
+        if granted is not None:
+            return granted
+        review = judge(
+            request,
+            self.certificate,
+            self.domain.database,
+            self.domain.profiles,
+            self.domain.clock.time32(),
+            kind=kind,
             name=name,
-            validity_period=period,
+            period=period,
         )
-        check_certificate(self.certificate, tbs)
-        return self._certify(tbs, kind)
+        return self._certify(
+            review.to_be_signed(), kind, lambda tx, record: approvals.tx_claim(tx, request, record.id)
+        )
 
     def sign_ctls(
         self, schedule: RunSchedule, entries: Sequence[CtlEntry], sequence: int | None = None
@@ -66,7 +74,7 @@ class RootAuthority(CeremonialAuthority):
         return self._sign_run(lists, drafts, CTL_PSID)
 
     def sign_crls(
-        self, schedule: RunSchedule, revoked: Sequence[Certificate], operator: str = ""
+        self, schedule: RunSchedule, revoked: Sequence[Certificate], operator: str = "", reason: str = ""
     ) -> list[Kept]:
         """A run of CRLs, also empty ones: what was revoked before and what is revoked now, without what has
         expired by each list's thisUpdate. From then on it stays revoked. Raises InvalidList.
@@ -85,4 +93,6 @@ class RootAuthority(CeremonialAuthority):
             if id8 not in known
         ]
         now = self.domain.clock.time32()
-        return self._sign_run(lists, drafts, CRL_PSID, lambda tx: lists.tx_revoke(tx, new, now, operator))
+        return self._sign_run(
+            lists, drafts, CRL_PSID, lambda tx: lists.tx_revoke(tx, new, now, operator, reason)
+        )

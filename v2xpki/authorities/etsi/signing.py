@@ -11,7 +11,7 @@ from typing import NamedTuple
 from v2xpki.authorities.domain import OpenDomain
 from v2xpki.crypto import Certificate
 from v2xpki.errors import CeremonyRefused, V2xPkiError
-from v2xpki.issuance import Issuer, ListIssuer, Prepared, tx_complete, tx_save, tx_void
+from v2xpki.issuance import Issuer, ListIssuer, Prepared, Record, tx_complete, tx_save, tx_void
 from v2xpki.keystore import KeyLabel
 from v2xpki.store import Database, Transaction
 from v2xpki.store.root import Revocation
@@ -69,27 +69,22 @@ class CeremonialAuthority:
         self.certificate = self._certify(tbs, self.kind)
         return self.certificate
 
-    def _certify(self, tbs: dot2.ToBeSignedCertificate, kind: str) -> Certificate:
+    def _certify(
+        self,
+        tbs: dot2.ToBeSignedCertificate,
+        kind: str,
+        tx_also: Callable[[Transaction, Record], object] = lambda tx, record: None,
+    ) -> Certificate:
         database = self.domain.database
         issuer = Issuer.open(self.domain.keystore, self.label, self.certificate, database, self.domain.clock)
         prepared = issuer.prepare(tbs, kind)
         with database.write(durable=True) as tx:
             tx_save(tx, prepared.record)
+            tx_also(tx, prepared.record)
         certificate = issuer.issue(prepared.token)
         with database.write(durable=True) as tx:
             tx_complete(tx, prepared.record, certificate)
         return certificate
-
-    def _sign_list(self, data: etsi.EtsiTs102941Data, psid: int, this_update: int) -> bytes:
-        database = self.domain.database
-        issuer = ListIssuer.open(self.domain.keystore, self.label, self._own(), database, self.domain.clock)
-        prepared = issuer.prepare(data, psid, generation_time=this_update * MICROSECONDS)
-        with database.write(durable=True) as tx:
-            tx_save(tx, prepared.record)
-        signed = issuer.issue(prepared.token)
-        with database.write(durable=True) as tx:
-            tx_complete(tx, prepared.record, signed)
-        return signed
 
     def _next_number(self, lists: SignedLists, sequence: int | None, schedule: RunSchedule) -> int:
         """The number of the first list of a run; `sequence` is what the ceremony file says of it."""

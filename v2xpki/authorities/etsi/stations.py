@@ -4,9 +4,10 @@ A canonical id is octets: text in UTF-8 as often as binary. Barring a station ba
 it; nothing else revokes an end entity in C-ITS.
 """
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -15,7 +16,7 @@ from v2xpki.audit import Event
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import AlreadyRecorded, ConfigError, StoreError
 from v2xpki.store import Database, Statement, Transaction, random_key
-from v2xpki.store.base import table_of
+from v2xpki.store.base import AuditRow, table_of
 from v2xpki.store.ea import ACTIVE, BARRED, EnrolmentCredential, Station
 from v2xpki.time import HOUR
 from v2xpki.trust.profiles import StationProfile
@@ -111,6 +112,14 @@ def home_of(station: KnownStation, profile: StationProfile, ea: Certificate) -> 
     return ea.record.to_be_signed.region
 
 
+class Barring(NamedTuple):
+    """Why a station was barred, by whom, and in which hour (TAI seconds)."""
+
+    reason: str
+    operator: str
+    since: int
+
+
 class StationRegister:
     """What an operator does with the stations of an EA."""
 
@@ -140,6 +149,22 @@ class StationRegister:
     def unbar(self, station: bytes, *, reason: str, operator: str = "") -> None:
         """Undo `bar`."""
         self._set(station, ACTIVE, Event.STATION_UNBARRED, reason, operator)
+
+    def barring(self, station: bytes) -> Barring | None:
+        """The last time that a station was barred, from the audit record, which is where it is kept; None for
+        one that never was."""
+        query = (
+            sa.select(AuditRow.time, AuditRow.detail)
+            .where(AuditRow.event == Event.STATION_BARRED, AuditRow.detail.contains(station.hex()))
+            .order_by(AuditRow.sequence.desc())
+        )
+        with self._database.read() as tx:
+            rows: list[Any] = list(tx.execute(query))
+        for row in rows:
+            detail = json.loads(row.detail)
+            if detail.get("station") == station.hex():  # and not in a reason that somebody typed
+                return Barring(detail.get("reason", ""), detail.get("operator", ""), row.time)
+        return None
 
     def find(self, canonical_id: bytes) -> KnownStation | None:
         """The station of a canonical id."""

@@ -13,8 +13,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from v2xpki.authorities.etsi.distribution import Distribution
-from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance
+from v2xpki.authorities.etsi.distribution import Distribution, lasting_roots
+from v2xpki.authorities.etsi.following import FollowedPeers
+from v2xpki.authorities.etsi.generations import in_force
+from v2xpki.authorities.etsi.publishing import known_signers
+from v2xpki.authorities.etsi.subca import ROLES, waiting_requests
+from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance, installed_generations
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
 from v2xpki.keystore import TokenConfig, open_token
@@ -23,7 +27,7 @@ from v2xpki.store.base import AuditHead, IssuanceRecord, table_of
 from v2xpki.store.dc import DcStore, Kind
 from v2xpki.store.ea import EnrolmentCredential, Station
 from v2xpki.time import Clock, SystemClock, iso_from_time32
-from v2xpki.trust.lists import ECTL_WARNING, LAST_SEQUENCE
+from v2xpki.trust.lists import ECTL_WARNING, LAST_SEQUENCE, SignedList
 
 _TIMEOUT = 30.0  # seconds for a token to answer
 _OVERDUE = 120  # seconds for the service to hand out what is due
@@ -44,7 +48,7 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
     status = Status()
     if instance.lab:
         status.warnings.append("a laboratory: the root's and the TLM's tokens are within reach")
-    keys = _keys(instance)
+    keys = keys_in_tokens(instance, instance.domain_names)
     status.document = {
         "directory": str(instance.directory),
         "baseUrl": instance.base_url,
@@ -88,8 +92,17 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
                 "end": iso_from_time32(certificate.end),
             },
         }
+        found["generation"] = domain.generation
+        found["former"] = [
+            {"generation": number, "hashedId8": former.hex8, "validity": {"end": iso_from_time32(former.end)}}
+            for number, former in in_force(domain, clock.time32()).items()
+            if number != domain.generation
+        ]
         if not certificate.start <= clock.time32() < certificate.end:
             status.problems.append(f"{name}: its certificate {certificate.hex8} is not in force")
+        if name in ROLES:
+            revoked = _revoked(instance, certificate.issuer_id8 or b"", clock)
+            found["generations"] = _generations(domain, revoked, clock, status)
     if keys is None:
         found["keys"] = []
         if not found["offline"]:
@@ -113,12 +126,59 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
     return found
 
 
-def _keys(instance: Instance) -> dict[str, object]:
+def _revoked(instance: Instance, root: bytes, clock: Clock) -> frozenset[bytes]:
+    """What the root's CRL that is handed out here names; its signature was verified when it came in."""
+    try:
+        with _database(instance, "dc") as database:
+            document = Distribution(DcStore(database), clock).crl(root)
+            return frozenset() if document is None else SignedList.parse(document.octets).revoked
+    except V2xPkiError:
+        return frozenset()  # told where the lists are
+
+
+def _generations(
+    domain: DomainConfig, revoked: frozenset[bytes], clock: Clock, status: Status
+) -> list[dict[str, Any]]:
+    """The certificates of a sub-CA that have not ended, the newest first, and what becomes of requests to
+    them. revoked: by the lists that are handed out, which its service goes by once it has fetched them."""
+    now, peers, name = clock.time32(), FollowedPeers(domain.trust_dir, clock), domain.name
+    found = []
+    for number in reversed(installed_generations(domain.certificates_dir, name)):
+        try:
+            path = domain.certificates_dir / f"{name}-{number}.oer"
+            certificate = Certificate.parse(path.read_bytes())
+        except (OSError, V2xPkiError) as error:
+            status.problems.append(f"{name}: generation {number}: {error}")
+            continue
+        if certificate.end <= now:
+            continue
+        state = "present" if number == domain.generation else "answers"
+        if certificate.hashed_id8 in revoked or peers.is_revoked(certificate):
+            state = "revoked"
+            told = f"{name}: certificate {certificate.hex8} is revoked by the root"
+            if number == domain.generation:
+                status.problems.append(f"{told}; nothing is issued under it")
+            else:
+                status.warnings.append(told)
+        found.append(
+            {
+                "generation": number,
+                "hashedId8": certificate.hex8,
+                "end": iso_from_time32(certificate.end),
+                "state": state,
+            }
+        )
+    for number, path in waiting_requests(domain):
+        found.append({"generation": number, "request": path.name, "state": "asked for"})
+    return found
+
+
+def keys_in_tokens(instance: Instance, names: Sequence[str]) -> dict[str, object]:
     """Domain -> its keys, or what its token said; none for a token that is not here."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     asked: list[tuple[str, Any, Any]] = []
-    for name in instance.domain_names:
+    for name in names:
         domain = instance.domain(name)
         if not domain.has_keys or not _is_here(domain):
             continue
@@ -172,12 +232,13 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
     except V2xPkiError as error:
         status.problems.append(f"dc: {error}")
         return []
-    lists = []
+    lists, lasting = [], lasting_roots(known_signers(instance), now)
     for entry in found:
         left = entry.next_update - now
         name = f"{entry.kind.value} of {entry.issuer.hex().upper()}"
         state = "in force"
-        if left <= 0 and any(other.kind is entry.kind and other.next_update > now for other in found):
+        followed = any(other.kind is entry.kind and other.next_update > now for other in found)
+        if left <= 0 and followed and entry.issuer not in lasting:
             state = "former"  # of an issuer that another one took over from
         elif left <= 0:
             state = "out of date"

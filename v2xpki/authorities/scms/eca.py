@@ -100,9 +100,7 @@ class EnrolmentCa:
             self._policy.max_age,
         )
         self._ledger = AnswerLedger(database, clock)
-        self._memory = RequestMemory(
-            database, EnrolmentRequest, issuer, clock, keep=self._policy.retry_window
-        )
+        self._memory = RequestMemory(database, EnrolmentRequest, clock, keep=self._policy.retry_window)
         if self._policy.allow_unregistered:
             self._profiles.kind(self._policy.unregistered_profile)
 
@@ -225,6 +223,7 @@ class EnrolmentCa:
             answer = self._memory.issue_once(
                 remembered,
                 prepared,
+                issuer=self._issuer,
                 record=record,
                 complete=complete,
                 unique={"wish": self._wish_id(wish, device, present)},

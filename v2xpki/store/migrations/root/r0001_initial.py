@@ -36,6 +36,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "ca_approval",
+        sa.Column("request", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("key", sa.LargeBinary(length=32), nullable=False),
+        sa.Column("former", sa.LargeBinary(length=8), nullable=True),
+        sa.Column("record", sa.LargeBinary(length=16), nullable=False),
+        sa.PrimaryKeyConstraint("request", name=op.f("pk_ca_approval")),
+        sa.UniqueConstraint("key", name=op.f("uq_ca_approval_key")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "issuance_record",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
@@ -110,6 +120,7 @@ def downgrade() -> None:
         )
 
     op.drop_table("issuance_record")
+    op.drop_table("ca_approval")
     op.drop_table("audit_head")
     op.drop_table("audit_entry")
     # ### end Alembic commands ###
