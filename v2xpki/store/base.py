@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, cast
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "aca", "la1", "la2")
+DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "eca", "aca", "la1", "la2")
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -145,6 +145,11 @@ class DcBase(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+class EcaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
 class AcaBase(DeclarativeBase):
     metadata = _domain_metadata()
     type_annotation_map = _TYPES
@@ -161,6 +166,7 @@ BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "ea": EaBase,
     "aa": AaBase,
     "dc": DcBase,
+    "eca": EcaBase,
     "aca": AcaBase,
     "la1": LaBase,
     "la2": LaBase,
