@@ -37,8 +37,8 @@ from v2xpki.issuance.records import ISSUED, OPEN, VOID, new_slip
 from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
 from v2xpki.store import Database, Statement, Transaction, random_key
 from v2xpki.store.base import table_of
-from v2xpki.store.chunks import Entry, pack, unpack
-from v2xpki.time import HOUR, Clock
+from v2xpki.store.chunks import Entry, pack, tbs_of, unpack
+from v2xpki.time import HOUR, Clock, iso_from_time32
 from v2xpki.trust.lint_engine import Finding
 from v2xpki.trust.scms_lint import lint_scms_tbs
 from v2xpki.wire import dot2
@@ -327,4 +327,33 @@ def recover_chunks(database: Database, model: type[DeclarativeBase]) -> int:
                     Event.CHUNK_VOIDED, chunk=bytes(row.id), kind=row.kind, count=left, reason="left open"
                 )
                 count += 1
+    return count
+
+
+def purge_chunks(
+    database: Database,
+    model: type[DeclarativeBase],
+    before: int,
+    forget: Callable[[Transaction, Sequence[bytes]], None],
+) -> int:
+    """Remove closed chunks whose last certificate expired before a TAI second; how many.
+
+    forget(tx, digests): the caller's own rows about what a chunk holds, named by the SHA-256 digest of what
+    was to be signed, in the same transaction. The audit entries stay; one more for each chunk says that it
+    went.
+    """
+    t, hour, count = table_of(model), before - before % HOUR, 0
+    with database.read() as tx:
+        old = sa.select(t.c.id).where(t.c.expires < hour, t.c.state != OPEN)
+        ids = [bytes(found) for found in tx.execute(old).scalars()]
+    for id_ in ids:
+        with database.write(durable=False) as tx:
+            query = sa.select(t.c.octets).where(t.c.id == id_).with_for_update()
+            octets = tx.execute(query).scalar()
+            if octets is None:
+                continue  # another process was quicker
+            forget(tx, [hashlib.sha256(tbs_of(entry)).digest() for entry in unpack(bytes(octets))])
+            tx.execute(sa.delete(t).where(t.c.id == id_))
+            tx.audit(Event.CHUNKS_PURGED, count=1, expired_before=iso_from_time32(hour))
+        count += 1
     return count

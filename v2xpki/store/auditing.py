@@ -42,8 +42,6 @@ class Report:
 
 
 _CHUNK_EVENTS = frozenset((Event.CHUNK_SIGNING, Event.CHUNK_SIGNED, Event.CHUNK_VOIDED, Event.CHUNKS_PURGED))
-# What stands around the tbs in a chunk's certificates: version, type, issuer; a P-256 signature.
-_BEFORE_TBS, _AFTER_TBS = 12, 66
 
 
 @dataclass
@@ -237,7 +235,7 @@ def _hold_chunk(seen: _Seen, chunk: str, state: str, octets: bytes) -> int:
         entries = chunks.unpack(octets)
     except StoreError:
         entries = []
-    tbs = [one.octets[_BEFORE_TBS:-_AFTER_TBS] if one.signed else one.octets for one in entries]
+    tbs = [chunks.tbs_of(one) for one in entries]
     if len(tbs) != told.count or _digest_of(tbs) != told.digest:
         seen._tell("records", f"chunk {chunk} is not what was to be signed", told.sequence)
         return len(entries)

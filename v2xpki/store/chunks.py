@@ -53,6 +53,15 @@ class Entry(NamedTuple):
     octets: bytes
 
 
+# What stands around the tbs in a certificate of a chunk: version, type and issuer; a P-256 signature.
+_BEFORE_TBS, _AFTER_TBS = 12, 66
+
+
+def tbs_of(entry: Entry) -> bytes:
+    """What was, or was to be, signed."""
+    return entry.octets[_BEFORE_TBS:-_AFTER_TBS] if entry.signed else entry.octets
+
+
 def pack(entries: Iterable[Entry]) -> bytes:
     """Each entry: 01 or 00 (signed, or not), its length in two octets, its octets."""
     return b"".join(

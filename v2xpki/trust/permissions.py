@@ -165,7 +165,7 @@ class Grants:
                     break
             else:
                 raise PermissionDenied(
-                    f"psid {entry.psid} is beyond the certRequestPermissions", rule="request-permissions"
+                    f"psid {entry.psid} is beyond the certRequestPermissions", rule="app-permissions"
                 )
 
     def check_issue_permissions(self, groups: Groups | None, field: str = "certIssuePermissions") -> None:

@@ -36,9 +36,19 @@ from v2xpki.crypto import (
     wrap_parts_each,
 )
 from v2xpki.errors import AlreadyRecorded, ConfigError, CryptoError, RecordFailed, StoreError
-from v2xpki.issuance import Body, Chunk, ChunkIssuer, Made, recover_chunks, tx_complete_chunk, tx_save_chunk
+from v2xpki.issuance import (
+    Body,
+    Chunk,
+    ChunkIssuer,
+    Made,
+    purge_chunks,
+    recover_chunks,
+    tx_complete_chunk,
+    tx_save_chunk,
+)
+from v2xpki.issuance.chunks import MOST
 from v2xpki.keystore import Delivery, Envelope, KeyLabel, Keystore, ScmsResponder
-from v2xpki.store import Database, Statement
+from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store.aca import Certified, IssuanceChunk, WrappedSecret
 from v2xpki.store.base import table_of
 from v2xpki.store.chunks import unpack
@@ -52,6 +62,7 @@ _NO_PLV = bytes(11)
 
 _c, _k = table_of(Certified).c, table_of(IssuanceChunk).c
 _WHERE = Statement(sa.select(_c.chunk, _c.position).where(_c.id == sa.bindparam("id")))
+_FORGET = Statement(sa.delete(Certified).where(_c.id == sa.bindparam("id")))
 _CHUNK = Statement(sa.select(_k.state, _k.open_by, _k.octets, _k.rider).where(_k.id == sa.bindparam("id")))
 
 
@@ -151,6 +162,8 @@ class AuthorizationCertificateAuthority:
         Raises StoreError and AuditError where nothing could be recorded (then nothing was signed) or stored,
         KeystoreError where the answers could not be signed: ask again.
         """
+        if len(requests) > MOST:
+            return [*self.certify(requests[:MOST]), *self.certify(requests[MOST:])]
         now = self._clock.time32()
         answers: list[bytes | Refusal | None] = [None] * len(requests)
         places, wishes = [], []
@@ -177,6 +190,16 @@ class AuthorizationCertificateAuthority:
         for place, octets in zip(answered, self._answer(deliveries, now), strict=True):
             answers[place] = octets
         return [answer for answer in answers if answer is not None]
+
+    def purge(self) -> int:
+        """Forget the chunks of which every certificate has expired; how many. Call it now and then."""
+        self._ledger.settle()
+
+        def forget(tx: Transaction, digests: Sequence[bytes]) -> None:
+            for digest in digests:
+                tx.run(_FORGET, id=self._id_of(digest))
+
+        return purge_chunks(self._database, IssuanceChunk, self._clock.time32(), forget)
 
     def linked(self, certificate: Certificate) -> Linked | None:
         """What a certificate was made of; None for one that this ACA has not made."""

@@ -18,7 +18,7 @@ from v2xpki.issuance import recover_chunks
 from v2xpki.keystore import KeyLabel, MemoryKeystore
 from v2xpki.keystore.simulator import FaultyKeystore
 from v2xpki.store import Database
-from v2xpki.store.aca import IssuanceChunk
+from v2xpki.store.aca import Certified, IssuanceChunk
 from v2xpki.store.auditing import examine
 from v2xpki.store.chunks import unpack
 from v2xpki.time import FixedClock
@@ -131,6 +131,26 @@ def test_two_certificates_that_change_places_are_found(quick: ScmsLaboratory):
         half = len(octets) // 2
         tx.execute(sa.update(IssuanceChunk).values(octets=octets[half:] + octets[:half]))
     assert [finding.rule for finding in examine(quick.database).findings] == ["records"]
+
+
+def test_a_chunk_goes_with_its_last_certificate_and_the_chain_says_so(laboratory: ScmsLaboratory):
+    first = laboratory.requests(3)
+    laboratory.aca.certify(first)
+    laboratory.clock.advance(7 * 24 * 3600)
+    assert laboratory.aca.purge() == 0
+    laboratory.aca.certify(laboratory.requests(2))
+    laboratory.clock.advance(3 * 3600)
+    assert laboratory.aca.purge() == 1
+    assert len(entries(laboratory.database)) == 2
+    with laboratory.database.read() as tx:
+        assert len(tx.execute(sa.select(Certified.id)).all()) == 2
+    assert examine(laboratory.database).findings == ()
+
+
+def test_more_requests_than_a_chunk_takes_are_several(quick: ScmsLaboratory, monkeypatch):
+    monkeypatch.setattr(module, "MOST", 4)
+    assert all(isinstance(answer, bytes) for answer in quick.aca.certify(quick.requests(10)))
+    assert len(states(quick.database)) == 3
 
 
 # --- secrets -------------------------------------------------------------------------------------------
