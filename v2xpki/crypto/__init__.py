@@ -14,11 +14,17 @@ from v2xpki.crypto.canonical import (
     canonical_signature,
     canonical_tbs_data,
 )
-from v2xpki.crypto.ccm import ccm_decrypt, ccm_encrypt, psk_id
+from v2xpki.crypto.ccm import CcmKey, ccm_decrypt, ccm_encrypt, psk_id
 from v2xpki.crypto.certificate import Certificate, seconds_of
-from v2xpki.crypto.certifying import CertifiedKeys, certified_keys, certify_and_wrap, response_keys
+from v2xpki.crypto.certifying import (
+    CertifiedKeys,
+    certified_keys,
+    certify_and_wrap,
+    derived_scalars,
+    response_keys,
+)
 from v2xpki.crypto.curves import Curve
-from v2xpki.crypto.ecdsa import raw_signature, signature_record, verify
+from v2xpki.crypto.ecdsa import raw_signature, signature_record, verify, verify_raw
 from v2xpki.crypto.ecies import (
     NO_P1,
     Wrapped,
@@ -53,6 +59,7 @@ __all__ = [
     "NO_P1",
     "Agreer",
     "Caterpillar",
+    "CcmKey",
     "Certificate",
     "CertifiedKeys",
     "Cocoon",
@@ -72,6 +79,7 @@ __all__ = [
     "certified_key",
     "certified_keys",
     "certify_and_wrap",
+    "derived_scalars",
     "encrypted_indices",
     "hash_octets",
     "hashed_id8",
@@ -97,6 +105,7 @@ __all__ = [
     "signing_digest_of",
     "unwrap_key",
     "verify",
+    "verify_raw",
     "wrap_key",
     "wrap_parts",
     "wrap_parts_each",

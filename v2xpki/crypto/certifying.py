@@ -12,11 +12,12 @@ itself takes it (compactUnified). Where it goes to B, certify_and_wrap reads B o
 where one after the other takes 139 (best of 25 batches of 40, libcrypto, a busy machine).
 """
 
+import hmac
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from v2xpki.crypto.ecies import NO_P1, Wrapped, wrap_shared
-from v2xpki.crypto.group import p256, random_scalars
+from v2xpki.crypto.group import ORDER, SCALAR_OCTETS, p256, random_scalars
 from v2xpki.errors import CryptoError
 
 
@@ -28,6 +29,19 @@ class CertifiedKeys(NamedTuple):
 
     def __repr__(self) -> str:
         return f"<CertifiedKeys of {len(self.points)}>"
+
+
+def derived_scalars(key: bytes, identities: Sequence[bytes]) -> list[bytes]:
+    """c for each identity of a request: the same one when it is asked again, and no other tells it.
+
+    key: a secret of 32 octets. HMAC-SHA-512's first 48 octets mod n-1, plus 1: even to 2^-128.
+    """
+    return [
+        (1 + int.from_bytes(hmac.digest(key, identity, "sha512")[:48], "big") % (ORDER - 1)).to_bytes(
+            SCALAR_OCTETS, "big"
+        )
+        for identity in identities
+    ]
 
 
 def certified_keys(cocoons: Sequence[bytes], scalars: Sequence[bytes] | None = None) -> CertifiedKeys:

@@ -41,11 +41,17 @@ def verify(public_key: PublicKey, signature: dot2.Signature, digest: bytes) -> N
             PublicKey.from_sec1(curve, sec1_of_point(value.r_sig))
         except InvalidPoint as error:
             raise InvalidSignature("R is not a point of the curve") from error
-    r, s, size = r_octets(signature), value.s_sig, curve.size
+    verify_raw(public_key, r_octets(signature) + value.s_sig, digest)
+
+
+def verify_raw(public_key: PublicKey, raw: bytes, digest: bytes) -> None:
+    """As verify, of r || s; for who has the octets by their places. The digest is of the curve's hash."""
+    curve = public_key.curve
+    size, zero, order = curve.size, bytes(curve.size), curve.order_octets
     # octets of one length are in the order of their numbers
-    if not (len(r) == len(s) == size and bytes(size) < r < curve.order_octets > s > bytes(size)):
+    if len(raw) != 2 * size or not (zero < raw[:size] < order > raw[size:] > zero):
         raise InvalidSignature("r or s is out of range")
-    if not engine(curve).verifies(public_key.uncompressed, r + s, digest):
+    if not engine(curve).verifies(public_key.uncompressed, raw, digest):
         raise InvalidSignature(f"does not verify under the key on {curve.text}")
 
 

@@ -26,7 +26,6 @@ from v2xpki.authorities.etsi.envelope import (
     may_request,
 )
 from v2xpki.authorities.etsi.issuing import RequestMemory
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peers
 from v2xpki.authorities.etsi.reasons import (
@@ -41,6 +40,7 @@ from v2xpki.authorities.etsi.reasons import (
     ValidationReason,
 )
 from v2xpki.authorities.etsi.stations import KnownStation, find_by_canonical_id, find_by_credential, home_of
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.config import EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import (

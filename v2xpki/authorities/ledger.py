@@ -30,13 +30,14 @@ class AnswerLedger:
         self._signed: Counter[str] = Counter()
         self._count = 0  # of them all
 
-    def enter(self, kind: str) -> None:
-        """Count a message that is to be signed now. Raises AuditError or StoreError: then it must not be."""
+    def enter(self, kind: str, count: int = 1) -> None:
+        """Count messages, no more than a block, that are to be signed now. Raises AuditError or StoreError:
+        then they must not be."""
         with self._lock:
-            if self._open is None or self._count >= self._block or self._is_past():
+            if self._open is None or self._count + count > self._block or self._is_past():
                 self._renew()
-            self._signed[kind] += 1
-            self._count += 1
+            self._signed[kind] += count
+            self._count += count
 
     def settle(self) -> None:
         """Close a block whose hour is over, so that its counts are on the record. Call it now and then."""
