@@ -48,6 +48,10 @@ class Event(StrEnum):
     SIGNED = "issuance.signed"
     VOIDED = "issuance.voided"
     PURGED = "issuance.purged"
+    CHUNK_SIGNING = "issuance.chunk.signing"
+    CHUNK_SIGNED = "issuance.chunk.signed"
+    CHUNK_VOIDED = "issuance.chunk.voided"
+    CHUNKS_PURGED = "issuance.chunk.purged"
     CERTIFICATE_INSTALLED = "certificate.installed"
     CERTIFICATE_REVOKED = "certificate.revoked"
     LIST_PUBLISHED = "list.published"
@@ -55,12 +59,19 @@ class Event(StrEnum):
     STATION_BARRED = "station.barred"
     STATION_UNBARRED = "station.unbarred"
     STATIONS_IMPORTED = "stations.imported"
+    SECRET_STORED = "secret.stored"  # noqa: S105
+    SECRETS_REWRAPPED = "secret.rewrapped"
     MESSAGES_ALLOWED = "messages.allowed"
     MESSAGES_SIGNED = "messages.signed"
     BUTTERFLY_GRANTED = "butterfly.granted"
     BUTTERFLY_SENDING = "butterfly.sending"
     BUTTERFLY_PACKED = "butterfly.packed"
     REQUESTS_PURGED = "requests.purged"
+    CHAINS_BEGUN = "linkage.begun"
+    CHAIN_TRACED = "linkage.traced"
+    CHAIN_REVOKED = "linkage.revoked"
+    CHAIN_REFUSED = "linkage.refused"
+    CHAINS_PURGED = "linkage.purged"
     POLICY_CHANGED = "policy.changed"
 
 
@@ -85,6 +96,11 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.SIGNED: frozenset({"record", "kind", "certificate", "digest"}),
     Event.VOIDED: frozenset({"record", "kind", "reason"}),
     Event.PURGED: frozenset({"count", "expired_before"}),
+    # digest: SHA-256 of the digests of what is to be signed, or was, in the record's order
+    Event.CHUNK_SIGNING: frozenset({"chunk", "kind", "issuer", "count", "digest"}),
+    Event.CHUNK_SIGNED: frozenset({"chunk", "kind", "count", "digest"}),
+    Event.CHUNK_VOIDED: frozenset({"chunk", "kind", "count", "reason"}),
+    Event.CHUNKS_PURGED: frozenset({"count", "expired_before"}),
     Event.CERTIFICATE_INSTALLED: frozenset({"certificate", "kind", "operator"}),
     Event.CERTIFICATE_REVOKED: frozenset({"certificate", "kind", "reason", "operator"}),
     Event.LIST_PUBLISHED: frozenset({"kind", "issuer", "sequence", "digest"}),
@@ -92,6 +108,8 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.STATION_BARRED: frozenset({"station", "reason", "operator"}),
     Event.STATION_UNBARRED: frozenset({"station", "reason", "operator"}),
     Event.STATIONS_IMPORTED: frozenset({"count", "digest", "operator"}),
+    Event.SECRET_STORED: frozenset({"name", "wrapper"}),
+    Event.SECRETS_REWRAPPED: frozenset({"count", "wrapper"}),
     # TS 102 941 6.2.3.3.1: counts alone, nothing about which station or which ticket
     Event.MESSAGES_ALLOWED: frozenset({"block", "count"}),
     Event.MESSAGES_SIGNED: frozenset({"block", "counts"}),
@@ -100,6 +118,12 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.BUTTERFLY_SENDING: frozenset({"chunk", "count"}),
     Event.BUTTERFLY_PACKED: frozenset({"chunk", "count", "refused"}),
     Event.REQUESTS_PURGED: frozenset({"count"}),
+    Event.CHAINS_BEGUN: frozenset({"count"}),
+    # a linkage authority's: `case` is a keyed digest of the case id, which the other one may have, too
+    Event.CHAIN_TRACED: frozenset({"case", "found"}),
+    Event.CHAIN_REVOKED: frozenset({"case", "i_rev"}),
+    Event.CHAIN_REFUSED: frozenset({"case", "reason"}),
+    Event.CHAINS_PURGED: frozenset({"count", "expired_before"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }
 
@@ -167,15 +191,14 @@ def detail_text(event: Event, detail: Mapping[str, Value]) -> str:
         extra = sorted(set(detail) - FIELDS[event])
         raise AuditError(f"{event.value} must not carry {', '.join(extra)}")
     # Put together here, 2 us; json's encoder takes 7 for the same text.
-    return "{" + ",".join([f'"{name}":{_scalar(detail[name])}' for name in sorted(detail)]) + "}"
-
-
-def _scalar(value: Value) -> str:
-    if isinstance(value, bytes):
-        return f'"{value.hex()}"'
-    if isinstance(value, str):
-        return _text(value)
-    return _canonical(value)
+    parts = []
+    for name in sorted(detail):
+        value = detail[name]
+        if isinstance(value, bytes):
+            parts.append(f'"{name}":"{value.hex()}"')
+        else:
+            parts.append(f'"{name}":{_text(value) if isinstance(value, str) else _canonical(value)}')
+    return "{" + ",".join(parts) + "}"
 
 
 def entry_hash(previous: bytes, sequence: int, time: int, event: str, detail: str) -> bytes:

@@ -131,6 +131,38 @@ class AaPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class EcaPolicy:
+    """`[eca]`: how the enrolment CA of an SCMS works. What devices get is in the device profiles."""
+
+    #: How far a request's generationTime may be from the ECA's clock, either way.
+    generation_time_window: Seconds = seconds("10 minutes")
+    #: How long an answer is kept for the same request sent again; then its row is purged.
+    retry_window: Seconds = seconds("1 day")
+    #: The longest validity of an enrolment certificate, whatever the device's profile says (eca-maxAge).
+    max_age: Seconds = seconds("10 years")
+    #: Requests of one device within a day, successors among them (eca-maxReqs); 0 = no limit.
+    max_requests: int = 10
+    #: The CRL series of enrolment certificates.
+    crl_series: int = 4
+    #: Give certificates to devices that nobody registered, by the proof of their new key alone.
+    allow_unregistered: bool = False
+    #: What such devices may have.
+    unregistered_profile: str = "obe"
+
+    def __post_init__(self) -> None:
+        _positive(self, "generation_time_window", "retry_window", "max_age")
+        _not_negative(self, "max_requests")
+        if not 1 <= self.crl_series <= 65535:
+            raise ConfigError(f"crl_series ({self.crl_series}) is not within 1 to 65535")
+        if self.retry_window < 2 * self.generation_time_window:
+            raise ConfigError(
+                f"retry_window ({self.retry_window} s) is shorter than twice "
+                f"generation_time_window ({self.generation_time_window} s): "
+                "a repeated request would get a second certificate"
+            )
+
+
+@dataclass(frozen=True, slots=True)
 class ButterflyPolicy:
     """`[butterfly]`: tickets by butterfly key expansion (TS 102 941 6.2.3.5), the EA in the RA's place."""
 
@@ -361,6 +393,7 @@ class Settings:
     domains: Mapping[str, DomainSection] = field(default_factory=dict)
     ea: EaPolicy = field(default_factory=EaPolicy)
     aa: AaPolicy = field(default_factory=AaPolicy)
+    eca: EcaPolicy = field(default_factory=EcaPolicy)
     butterfly: ButterflyPolicy = field(default_factory=ButterflyPolicy)
     lists: ListPolicy = field(default_factory=ListPolicy)
     serve: ServePolicy = field(default_factory=ServePolicy)

@@ -67,11 +67,13 @@ class SystemClock:
     """The machine's clock."""
 
     def time32(self) -> int:
-        return time32_from_unix(_time.time())
+        # asked a dozen times for a ticket, so without a further call; int() cuts as // does from 1970 on
+        second = int(_time.time())
+        return second + _OFFSET if second >= _SINCE else time32_from_unix(second)
 
     def time64(self) -> int:
-        nanos = _time.time_ns()
-        return time32_from_unix(nanos // 1_000_000_000) * MICROSECONDS + nanos % 1_000_000_000 // 1000
+        second, micros = divmod(_time.time_ns() // 1000, MICROSECONDS)
+        return time32_from_unix(second) * MICROSECONDS + micros
 
 
 @dataclass

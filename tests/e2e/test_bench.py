@@ -12,6 +12,9 @@ FLOORS = {
     "at_http": {"agree": 3, "sign": 4, "verify": 5, "keygen": 1, "ecdh": 1, "commit": 2},
     "cert_verify": {"verify": 1},
     "cert_decode": {},
+    "aca_issue": {"sign": 3, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
+    "aca_issue_memory": {"softsign": 3, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
+    "aca_issue_cubk": {"sign": 2, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
     "ec_issue_brainpoolP256r1": {
         "agree": 1, "sign": 2, "verify": 2, "verify_brainpoolP256r1": 1, "commit": 1,
     },

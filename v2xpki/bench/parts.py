@@ -1,7 +1,8 @@
 """The parts that floors are made of, each timed on handles held open.
 
 sign, agree: the token's C_Sign, and C_DeriveKey with reading the value, by the keystore's own handles.
-softsign, verify, ecdh, keygen: the cryptography package. commit: a bare durable commit of SQLite (WAL,
+softsign, verify, ecdh, keygen: the cryptography package. mulg: A + k*G, compressed point to compressed point,
+which no public call of that package gives: by crypto.group. commit: a bare durable commit of SQLite (WAL,
 synchronous=FULL) in the folder that holds the databases.
 """
 
@@ -16,7 +17,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-from v2xpki.crypto import Curve
+from v2xpki.crypto import Curve, random_scalars
+from v2xpki.crypto.group import p256
 from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.keystore.memory import MemoryKey
 
@@ -79,6 +81,19 @@ def token_parts(keystore: Keystore, authority: str, generation: int) -> dict[str
     agreer = keystore.agreer(KeyLabel(authority, "encrypt", generation))
     peer = MemoryKey.generate(agreer.public_key.curve).public_key
     return {"sign": lambda: key.sign(_DIGEST), "agree": lambda: agreer.agree(peer)}
+
+
+def sign_part(keystore: Keystore, label: KeyLabel) -> dict[str, Operation]:
+    """sign of a token, by the handle that the work itself uses."""
+    key = keystore.issuing_key(label)
+    return {"sign": lambda: key.sign(_DIGEST)}
+
+
+def group_part() -> dict[str, Operation]:
+    """mulg."""
+    group, scalars = p256(), random_scalars(2)
+    (point,) = group.multiples_of_base(scalars[:1])
+    return {"mulg": lambda: group.shifted(point, scalars[1:])}
 
 
 def commit_part(directory: Path) -> dict[str, Operation]:

@@ -24,6 +24,7 @@ class Benchmark:
     inputs: Inputs
     work: Callable[[Any], object]
     floor: Mapping[str, int] = field(default_factory=dict)
+    size: int = 1  # units of work in each input, where they go by chunks
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,16 @@ def floor_of(detail: Mapping[str, Mapping[str, float]]) -> float:
 def run(benchmark: Benchmark, parts: Parts, seconds: float) -> Result:
     """Five rounds of work in about `seconds`, the floor's parts timed before each and after the last."""
     names: Iterable[str] = tuple(benchmark.floor)
-    trial = benchmark.inputs(20)
-    for warm in trial[:10]:
+    size = benchmark.size
+    half = max(1, 10 // size)
+    trial = benchmark.inputs(2 * half)
+    for warm in trial[:half]:
         benchmark.work(warm)
     start = time.perf_counter()
-    for unit in trial[10:]:
+    for unit in trial[half:]:
         benchmark.work(unit)
-    count = min(MAX_INPUTS, max(10, int(seconds / ROUNDS / ((time.perf_counter() - start) / 10))))
+    each = (time.perf_counter() - start) / half
+    count = min(max(1, MAX_INPUTS // size), max(half, int(seconds / ROUNDS / each)))
     times = []
     for _ in range(ROUNDS):
         inputs = benchmark.inputs(count)
@@ -77,10 +81,10 @@ def run(benchmark: Benchmark, parts: Parts, seconds: float) -> Result:
         start = time.perf_counter()
         for unit in inputs:
             benchmark.work(unit)
-        times.append((time.perf_counter() - start) / count)
+        times.append((time.perf_counter() - start) / (count * size))
     parts.measure(names)
     taken = statistics.median(times)
     detail = detail_of(benchmark.floor, parts)
     floor = floor_of(detail) if detail else None
     efficiency = None if floor is None else floor / (taken * 1e6)
-    return Result(benchmark.name, "1/s", 1 / taken, floor, efficiency, count * ROUNDS, detail)
+    return Result(benchmark.name, "1/s", 1 / taken, floor, efficiency, count * size * ROUNDS, detail)

@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple, Self
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-from v2xpki.crypto.group import ORDER, SCALAR_OCTETS, p256
+from v2xpki.crypto.group import p256, random_scalars, reduced
 from v2xpki.crypto.keys import PublicKey
 from v2xpki.errors import CryptoError, UnsupportedAlgorithm
 from v2xpki.wire import scms
@@ -51,10 +51,7 @@ def expansion_blocks(key: bytes, use: Use, i: int, js: Sequence[int]) -> list[by
 
 def expand(key: bytes, use: Use, i: int, js: Sequence[int]) -> list[bytes]:
     """f = f_int mod n for each j: scalars of 32 octets. Errors as expansion_blocks."""
-    return [
-        (int.from_bytes(block, "big") % ORDER).to_bytes(SCALAR_OCTETS, "big")
-        for block in expansion_blocks(key, use, i, js)
-    ]
+    return [reduced(block) for block in expansion_blocks(key, use, i, js)]
 
 
 class Cocoon(NamedTuple):
@@ -137,10 +134,11 @@ class PrivateCaterpillar:
     @classmethod
     def generate(cls, variant: Variant) -> Self:
         """A fresh one."""
-        signing, expansion = _random_scalar(), secrets.token_bytes(EXPANSION_KEY_OCTETS)
+        (signing,), expansion = random_scalars(1), secrets.token_bytes(EXPANSION_KEY_OCTETS)
         if variant != "original":
             return cls(variant, signing, expansion)
-        return cls(variant, signing, expansion, _random_scalar(), secrets.token_bytes(EXPANSION_KEY_OCTETS))
+        (encryption,) = random_scalars(1)
+        return cls(variant, signing, expansion, encryption, secrets.token_bytes(EXPANSION_KEY_OCTETS))
 
     def public(self) -> Caterpillar:
         """What is sent of it."""
@@ -169,16 +167,11 @@ def certified_key(cocoon: bytes, private_key_info: bytes | None, hash_e: bytes |
     """
     if private_key_info is None:
         return cocoon
-    extra = (int.from_bytes(private_key_info, "big") % ORDER).to_bytes(SCALAR_OCTETS, "big")
+    extra = reduced(private_key_info)
     if hash_e is not None:
-        product = int.from_bytes(hash_e, "big") * int.from_bytes(cocoon, "big") % ORDER
-        cocoon = product.to_bytes(SCALAR_OCTETS, "big")
+        return p256().scalar_product(reduced(hash_e), cocoon, extra)
     (key,) = p256().scalar_sums(cocoon, [extra])
     return key
-
-
-def _random_scalar() -> bytes:
-    return (1 + secrets.randbelow(ORDER - 1)).to_bytes(SCALAR_OCTETS, "big")
 
 
 def _require_p256(*keys: PublicKey) -> None:

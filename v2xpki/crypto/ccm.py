@@ -26,6 +26,27 @@ def ccm_decrypt(key: bytes, nonce: bytes, text: bytes) -> bytes:
         raise DecryptionFailed("AES-CCM: the tag does not fit") from None
 
 
+class CcmKey:
+    """A key that opens many texts. Its repr tells its name alone."""
+
+    __slots__ = ("_cipher", "id")
+
+    def __init__(self, key: bytes) -> None:
+        """Raises DecryptionFailed for a key that is not AES-128's."""
+        _check(key, bytes(NONCE_OCTETS))
+        self._cipher, self.id = AESCCM(key, TAG_OCTETS), psk_id(key)
+
+    def __repr__(self) -> str:
+        return f"<CcmKey {self.id.hex()}>"
+
+    def open(self, nonce: bytes, text: bytes) -> bytes:
+        """As ccm_decrypt; the nonce has 12 octets."""
+        try:
+            return self._cipher.decrypt(nonce, text, None)
+        except (InvalidTag, ValueError):
+            raise DecryptionFailed("AES-CCM: the tag does not fit") from None
+
+
 def psk_id(key: bytes) -> bytes:
     """HashedId8 that names a pre-shared key: of COER SymmetricEncryptionKey, `80 || key`."""
     return hashed_id8(hashlib.sha256(b"\x80" + key).digest())

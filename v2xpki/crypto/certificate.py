@@ -47,6 +47,7 @@ class Certificate:
     __slots__ = (
         "_digest",
         "_encryption_key",
+        "_end",
         "_id8",
         "_octets",
         "_permissions",
@@ -58,6 +59,7 @@ class Certificate:
     record: dot2.Certificate
     _octets: bytes | None
     _digest: bytes | None
+    _end: int | None
     _id8: bytes | None
     _tbs_octets: bytes | None
     _verification_key: PublicKey | None
@@ -67,7 +69,7 @@ class Certificate:
     def __init__(self, record: dot2.Certificate, octets: bytes | None) -> None:
         self.record = canonical_certificate(record)
         self._octets = octets if self.record is record else None
-        self._digest = self._id8 = self._tbs_octets = None
+        self._digest = self._id8 = self._tbs_octets = self._end = None
         self._verification_key = self._encryption_key = self._permissions = None
 
     @classmethod
@@ -197,8 +199,10 @@ class Certificate:
     @property
     def end(self) -> int:
         """End of validity, Time32, exclusive."""
-        period = self.record.to_be_signed.validity_period
-        return period.start + seconds_of(period.duration)
+        if self._end is None:
+            period = self.record.to_be_signed.validity_period
+            self._end = period.start + seconds_of(period.duration)
+        return self._end
 
     @property
     def name(self) -> str | None:

@@ -22,7 +22,8 @@ class Curve(Enum):
 
     text: in configuration and on the command line. size: octets of a coordinate. hash: the hash that
     goes with keys on it. *_kind: the CHOICE alternatives of PublicVerificationKey, Signature and
-    BasePublicEncryptionKey (None: no ECIES on this curve). order: of the base point. cofactor: 1 for all.
+    BasePublicEncryptionKey (None: no ECIES on this curve). order: of the base point; cofactor: 1 for all.
+    order_octets: the order, of `size`.
     """
 
     # text, size, hash, verification kind, signature kind, encryption kind, order
@@ -79,7 +80,7 @@ class Curve(Enum):
         self.verification_kind = verification
         self.signature_kind = signature
         self.encryption_kind = encryption
-        self.order = order
+        self.order, self.order_octets = order, order.to_bytes(size, "big")
         # names and objects of the cryptography package, made once: making them costs microseconds
         self.group: ec.EllipticCurve = _GROUPS[text]()
         algorithm = hashes.SHA256() if size == 32 else hashes.SHA384()

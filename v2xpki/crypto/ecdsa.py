@@ -1,9 +1,7 @@
 """ECDSA over given digests, with signatures as IEEE 1609.2 writes them."""
 
-from cryptography.exceptions import InvalidSignature as _Invalid
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
 from v2xpki.crypto.curves import Curve
+from v2xpki.crypto.engine import engine
 from v2xpki.crypto.keys import PublicKey, sec1_of_point
 from v2xpki.errors import InvalidPoint, InvalidSignature, UnsupportedAlgorithm
 from v2xpki.wire import dot2
@@ -43,13 +41,18 @@ def verify(public_key: PublicKey, signature: dot2.Signature, digest: bytes) -> N
             PublicKey.from_sec1(curve, sec1_of_point(value.r_sig))
         except InvalidPoint as error:
             raise InvalidSignature("R is not a point of the curve") from error
-    r, s = int.from_bytes(r_octets(signature), "big"), int.from_bytes(value.s_sig, "big")
-    if not (0 < r < curve.order and 0 < s < curve.order):
+    verify_raw(public_key, r_octets(signature) + value.s_sig, digest)
+
+
+def verify_raw(public_key: PublicKey, raw: bytes, digest: bytes) -> None:
+    """As verify, of r || s; for who has the octets by their places. The digest is of the curve's hash."""
+    curve = public_key.curve
+    size, zero, order = curve.size, bytes(curve.size), curve.order_octets
+    # octets of one length are in the order of their numbers
+    if len(raw) != 2 * size or not (zero < raw[:size] < order > raw[size:] > zero):
         raise InvalidSignature("r or s is out of range")
-    try:
-        public_key.handle.verify(encode_dss_signature(r, s), digest, curve.ecdsa)
-    except _Invalid:
-        raise InvalidSignature(f"does not verify under the key on {curve.text}") from None
+    if not engine(curve).verifies(public_key.uncompressed, raw, digest):
+        raise InvalidSignature(f"does not verify under the key on {curve.text}")
 
 
 def signature_record(curve: Curve, raw: bytes) -> dot2.Signature:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from v2xpki.crypto.curves import Curve
+from v2xpki.crypto.engine import engine
 from v2xpki.errors import InvalidPoint, UnsupportedAlgorithm
 from v2xpki.wire import dot2
 
@@ -43,16 +44,15 @@ def point_of_sec1(octets: bytes) -> dot2.EccP256CurvePoint:
 class PublicKey:
     """A point of a curve: proven to be one, hashable, equal by curve and point.
 
-    curve: its curve. point: SEC1 compressed, 1 + size octets. handle: the cryptography package's key,
-    held since making it costs a decompression (30 us).
+    curve: its curve. point, uncompressed: SEC1, 1 + size and 1 + 2 size octets.
     """
 
-    __slots__ = ("_uncompressed", "curve", "handle", "point")
+    __slots__ = ("_handle", "curve", "point", "uncompressed")
 
     curve: Curve
     point: bytes
-    handle: ec.EllipticCurvePublicKey
-    _uncompressed: bytes | None
+    uncompressed: bytes
+    _handle: ec.EllipticCurvePublicKey | None
 
     def __init__(self) -> None:
         raise TypeError("a PublicKey comes from from_sec1, of_verification_key, of_encryption_key, from_pem")
@@ -63,20 +63,19 @@ class PublicKey:
 
         Raises InvalidPoint for whatever is not a point of the curve, infinity and hybrid forms among it.
         """
-        size, self = curve.size, object.__new__(cls)
-        form = octets[0] if octets else None
+        size, form = curve.size, octets[0] if octets else None
+        self = object.__new__(cls)
         if form in (2, 3) and len(octets) == 1 + size:
-            self.point, self._uncompressed = octets, None
+            self.point = octets
         elif form == 4 and len(octets) == 1 + 2 * size:
             self.point = (b"\x03" if octets[-1] & 1 else b"\x02") + octets[1 : 1 + size]
-            self._uncompressed = octets
         else:
             raise InvalidPoint(f"no point of {curve.text} in SEC1 form")
         try:
-            self.handle = ec.EllipticCurvePublicKey.from_encoded_point(curve.group, octets)
-        except (ValueError, _Unsupported) as error:
+            self.uncompressed = engine(curve).expand(octets)
+        except InvalidPoint as error:
             raise InvalidPoint(f"not a point of {curve.text}") from error
-        self.curve = curve
+        self.curve, self._handle = curve, None
         return self
 
     @classmethod
@@ -112,7 +111,7 @@ class PublicKey:
         self = object.__new__(cls)
         octets = handle.public_bytes(_X962, _UNCOMPRESSED)
         self.point = (b"\x03" if octets[-1] & 1 else b"\x02") + octets[1 : 1 + curve.size]
-        self.curve, self.handle, self._uncompressed = curve, handle, octets
+        self.curve, self._handle, self.uncompressed = curve, handle, octets
         return self
 
     @classmethod
@@ -151,11 +150,11 @@ class PublicKey:
         return dot2.EccP384CurvePoint(kind=_FORMS[self.point[0] - 2], value=self.point[1:])
 
     @property
-    def uncompressed(self) -> bytes:
-        """SEC1 uncompressed: 1 + 2 size octets."""
-        if self._uncompressed is None:
-            self._uncompressed = self.handle.public_bytes(_X962, _UNCOMPRESSED)
-        return self._uncompressed
+    def handle(self) -> ec.EllipticCurvePublicKey:
+        """The cryptography package's key, made when it is first asked for (7 us)."""
+        if self._handle is None:
+            self._handle = ec.EllipticCurvePublicKey.from_encoded_point(self.curve.group, self.uncompressed)
+        return self._handle
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PublicKey):

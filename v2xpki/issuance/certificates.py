@@ -21,6 +21,8 @@ from v2xpki.store import Database, random_key
 from v2xpki.time import HOUR, Clock
 from v2xpki.trust.lint import Finding, lint_tbs
 from v2xpki.trust.profiles import KINDS, Kind
+from v2xpki.trust.scms_lint import lint_scms_tbs
+from v2xpki.trust.scms_profiles import COMPONENTS, END_ENTITIES
 from v2xpki.wire import dot2
 
 # (what is to be signed, its kind, the issuer's certificate or None) -> what is wrong with it; an error
@@ -54,7 +56,7 @@ class Issuer:
         self.certificate = certificate
         self.database = database
         self._key, self._clock, self._curve = key, clock, curve
-        self._linter: Linter = linter or lint_tbs
+        self._linter: Linter = linter or _lint
         if certificate is None:
             self._issuer = dot2.IssuerIdentifier(kind="self", value=cast(Any, curve.hash))
             self._signer_hash = None
@@ -84,8 +86,9 @@ class Issuer:
     def prepare(self, tbs: dot2.ToBeSignedCertificate, kind: str) -> Prepared:
         """Encode and lint; nothing is written or signed.
 
-        kind: RCA, TLM, EA, AA, EC or AT. Raises LintFailed, EncodeError, IssuanceError (an unknown kind;
-        a point that is not compressed; an issuer that is out of date; self-signed with another key).
+        kind: RCA, TLM, EA, AA, EC or AT, or one of an SCMS (trust.scms_profiles). Raises LintFailed,
+        EncodeError, IssuanceError (an unknown kind; a point that is not compressed; an issuer that is out of
+        date; self-signed with another key).
         """
         if not is_kind(kind):
             raise IssuanceError(f"{kind}: no kind of certificate")
@@ -157,5 +160,13 @@ class Issuer:
 
 
 def is_kind(name: str) -> TypeGuard[Kind]:
-    """Whether certificates of this kind are issued here."""
-    return name in KINDS
+    """Whether certificates of this kind are issued here; those of an SCMS are."""
+    return name in KINDS or name in _SCMS_KINDS
+
+
+_SCMS_KINDS: frozenset[str] = frozenset((*COMPONENTS, *END_ENTITIES))
+
+
+def _lint(tbs: dot2.ToBeSignedCertificate, kind: Kind, issuer: Certificate | None) -> Sequence[Finding]:
+    """By the rules of the kind's own world."""
+    return lint_scms_tbs(tbs, kind, issuer) if kind in _SCMS_KINDS else lint_tbs(tbs, kind, issuer)

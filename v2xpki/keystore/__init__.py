@@ -7,12 +7,16 @@ from v2xpki.keystore.labels import KeyInfo, KeyLabel
 from v2xpki.keystore.memory import MemoryKey, MemoryKeystore
 from v2xpki.keystore.profiles import VendorProfile
 from v2xpki.keystore.responder import Responder
+from v2xpki.keystore.scms_responder import Delivery, Envelope, ScmsResponder
+from v2xpki.keystore.wrapping import Wrapper
 
 if TYPE_CHECKING:
     from v2xpki.keystore.pkcs11 import Pkcs11Keystore
     from v2xpki.keystore.token import TokenConfig, create_token, open_token
 
 __all__ = [
+    "Delivery",
+    "Envelope",
     "IssuingKey",
     "KeyInfo",
     "KeyLabel",
@@ -21,8 +25,10 @@ __all__ = [
     "MemoryKeystore",
     "Pkcs11Keystore",
     "Responder",
+    "ScmsResponder",
     "TokenConfig",
     "VendorProfile",
+    "Wrapper",
     "create_token",
     "open_token",
 ]

@@ -25,6 +25,15 @@ from v2xpki.errors import KeyRefused, KeystoreError, TokenLost
 from v2xpki.keystore._calls import Calls, ReturnValue
 
 LOCK = threading.RLock()
+_pid = os.getpid()  # this process's, asked at each call: so not of the system
+
+
+def _note_pid() -> None:
+    global _pid  # noqa: PLW0603
+    _pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_pid)
 
 # A token says no for good: asking again changes nothing, and with a PIN may lock the token.
 _PIN_REFUSALS = (pkcs11.PinIncorrect, pkcs11.PinLocked, pkcs11.PinInvalid, pkcs11.PinLenRange)
@@ -123,7 +132,7 @@ def refuse_inherited() -> None:
 
 def refuse_fork(pid: int) -> None:
     """Raise KeyRefused in any process but `pid`, before a lock that may be held for ever is taken."""
-    if os.getpid() != pid:
+    if _pid != pid:
         raise KeyRefused(
             "the PKCS#11 module was loaded before this process was forked",
             hint="load keys after the last fork (gunicorn: in the worker, never with preload)",

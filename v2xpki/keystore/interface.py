@@ -3,7 +3,9 @@
 door 1  Keystore.issuing_key   signs digests: certificates and lists. Only issuance/ opens it.
 door 2  Keystore.responder     signs the messages that an authority answers with: it assembles the
                                ToBeSignedData itself and never sees a caller's digest.
+        Keystore.scms_responder   the same for the components of an SCMS (psid 35).
 agree   Keystore.agreer        ECDH with an encryption key; a signing key has no such handle.
+wrap    Keystore.wrapper       puts secrets that a database is to keep under a symmetric key, and opens them.
 """
 
 from typing import Protocol
@@ -11,6 +13,8 @@ from typing import Protocol
 from v2xpki.crypto import Agreer, Certificate, Curve, PublicKey
 from v2xpki.keystore.labels import KeyInfo, KeyLabel
 from v2xpki.keystore.responder import Responder
+from v2xpki.keystore.scms_responder import ScmsResponder
+from v2xpki.keystore.wrapping import Wrapper
 
 
 class IssuingKey(Protocol):
@@ -61,6 +65,19 @@ class Keystore(Protocol):
 
     def responder(self, label: KeyLabel, certificate: Certificate) -> Responder:
         """Door 2. Raises KeyNotFound, KeyRefused (an encryption key; a certificate of another key)."""
+        ...
+
+    def scms_responder(self, label: KeyLabel, certificate: Certificate) -> ScmsResponder:
+        """Door 2 of an SCMS component. Raises as responder."""
+        ...
+
+    def generate_wrapping(self, label: KeyLabel) -> None:
+        """Make a symmetric key to wrap with. Raises KeyRefused (label exists or is for another use; the
+        module has no mechanism for it)."""
+        ...
+
+    def wrapper(self, label: KeyLabel) -> Wrapper:
+        """Raises KeyNotFound, KeyRefused (a key of another use; no mechanism)."""
         ...
 
     def agreer(self, label: KeyLabel) -> Agreer:

@@ -8,13 +8,14 @@ from typing import Literal, Self, cast
 from v2xpki.crypto import Curve, PublicKey
 from v2xpki.errors import KeystoreError
 
-Use = Literal["sign", "encrypt"]
+Use = Literal["sign", "encrypt", "wrap"]
 _AUTHORITY = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class KeyLabel:
-    """Authority, use and generation of a key; as text, and in the token, "ea-sign-1".
+    """Authority, use and generation of a key; as text, and in the token, "ea-sign-1". Keys to "wrap" are
+    symmetric (wrapping.py), all others are pairs.
 
     Illegal labels do not construct (KeystoreError): an authority is lower-case letters, digits and
     single hyphens; a generation counts from 1.
@@ -27,8 +28,8 @@ class KeyLabel:
     def __post_init__(self) -> None:
         if not _AUTHORITY.fullmatch(self.authority):
             raise KeystoreError(f"{self.authority!r} is no authority's name for a key label")
-        if self.use not in ("sign", "encrypt"):
-            raise KeystoreError(f"a key is for 'sign' or 'encrypt', not {self.use!r}")
+        if self.use not in ("sign", "encrypt", "wrap"):
+            raise KeystoreError(f"a key is for 'sign', 'encrypt' or 'wrap', not {self.use!r}")
         if self.generation < 1:
             raise KeystoreError(f"generations count from 1, not {self.generation}")
 

@@ -6,6 +6,7 @@ A memory keystore refuses an authority's keys unless it was opened for a purpose
 
 import hashlib
 import hmac
+import secrets
 from types import TracebackType
 from typing import Any, Literal, Self, get_args
 
@@ -17,6 +18,8 @@ from v2xpki.crypto import Certificate, Curve, PublicKey, signature_record, verif
 from v2xpki.errors import CryptoError, InvalidPoint, KeyNotFound, KeyRefused, KeystoreError
 from v2xpki.keystore.labels import KeyInfo, KeyLabel
 from v2xpki.keystore.responder import Responder
+from v2xpki.keystore.scms_responder import ScmsResponder
+from v2xpki.keystore.wrapping import WRAPPING_OCTETS, MemoryWrapper, check_wrapper
 
 Purpose = Literal["test", "bench"]
 SELF_TEST = b"v2xpki: the self-test of a key"
@@ -51,10 +54,7 @@ class MemoryKey:
     def _take(self, curve: Curve, handle: ec.EllipticCurvePrivateKey) -> None:
         self.curve, self._handle, self._size = curve, handle, curve.size
         self._algorithm = _HASHES[curve.hash]
-        point = handle.public_key().public_bytes(
-            serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint
-        )
-        self.public_key = PublicKey.from_sec1(curve, point)
+        self.public_key = PublicKey.of_handle(handle.public_key())
 
     def __repr__(self) -> str:
         return f"<MemoryKey {self.curve.text} {self.public_key.point.hex()}>"
@@ -143,6 +143,12 @@ def check_key(key: Any) -> None:
             raise KeystoreError(f"self-test of {key.label}: the two ends do not agree")
 
 
+def refuse_pair(label: KeyLabel) -> None:
+    """Raise KeyRefused where a label of a wrapping key stands for a pair."""
+    if label.use == "wrap":
+        raise KeyRefused(f"{label} is a key to wrap with; it has no public half")
+
+
 class MemoryKeystore:
     """A keystore without a token. CA keys only for the purpose it was opened for."""
 
@@ -153,6 +159,7 @@ class MemoryKeystore:
             raise KeystoreError(f"a memory keystore is opened for 'test' or 'bench', not {opened_for!r}")
         self.opened_for: str | None = opened_for
         self._keys: dict[KeyLabel, tuple[MemoryKey, bool]] = {}
+        self._wrapping: dict[KeyLabel, MemoryWrapper] = {}
 
     def __repr__(self) -> str:
         return f"<MemoryKeystore opened_for={self.opened_for}>"
@@ -173,15 +180,33 @@ class MemoryKeystore:
         return self._add(label, key, local=False)
 
     def _add(self, label: KeyLabel, key: MemoryKey, *, local: bool) -> PublicKey:
+        refuse_pair(label)
+        self._refuse_to_take(label)
+        self._keys[label] = key, local
+        return key.public_key
+
+    def _refuse_to_take(self, label: KeyLabel) -> None:
         if label.authority != STATION and self.opened_for is None:
             raise KeyRefused(
                 f"{label} is an authority's key; it belongs in a token",
                 hint="a memory keystore takes it only when opened for 'test' or 'bench'",
             )
-        if label in self._keys:
+        if label in self._keys or label in self._wrapping:
             raise KeyRefused(f"{label} exists; a key is never replaced under its label")
-        self._keys[label] = key, local
-        return key.public_key
+
+    def generate_wrapping(self, label: KeyLabel) -> None:
+        if label.use != "wrap":
+            raise KeyRefused(f"{label} names a pair of keys, not one to wrap with")
+        self._refuse_to_take(label)
+        self._wrapping[label] = MemoryWrapper(label, secrets.token_bytes(WRAPPING_OCTETS))
+
+    def wrapper(self, label: KeyLabel) -> MemoryWrapper:
+        if label.use != "wrap":
+            raise KeyRefused(f"{label} wraps nothing")
+        try:
+            return self._wrapping[label]
+        except KeyError:
+            raise KeyNotFound(f"no key {label} in this memory keystore") from None
 
     def keys(self) -> list[KeyInfo]:
         return [
@@ -204,6 +229,12 @@ class MemoryKeystore:
             raise KeyRefused(f"certificate {certificate.hex8} is not of the key {label}")
         return Responder(label, certificate, key.sign)
 
+    def scms_responder(self, label: KeyLabel, certificate: Certificate) -> ScmsResponder:
+        key = self.issuing_key(label)
+        if certificate.verification_key != key.public_key:
+            raise KeyRefused(f"certificate {certificate.hex8} is not of the key {label}")
+        return ScmsResponder(label, certificate, key.sign)
+
     def agreer(self, label: KeyLabel) -> MemoryAgreer:
         key = self._key(label)
         if label.use != "encrypt":
@@ -211,12 +242,16 @@ class MemoryKeystore:
         return MemoryAgreer(label, key)
 
     def self_test(self, label: KeyLabel) -> None:
-        check_key(self.issuing_key(label) if label.use == "sign" else self.agreer(label))
+        if label.use == "wrap":
+            return check_wrapper(self.wrapper(label))
+        return check_key(self.issuing_key(label) if label.use == "sign" else self.agreer(label))
 
     def close(self) -> None:
         self._keys.clear()
+        self._wrapping.clear()
 
     def _key(self, label: KeyLabel) -> MemoryKey:
+        refuse_pair(label)
         try:
             return self._keys[label][0]
         except KeyError:

@@ -12,7 +12,6 @@ Of each call the checks, the lock and the cached handle take 3 us (_calls.py has
 Opening the first token of a process takes 47 ms, most of it loading the module and cffi; a self-test 3.
 """
 
-import os
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,9 +23,12 @@ from v2xpki.keystore import _calls
 from v2xpki.keystore._calls import ReturnValue
 from v2xpki.keystore._module import LOCK, HeldSession, refuse_fork
 from v2xpki.keystore.labels import KeyInfo, KeyLabel
-from v2xpki.keystore.memory import check_key
+from v2xpki.keystore.memory import check_key, refuse_pair
 from v2xpki.keystore.profiles import VendorProfile
 from v2xpki.keystore.responder import Responder
+from v2xpki.keystore.scms_responder import ScmsResponder
+from v2xpki.keystore.token_wrapping import TokenWrapper, generate_wrapping
+from v2xpki.keystore.wrapping import check_wrapper
 
 # DER of the curves' object identifiers, as CKA_EC_PARAMS takes them
 _PARAMETERS = {
@@ -86,8 +88,7 @@ class TokenSigningKey(TokenKey):
         """See IssuingKey.sign."""
         if len(digest) != self._size:
             raise KeyRefused(f"{self.label} signs digests of {self._size} octets, not {len(digest)}")
-        if os.getpid() != self._pid:
-            refuse_fork(self._pid)
+        refuse_fork(self._pid)
         with LOCK:
             handle = self._ready()
             try:
@@ -155,6 +156,7 @@ class Pkcs11Keystore:
     def generate(self, label: KeyLabel, curve: Curve) -> PublicKey:
         """Make a pair in the token and test it. Raises KeyRefused (label exists, curve), TokenLost."""
         self._refuse_closed()
+        refuse_pair(label)
         profile = self.profile
         if curve not in profile.curves:
             raise KeyRefused(f"{profile.vendor} does not make keys on {curve.text}")
@@ -215,6 +217,28 @@ class Pkcs11Keystore:
             raise KeyRefused(f"certificate {certificate.hex8} is not of the key {label}")
         return Responder(label, certificate, key.sign)
 
+    def scms_responder(self, label: KeyLabel, certificate: Certificate) -> ScmsResponder:
+        """Door 2 of an SCMS component: see Keystore.scms_responder."""
+        key = self.issuing_key(label)
+        if certificate.verification_key != key.public_key:
+            raise KeyRefused(f"certificate {certificate.hex8} is not of the key {label}")
+        return ScmsResponder(label, certificate, key.sign)
+
+    def generate_wrapping(self, label: KeyLabel) -> None:
+        """See Keystore.generate_wrapping."""
+        self._refuse_closed()
+        if label.use != "wrap":
+            raise KeyRefused(f"{label} names a pair of keys, not one to wrap with")
+        generate_wrapping(self._session, label, self.profile)
+        self.self_test(label)
+
+    def wrapper(self, label: KeyLabel) -> TokenWrapper:
+        """See Keystore.wrapper."""
+        self._refuse_closed()
+        if label.use != "wrap":
+            raise KeyRefused(f"{label} wraps nothing")
+        return TokenWrapper(self._session, label, self.profile)
+
     def agreer(self, label: KeyLabel) -> TokenAgreer:
         """See Keystore.agreer."""
         key = self._key(label)
@@ -228,7 +252,10 @@ class Pkcs11Keystore:
 
         Raises KeystoreError where the token's answer is wrong; TokenLost, KeyNotFound.
         """
-        check_key(self._key(label))
+        if label.use == "wrap":
+            check_wrapper(self.wrapper(label))
+        else:
+            check_key(self._key(label))
 
     def close(self) -> None:
         """Give the session back; the last keystore of a token closes it."""
@@ -239,6 +266,7 @@ class Pkcs11Keystore:
 
     def _key(self, label: KeyLabel) -> TokenSigningKey | TokenAgreer:
         self._refuse_closed()
+        refuse_pair(label)
         key = self._keys.get(label)
         if key is None:
             kind = TokenSigningKey if label.use == "sign" else TokenAgreer

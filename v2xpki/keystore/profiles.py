@@ -16,8 +16,10 @@ from v2xpki.errors import ConfigError, UnsupportedAlgorithm
 PointForm = Literal["der", "raw"]
 Kdf = Literal["null", "sha256"]
 _REQUIRED = ("EC_KEY_PAIR_GEN", "ECDSA", "ECDH1_DERIVE")
-_KEYS = {"name", "vendor", "modules", "config_env", "creates_tokens", "mechanisms", "curves", "quirks"}
-_MANDATORY = _KEYS - {"config_env", "creates_tokens", "quirks"}
+_OPTIONAL = {"config_env", "creates_tokens", "wrap_mechanism", "quirks"}
+_MANDATORY = {"name", "vendor", "modules", "mechanisms", "curves"}
+_KEYS = _MANDATORY | _OPTIONAL
+WrapMechanism = Literal["AES_KEY_WRAP"]
 V = TypeVar("V")
 
 
@@ -43,6 +45,7 @@ class VendorProfile:
     mechanisms: frozenset[str]
     curves: frozenset[Curve]
     config_env: str | None = None  # the environment variable that names the module's configuration
+    wrap_mechanism: WrapMechanism | None = None  # for secrets at rest; None: this module has none of them
     creates_tokens: bool = False  # create_token may initialise one; else the vendor's tool does
     quirks: Quirks = Quirks()
 
@@ -98,9 +101,16 @@ def _profile(table: dict[str, Any], path: Path) -> VendorProfile:
         mechanisms=mechanisms,
         curves=curves,
         config_env=_of(path, "config_env", table["config_env"], str) if "config_env" in table else None,
+        wrap_mechanism=_wrap_mechanism(path, table.get("wrap_mechanism")),
         creates_tokens=_of(path, "creates_tokens", table.get("creates_tokens", False), bool),
         quirks=_quirks(_of(path, "quirks", table.get("quirks", {}), dict), path),
     )
+
+
+def _wrap_mechanism(path: Path, value: object) -> WrapMechanism | None:
+    if value is None:
+        return None
+    return cast(WrapMechanism, _one_of(path, "wrap_mechanism", value, get_args(WrapMechanism)))
 
 
 def _quirks(table: dict[str, Any], path: Path) -> Quirks:

@@ -11,6 +11,8 @@ from v2xpki.errors import KeyRefused, TokenLost
 from v2xpki.keystore.interface import IssuingKey, Keystore
 from v2xpki.keystore.labels import KeyInfo, KeyLabel
 from v2xpki.keystore.responder import Responder
+from v2xpki.keystore.scms_responder import ScmsResponder
+from v2xpki.keystore.wrapping import Wrapper
 
 T = TypeVar("T")
 
@@ -105,6 +107,18 @@ class FaultyKeystore:
         if certificate.verification_key != key.public_key:
             raise KeyRefused(f"certificate {certificate.hex8} is not of the key {label}")
         return Responder(label, certificate, key.sign)
+
+    def scms_responder(self, label: KeyLabel, certificate: Certificate) -> ScmsResponder:
+        key = self.issuing_key(label)
+        if certificate.verification_key != key.public_key:
+            raise KeyRefused(f"certificate {certificate.hex8} is not of the key {label}")
+        return ScmsResponder(label, certificate, key.sign)
+
+    def generate_wrapping(self, label: KeyLabel) -> None:
+        self.inner.generate_wrapping(label)
+
+    def wrapper(self, label: KeyLabel) -> Wrapper:
+        return self.inner.wrapper(label)
 
     def agreer(self, label: KeyLabel) -> _FaultyAgreer:
         return _FaultyAgreer(self.inner, label, self.switch)

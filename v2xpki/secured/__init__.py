@@ -22,10 +22,12 @@ from v2xpki.secured.encrypted import (
     signed_data_id,
 )
 from v2xpki.secured.frames import unsecured
-from v2xpki.secured.headers import etsi_header
+from v2xpki.secured.headers import etsi_header, scms_header
+from v2xpki.secured.requests import CertificateRequest, sign_request
 from v2xpki.secured.signed import Identifier, SignedMessage, sign
 
 __all__ = [
+    "CertificateRequest",
     "Encrypted",
     "Identifier",
     "Opened",
@@ -40,7 +42,9 @@ __all__ = [
     "encrypt_psk",
     "etsi_header",
     "rek_id",
+    "scms_header",
     "sign",
+    "sign_request",
     "signed_data_id",
     "unsecured",
 ]

@@ -9,7 +9,7 @@ from v2xpki.crypto import Certificate, Curve, canonical_tbs_data
 from v2xpki.wire import dot2
 
 DATA = b"\x03"  # protocolVersion
-UNSECURED, SIGNED, ENCRYPTED = b"\x80", b"\x81", b"\x82"
+UNSECURED, SIGNED, ENCRYPTED, REQUEST = b"\x80", b"\x81", b"\x82", b"\x83"
 _HASH_ID = {"sha256": b"\x00", "sha384": b"\x01"}
 _SIGNATURE = {  # the alternative (an extension carries its length, 97), and r as x-only
     Curve.NIST_P256.text: b"\x80\x80",
@@ -85,6 +85,16 @@ def signer_of(identifier: str, certificate: Certificate | None) -> bytes:
 def signed(curve: Curve, tbs: bytes, signer: bytes, raw: bytes) -> bytes:
     """COER of an Ieee1609Dot2Data with signedData; raw: r || s."""
     return DATA + SIGNED + _HASH_ID[curve.hash] + tbs + signer + _SIGNATURE[curve.text] + raw
+
+
+def around_signed(curve: Curve) -> tuple[bytes, bytes]:
+    """What `signed` puts before the tbs, and between signer and signature."""
+    return DATA + SIGNED + _HASH_ID[curve.hash], _SIGNATURE[curve.text]
+
+
+def certificate_request(curve: Curve, tbs: bytes, signer: bytes, raw: bytes) -> bytes:
+    """COER of an Ieee1609Dot2Data with a SignedCertificateRequest; tbs: COER of its ScmsPdu, raw: r || s."""
+    return DATA + REQUEST + opaque(_HASH_ID[curve.hash] + tbs + signer + _SIGNATURE[curve.text] + raw)
 
 
 def key_recipient(kind: bytes, recipient_id: bytes, parts: tuple[str, bytes, bytes, bytes]) -> bytes:

@@ -23,7 +23,7 @@ class AuthorizationRequest(AaBase):
     ticket: Mapped[bytes | None] = mapped_column(unique=True)
     record: Mapped[bytes | None]
     answer: Mapped[bytes | None]
-    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+    expires: Mapped[int]  # a whole hour; no index, see store/expiry.py
 
     __table_args__ = (WITHOUT_ROWID,)
 

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from v2xpki.audit import AuditEntry, Checkpoint, Event, Finding, Head, check
-from v2xpki.errors import AuditError
+from v2xpki.errors import AuditError, StoreError
+from v2xpki.store import chunks
 from v2xpki.store.base import AuditHead, AuditRow, IssuanceRecord
 from v2xpki.store.database import Database, Transaction
+from v2xpki.store.schema import metadata_of
 
 _CHUNK = 2000
+_CHUNKS = 50  # chunks of certificates, some 40 kB each
 _LIMIT = 100  # findings that are told
 
 
@@ -38,6 +41,21 @@ class Report:
         return not self.findings
 
 
+_CHUNK_EVENTS = frozenset((Event.CHUNK_SIGNING, Event.CHUNK_SIGNED, Event.CHUNK_VOIDED, Event.CHUNKS_PURGED))
+
+
+@dataclass
+class _ChunkSeen:
+    """What the chain says about a chunk."""
+
+    count: int
+    digest: str | None
+    sequence: int
+    signed: int = 0
+    signed_digest: str | None = None
+    voided: int = 0
+
+
 class _Seen:
     """What the chain says about issuance, gathered while it is read."""
 
@@ -46,6 +64,8 @@ class _Seen:
         self.signed: dict[str, str | None] = {}
         self.voided: set[str] = set()
         self.purged = 0
+        self.chunks: dict[str, _ChunkSeen] = {}
+        self.chunks_purged = 0
         self.entries = 0
         self.findings: list[Finding] = []
 
@@ -59,6 +79,8 @@ class _Seen:
             yield entry
 
     def _take(self, entry: AuditEntry) -> None:
+        if entry.event in _CHUNK_EVENTS:
+            self._take_chunk(entry)
         if entry.event not in (Event.SIGNING, Event.SIGNED, Event.VOIDED, Event.PURGED):
             return
         detail = json.loads(entry.detail)
@@ -78,6 +100,26 @@ class _Seen:
         else:
             self.voided.add(record)
 
+    def _take_chunk(self, entry: AuditEntry) -> None:
+        detail = json.loads(entry.detail)
+        if entry.event == Event.CHUNKS_PURGED:
+            self.chunks_purged += int(detail["count"])
+            return
+        chunk, count, digest = detail["chunk"], int(detail["count"]), detail.get("digest")
+        seen = self.chunks.get(chunk)
+        if entry.event == Event.CHUNK_SIGNING:
+            if seen is not None:
+                self._tell("signing", f"chunk {chunk} is signed a second time", entry.sequence)
+            self.chunks[chunk] = _ChunkSeen(count, digest, entry.sequence)
+        elif seen is None:
+            self._tell("signing", f"chunk {chunk} has no entry before its signatures", entry.sequence)
+        elif seen.voided or (entry.event == Event.CHUNK_SIGNED and seen.signed):
+            self._tell("signing", f"chunk {chunk} is closed a second time", entry.sequence)
+        elif entry.event == Event.CHUNK_SIGNED:
+            seen.signed, seen.signed_digest = count, digest
+        else:
+            seen.voided = count
+
     def _tell(self, rule: str, message: str, sequence: int | None = None) -> None:
         if len(self.findings) < _LIMIT:
             self.findings.append(Finding(rule, message, sequence))
@@ -91,7 +133,7 @@ def examine(database: Database, checkpoints: Iterable[Checkpoint] = ()) -> Repor
     with database.read() as tx:
         head = _head(tx)
         chain = check(seen.watch(_entries(tx)), head, points, limit=_LIMIT)
-        records = _hold_against(tx, seen)
+        records = _hold_against(tx, seen) + _hold_chunks(tx, seen, domain)
     return Report(domain, seen.entries, records, head, tuple([*chain, *seen.findings][:_LIMIT]))
 
 
@@ -163,3 +205,50 @@ def _hold_record(seen: _Seen, record: str, state: str, to_be_signed: bytes, sign
         seen._tell("records", f"record {record} is {state}, the chain says {expected}", sequence)
     elif was_signed and (signed is None or seen.signed[record] != hashlib.sha256(signed).hexdigest()):
         seen._tell("records", f"record {record} does not hold what was signed", sequence)
+
+
+def _hold_chunks(tx: Transaction, seen: _Seen, domain: str) -> int:
+    """Compare the records of chunks with the chain; the number of certificates in them."""
+    count, table = 0, metadata_of(domain).tables.get(chunks.TABLE)
+    if table is not None:
+        last = b""
+        while True:
+            query = sa.select(table.c.id, table.c.state, table.c.octets).where(table.c.id > last)
+            rows = tx.execute(query.order_by(table.c.id).limit(_CHUNKS)).all()
+            for row in rows:
+                count += _hold_chunk(seen, row.id.hex(), row.state, row.octets)
+            if len(rows) < _CHUNKS:
+                break
+            last = rows[-1].id
+    missing = len(seen.chunks)  # those met were taken out
+    if missing > seen.chunks_purged:
+        seen._tell("records", f"{missing} chunks of the chain are gone, {seen.chunks_purged} were purged")
+    return count
+
+
+def _hold_chunk(seen: _Seen, chunk: str, state: str, octets: bytes) -> int:
+    told = seen.chunks.pop(chunk, None)
+    if told is None:
+        seen._tell("records", f"chunk {chunk} has no audit entry before its signatures")
+        return 0
+    try:
+        entries = chunks.unpack(octets)
+    except StoreError:
+        entries = []
+    tbs = [chunks.tbs_of(one) for one in entries]
+    if len(tbs) != told.count or _digest_of(tbs) != told.digest:
+        seen._tell("records", f"chunk {chunk} is not what was to be signed", told.sequence)
+        return len(entries)
+    signed = [one.octets for one in entries if one.signed]
+    expected = "issued" if told.signed else "void" if told.voided else "open"
+    if state != expected:
+        seen._tell("records", f"chunk {chunk} is {state}, the chain says {expected}", told.sequence)
+    elif len(signed) != told.signed or (signed and _digest_of(signed) != told.signed_digest):
+        seen._tell("records", f"chunk {chunk} does not hold what was signed", told.sequence)
+    elif expected != "open" and told.signed + told.voided != told.count:
+        seen._tell("records", f"chunk {chunk} is closed for {told.signed + told.voided}", told.sequence)
+    return len(entries)
+
+
+def _digest_of(many: Iterable[bytes]) -> str:
+    return hashlib.sha256(b"".join(hashlib.sha256(one).digest() for one in many)).hexdigest()

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, cast
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc")
+DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "eca", "aca", "la1", "la2")
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -145,10 +145,36 @@ class DcBase(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+class EcaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class AcaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class LaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
 BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "root": RootBase,
     "tlm": TlmBase,
     "ea": EaBase,
     "aa": AaBase,
     "dc": DcBase,
+    "eca": EcaBase,
+    "aca": AcaBase,
+    "la1": LaBase,
+    "la2": LaBase,
 }
+# Domains that share a schema, each with its own database: the name of their module and migrations.
+_SHARED: Final = {"la1": "la", "la2": "la"}
+
+
+def schema_name(domain: str) -> str:
+    """The module in store/ and the folder in store/migrations/ of a domain."""
+    return _SHARED.get(domain, domain)

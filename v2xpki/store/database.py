@@ -37,7 +37,7 @@ from v2xpki.store.statement import Statement, insert_statement
 from v2xpki.time import Clock, SystemClock
 
 BUSY_SECONDS = 10.0  # how long a writer waits for the others
-# A ticket writes some 12 pages to the AA's log, so SQLite's own 1000 would mean a checkpoint (two flushes,
+# A ticket writes some 14 pages to the AA's log, so SQLite's own 1000 would mean a checkpoint (two flushes,
 # and every page that changed, in random places) for each 80 tickets. With 4000, 16 MiB, a page that changed
 # often is written back once: 2 % of a ticket less on a quiet disk, more on a slow one.
 CHECKPOINT_PAGES = 4000
@@ -59,6 +59,15 @@ _SETTING = Statement(sa.select(Setting.value).where(Setting.name == sa.bindparam
 
 # Connections of a parent process: never closed here, for that would end what the parent does with them.
 _inherited: list[object] = []
+_forks = 0  # how often this process is a child: asked at each statement, so not of the system
+
+
+def _count_fork() -> None:
+    global _forks  # noqa: PLW0603
+    _forks += 1
+
+
+os.register_at_fork(after_in_child=_count_fork)
 
 
 class _Link:
@@ -110,11 +119,12 @@ class _Sqlite:
 
     def begin_write(self, link: _Link, *, durable: bool) -> None:
         # Within a process the lock makes a fair queue; SQLite's own waiting polls, in steps up to 100 ms.
-        if self._owner == threading.get_ident():
+        thread = threading.get_ident()
+        if self._owner == thread:
             raise StoreError("a write transaction inside a write transaction of the same thread")
         if not self._writer.acquire(timeout=BUSY_SECONDS):
             raise RecordFailed("the database is busy")
-        self._owner = threading.get_ident()
+        self._owner = thread
         try:
             if link.synchronous is not durable:  # 2.5 us a change
                 link.cursor.execute("PRAGMA synchronous=" + ("FULL" if durable else "NORMAL"))
@@ -196,7 +206,7 @@ class _Postgres:
 
     @staticmethod
     def is_lost(link: _Link) -> bool:
-        return bool(link.raw.closed)
+        return bool(link.raw.closed) or link.sa.invalidated
 
     @staticmethod
     def is_duplicate(error: BaseException) -> bool:
@@ -445,10 +455,11 @@ class Database:
         )
         self._errors: type[BaseException] = self._engine.dialect.loaded_dbapi.Error
         self._idle: list[_Link] = []
-        self._pid = os.getpid()
+        self._forks = _forks
         self._lock = threading.Lock()
         self._run: Run | None = None
         self._settings: dict[str, bytes] = {}
+        self._blinders: dict[str, hmac.HMAC] = {}  # with the secret and the purpose taken in
         self._head: Head | None = None  # a guess, never trusted: see Transaction._append
 
     def __repr__(self) -> str:
@@ -544,14 +555,21 @@ class Database:
     def blind(self, purpose: str, octets: bytes) -> bytes:
         """HMAC-SHA256 of octets under this database's own secret: a key to find a row by, worthless for
         joining it with another database's. `purpose` keeps the uses apart."""
-        return hmac.digest(self.setting("secret"), purpose.encode() + b"\0" + octets, hashlib.sha256)
+        begun = self._blinders.get(purpose)
+        if begun is None:
+            begun = hmac.new(self.setting("secret"), purpose.encode() + b"\0", hashlib.sha256)
+            self._blinders[purpose] = begun
+        made = begun.copy()
+        made.update(octets)
+        return made.digest()
 
     # -- runs (see store/runs.py)
 
     @property
     def run(self) -> bytes:
         """Id of this process's run, taken at first use."""
-        self._check_process()
+        if _forks != self._forks:
+            self._check_process()
         run = self._run
         if run is None:
             with self._lock:
@@ -599,13 +617,14 @@ class Database:
     def _end(self, link: _Link, *, write: bool) -> None:
         if write:
             self._dialect.end_write()
-        if link.dead or self._dialect.is_lost(link) or link.sa.invalidated:
+        if link.dead or self._dialect.is_lost(link):
             link.close()
         else:
             self._idle.append(link)
 
     def _take(self) -> _Link:
-        self._check_process()
+        if _forks != self._forks:
+            self._check_process()
         try:
             return self._idle.pop()  # the one used last has the warmest cache
         except IndexError:
@@ -626,9 +645,9 @@ class Database:
             self._idle.pop().close()
 
     def _check_process(self) -> None:
-        if os.getpid() != self._pid:
+        if _forks != self._forks:
             _inherited.extend((self._idle, self._run))
-            self._idle, self._run, self._pid = [], None, os.getpid()
+            self._idle, self._run, self._forks = [], None, _forks
             self._lock = threading.Lock()
             if isinstance(self._dialect, _Sqlite):
                 self._dialect = _Sqlite(self._url)

@@ -42,9 +42,10 @@ class EnrolmentCredential(EaBase):
     __tablename__ = "enrolment_credential"
 
     hashed_id8: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
-    station: Mapped[bytes] = mapped_column(ForeignKey("station.id"), index=True)
+    # No index by station or expires: only operators ask by them, seldom.
+    station: Mapped[bytes] = mapped_column(ForeignKey("station.id"))
     certificate: Mapped[bytes]  # COER
-    expires: Mapped[int]  # the certificate's end; no index, nobody asks by it on the way of a request
+    expires: Mapped[int]  # the certificate's end
 
     __table_args__ = (WITHOUT_ROWID,)
 
@@ -62,7 +63,7 @@ class EnrolmentRequest(EaBase):
     wish: Mapped[bytes | None] = mapped_column(unique=True)
     record: Mapped[bytes | None]
     answer: Mapped[bytes | None]
-    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+    expires: Mapped[int]  # a whole hour; no index, see store/expiry.py
 
     __table_args__ = (WITHOUT_ROWID,)
 
@@ -74,7 +75,7 @@ class Validation(EaBase):
 
     id: Mapped[Key16]  # blinded EC, AA and SHA-256(SharedAtRequest)
     start: Mapped[int | None]  # the ticket's start where the EA chose it: a whole hour
-    expires: Mapped[int] = mapped_column(index=True)
+    expires: Mapped[int]  # likewise
 
     __table_args__ = (WITHOUT_ROWID,)
 

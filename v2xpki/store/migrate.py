@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from v2xpki.store.base import DOMAINS
+from v2xpki.store.base import DOMAINS, schema_name
 from v2xpki.store.database import Database
 from v2xpki.store.schema import MIGRATIONS, alembic_config, newest
 
@@ -20,7 +20,7 @@ def make_revision(domain: str, message: str, *, replace: bool = False) -> Path:
     migration instead of all there are."""
     from alembic import command
 
-    folder = MIGRATIONS / domain
+    folder = MIGRATIONS / schema_name(domain)
     if replace:
         for old in folder.glob("r*.py"):
             old.unlink()

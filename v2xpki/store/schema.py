@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from v2xpki.audit import GENESIS, Event
 from v2xpki.errors import StoreError
-from v2xpki.store.base import BASES, DOMAINS, AuditHead, Setting
+from v2xpki.store.base import BASES, DOMAINS, AuditHead, Setting, schema_name
 from v2xpki.store.database import Database, Transaction
 
 if TYPE_CHECKING:
@@ -27,13 +27,14 @@ def metadata_of(domain: str) -> sa.MetaData:
     """All tables of a domain. Raises StoreError for a name that is no domain."""
     if domain not in BASES:
         raise StoreError(f"{domain}: no such domain; there are {', '.join(DOMAINS)}")
-    importlib.import_module(f"v2xpki.store.{domain}")
+    importlib.import_module(f"v2xpki.store.{schema_name(domain)}")
     return BASES[domain].metadata
 
 
 def newest(domain: str) -> str:
     """The newest revision of a domain, e.g. "0001"."""
-    names = [found[1] for p in (MIGRATIONS / domain).glob("r*.py") if (found := re.match(r"r(\d+)_", p.name))]
+    scripts = (MIGRATIONS / schema_name(domain)).glob("r*.py")
+    names = [found[1] for p in scripts if (found := re.match(r"r(\d+)_", p.name))]
     return max(names, default="")
 
 
@@ -107,7 +108,7 @@ def alembic_config(domain: str, connection: sa.Connection) -> "Config":
         connection.begin()  # SQLAlchemy's view of it: Alembic then leaves the commit to the caller
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("version_locations", str(MIGRATIONS / domain).replace("%", "%%"))
+    config.set_main_option("version_locations", str(MIGRATIONS / schema_name(domain)).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
     config.attributes.update(connection=connection, metadata=metadata_of(domain))
     return config

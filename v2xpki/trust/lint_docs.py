@@ -10,6 +10,8 @@ from v2xpki.trust.lint_engine import LINT_KINDS, Rule
 from v2xpki.trust.lint_lists import LIST_RULES
 from v2xpki.trust.lint_messages import MESSAGE_RULES
 from v2xpki.trust.lint_tickets import TICKETS_RULES
+from v2xpki.trust.scms_enrolment import ENROLMENT_RULES
+from v2xpki.trust.scms_lint import SCMS_RULES
 
 _HEAD = """# Lint rules
 
@@ -31,7 +33,9 @@ def document() -> str:
     parts = [_HEAD]
     for title, rules in (
         ("Certificates", RULES.values()),
+        ("Certificates of an SCMS, about to be signed", SCMS_RULES.values()),
         ("Tickets of one station together", TICKETS_RULES.values()),
+        ("Enrolment certificates of an SCMS, about to be signed", ENROLMENT_RULES.values()),
         ("Signed messages", MESSAGE_RULES.values()),
         ("Lists", LIST_RULES.values()),
     ):

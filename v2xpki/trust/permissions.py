@@ -150,6 +150,24 @@ class Grants:
         why = f"SSP {text} is outside the issuer's range" if named else "the issuer may not grant it"
         raise PermissionDenied(f"appPermissions psid {entry.psid}: {why}", rule="app-permissions")
 
+    def check_requested(self, permissions: Iterable[dot2.PsidSsp]) -> None:
+        """Raises PermissionDenied where a holder of these certRequestPermissions may not ask for a
+        certificate with such appPermissions: chain length 0 is the one asked for (IEEE 1609.2 6.4.8)."""
+        for entry in permissions:
+            for group in self._groups:
+                reach = group.shortest + group.reach
+                if not group.ee_type & APP or group.shortest > 0 or (group.reach != -1 and reach < 0):
+                    continue
+                if group.ranges is None:
+                    if entry.psid not in self._named:
+                        break
+                elif any(ssp_inside(entry.ssp, limit) for limit in group.ranges.get(entry.psid, ())):
+                    break
+            else:
+                raise PermissionDenied(
+                    f"psid {entry.psid} is beyond the certRequestPermissions", rule="app-permissions"
+                )
+
     def check_issue_permissions(self, groups: Groups | None, field: str = "certIssuePermissions") -> None:
         """Raises PermissionDenied where a group of a subordinate's is not inside one of these."""
         restated = Grants(groups)._named
@@ -218,3 +236,33 @@ def check_certificate(issuer: Certificate, tbs: dot2.ToBeSignedCertificate) -> N
         grants.check_issue_permissions(tbs.cert_issue_permissions)
     if tbs.cert_request_permissions:
         grants.check_issue_permissions(tbs.cert_request_permissions, "certRequestPermissions")
+
+
+def check_request_permissions(issuer: Certificate, groups: Groups | None) -> None:
+    """Raises PermissionDenied, naming the PSID, where the certRequestPermissions of an enrolment certificate
+    are beyond what its ECA may grant: its groups for enrolment (IEEE 1609.2 6.4.8).
+
+    An end entity asks for certificates of its own: chain length 0, eeType app, PSIDs named one by one.
+    """
+    grants = Grants.of(issuer)
+    for group in groups or ():
+        entries = group.subject_permissions.value
+        if (group.min_chain_length, group.chain_length_range, group.ee_type) != (0, 0, APP):
+            raise PermissionDenied(
+                f"certRequestPermissions: chain length {group.min_chain_length}+{group.chain_length_range}, "
+                f"eeType {group.ee_type:02x}; an end entity has 0+0, 80",
+                rule="issue-permissions",
+            )
+        if not isinstance(entries, tuple) or not entries:
+            raise PermissionDenied(
+                "certRequestPermissions: PSIDs are to be named one by one", rule="issue-permissions"
+            )
+        for entry in entries:
+            if not any(
+                granting.ee_type & ENROL and granting.spans(1, 0) and grants._covers(granting, entry)
+                for granting in grants._groups
+            ):
+                raise PermissionDenied(
+                    f"certRequestPermissions psid {entry.psid}: the issuer may not grant it",
+                    rule="issue-permissions",
+                )

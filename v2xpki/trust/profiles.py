@@ -303,7 +303,7 @@ def _certificate_profile(table: dict[str, Any]) -> CertificateProfile:
         encryption_key=presence,  # type: ignore[arg-type]
         encryption_curve=encryption_curve,
         backdate=_take(table, "backdate", int),
-        validity=_duration(_take(table, "validity", dict)),
+        validity=duration_of(_take(table, "validity", dict)),
         app_permissions=None
         if permissions is None
         else tuple(
@@ -318,7 +318,7 @@ def _certificate_profile(table: dict[str, Any]) -> CertificateProfile:
 
 def _station_profile(table: dict[str, Any]) -> StationProfile:
     def seconds(key: str) -> int:
-        return validity.duration_seconds(_duration(_take(table, key, dict)))
+        return validity.duration_seconds(duration_of(_take(table, key, dict)))
 
     return StationProfile(
         name=_take(table, "station", str),
@@ -331,7 +331,7 @@ def _station_profile(table: dict[str, Any]) -> StationProfile:
         preload=seconds("preload"),
         ticket_validity=seconds("ticket_validity"),
         ticket_validity_max=seconds("ticket_validity_max"),
-        permissions=tuple(_range(dict(entry)) for entry in _take(table, "permissions", list)),
+        permissions=tuple(psid_range(dict(entry)) for entry in _take(table, "permissions", list)),
         assurance_level=_octets(_take(table, "assurance_level", str)) or None,
         region=regions.from_table(table["region"]) if table.get("region") else None,
     )
@@ -365,8 +365,8 @@ def _octets(text: object) -> bytes:
         raise ConfigError(f"{text!r} is not hex") from error
 
 
-def _duration(table: dict[str, Any]) -> dot2.Duration:
-
+def duration_of(table: dict[str, Any]) -> dot2.Duration:
+    """The duration of a table such as { hours = 168 }. Raises ConfigError."""
     if len(table) != 1 or not set(table) <= set(_UNITS):
         raise ConfigError(f"{table!r} is not a duration", hint="for instance { hours = 168 }")
     ((unit, count),) = table.items()
@@ -376,7 +376,8 @@ def _duration(table: dict[str, Any]) -> dot2.Duration:
     return dot2.Duration(kind=kind, value=count)
 
 
-def _range(entry: dict[str, Any]) -> dot2.PsidSspRange:
+def psid_range(entry: dict[str, Any]) -> dot2.PsidSspRange:
+    """The range of a table with psid, and value and mask, all, or neither. Raises ConfigError."""
     psid, value, mask, all_ = (entry.pop(key, None) for key in ("psid", "value", "mask", "all"))
     limit: dot2.SspRange | None = None
     if value is not None and mask is not None and not all_:
@@ -405,7 +406,7 @@ def _group(table: dict[str, Any]) -> dot2.PsidGroupPermissions:
         bits |= _EE_BITS[name]
     group = dot2.PsidGroupPermissions(
         subject_permissions=dot2.SubjectPermissions(
-            kind="explicit", value=tuple(_range(dict(entry)) for entry in table.pop("ranges", ()))
+            kind="explicit", value=tuple(psid_range(dict(entry)) for entry in table.pop("ranges", ()))
         ),
         min_chain_length=table.pop("min_chain_length", 1),
         chain_length_range=table.pop("chain_length_range", 0),

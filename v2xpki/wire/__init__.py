@@ -29,7 +29,7 @@ Measured (one core, Python 3.11, AT of 151 octets with three PSIDs, CA certifica
 from typing import Any, TypeVar
 
 from v2xpki.errors import EncodeError
-from v2xpki.wire import _codec_dot2, _codec_etsi, _codec_scms, dot2
+from v2xpki.wire import _codec_dot2, _codec_etsi, _codec_scms, _shapes, dot2, scms
 from v2xpki.wire._runtime import (
     DECODE_FAULTS,
     ENCODE_FAULTS,
@@ -46,6 +46,7 @@ __all__ = [
     "decode",
     "decode_as",
     "decode_certificate",
+    "decode_certificate_request",
     "decode_signed",
     "encode",
     "encode_as",
@@ -61,6 +62,10 @@ _CODECS = frozenset((_codec_dot2.__name__, _codec_scms.__name__, _codec_etsi.__n
 
 def decode(kind: type[T], octets: bytes) -> T:
     """The record of class `kind` that the octets are the canonical COER of. Raises DecodeError."""
+    if kind is dot2.Ieee1609Dot2Data:
+        found = _shapes.encrypted(octets)
+        if found is not None:
+            return found  # type: ignore[return-value]  # kind says so
     decoder = _DECODE[kind]
     try:
         record, end = decoder(octets, 0)
@@ -121,6 +126,9 @@ def decode_signed(octets: bytes) -> tuple[dot2.Ieee1609Dot2Data, bytes | None]:
     """Ieee1609Dot2Data, and the octets of its tbsData if it is signed, else None. Raises DecodeError."""
     if octets[:2] != b"\x03\x81":  # version 3, signedData
         return decode(dot2.Ieee1609Dot2Data, octets), None
+    found = _shapes.signed(octets)
+    if found is not None:
+        return found
     try:
         hash_id = _codec_dot2._HASH_ALGORITHM[octets[2]]
         tbs_data, end = _codec_dot2.decode_to_be_signed_data(octets, 3, 1)
@@ -133,3 +141,11 @@ def decode_signed(octets: bytes) -> tuple[dot2.Ieee1609Dot2Data, bytes | None]:
     except DECODE_FAULTS:
         pass
     return fail_decode("Ieee1609Dot2Data", _codec_dot2.decode_ieee1609_dot2_data, octets, _CODECS)
+
+
+def decode_certificate_request(octets: bytes) -> tuple[scms.SignedCertificateRequest, bytes]:
+    """A SignedCertificateRequest, and the octets of its tbsRequest, to be hashed. Raises DecodeError."""
+    record = decode(scms.SignedCertificateRequest, octets)
+    # canonical, so it is just as long as it encodes to
+    tail = len(encode(record.signer)) + len(encode(record.signature))
+    return record, octets[1 : len(octets) - tail]

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
-from v2xpki.authorities.etsi.ledger import AnswerLedger
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.errors import AuditError
 from v2xpki.store import Database
 from v2xpki.store.base import AuditRow

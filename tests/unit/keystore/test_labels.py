@@ -32,7 +32,7 @@ def test_any_other_text_is_refused_or_comes_back_the_same(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "ea", "ea-sign", "ea-sign-", "ea-sign-0", "ea-sign-01", "ea-wrap-1", "-sign-1", "EA-sign-1",
+    ["", "ea", "ea-sign", "ea-sign-", "ea-sign-0", "ea-sign-01", "ea-carry-1", "-sign-1", "EA-sign-1",
      "ea-sign-x", "ea-sign-1 ", "e a-sign-1", "ea-sign-١"],
 )  # fmt: skip
 def test_illegal_texts_are_no_labels(text):

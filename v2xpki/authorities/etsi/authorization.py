@@ -23,7 +23,6 @@ from v2xpki.authorities.etsi.envelope import (
     may_request,
 )
 from v2xpki.authorities.etsi.issuing import RequestMemory
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers, newest_like
 from v2xpki.authorities.etsi.reasons import (
@@ -36,6 +35,7 @@ from v2xpki.authorities.etsi.reasons import (
     RefusedButterfly,
 )
 from v2xpki.authorities.etsi.tickets import check_foreign
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.config import AaPolicy
 from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import (

@@ -25,10 +25,10 @@ from v2xpki.authorities.etsi.envelope import (
     is_plain_header,
     may_request,
 )
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peers
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.config import AaPolicy
 from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import (

@@ -27,11 +27,11 @@ from v2xpki.authorities.etsi.envelope import (
     is_plain_header,
     may_request,
 )
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly, RefusedValidation
 from v2xpki.authorities.etsi.stations import KnownStation, find_by_credential, home_of
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.periods import Periods
 from v2xpki.config import ButterflyPolicy, EaPolicy
 from v2xpki.crypto import Caterpillar, Certificate, PublicKey

@@ -26,10 +26,10 @@ from v2xpki.audit import Event
 from v2xpki.authorities.etsi.butterfly_frames import p256_point, pack_archive, pack_chunk, unpack_chunk
 from v2xpki.authorities.etsi.butterfly_ra import add_batches, choose_aa
 from v2xpki.authorities.etsi.envelope import Generation, OwnKeys, in_time, is_plain_header
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers
 from v2xpki.authorities.etsi.reasons import RefusedButterfly
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.periods import Periods
 from v2xpki.authorities.queue import Job
 from v2xpki.config import ButterflyPolicy, EaPolicy

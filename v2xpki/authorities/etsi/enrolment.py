@@ -26,7 +26,6 @@ from v2xpki.authorities.etsi.envelope import (
     may_request,
 )
 from v2xpki.authorities.etsi.issuing import RequestMemory
-from v2xpki.authorities.etsi.ledger import AnswerLedger
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peers
 from v2xpki.authorities.etsi.reasons import (
@@ -41,6 +40,7 @@ from v2xpki.authorities.etsi.reasons import (
     ValidationReason,
 )
 from v2xpki.authorities.etsi.stations import KnownStation, find_by_canonical_id, find_by_credential, home_of
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.config import EaPolicy
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import (
@@ -59,6 +59,7 @@ from v2xpki.secured import SignedMessage
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store.base import table_of
 from v2xpki.store.ea import ACTIVE, EnrolmentCredential, EnrolmentRequest, Station, TicketWindow, Validation
+from v2xpki.store.expiry import Expiry
 from v2xpki.time import Clock
 from v2xpki.trust import validity
 from v2xpki.trust.profiles import Profiles, StationProfile, shipped
@@ -104,6 +105,7 @@ _ADD_TICKET = Statement(
     )
     .values(tickets=_WINDOW.c.tickets + 1)
 )
+_OLD_WINDOWS = Statement(sa.delete(_WINDOW).where(_WINDOW.c.end <= sa.bindparam("before")))
 _KNOWN_VALIDATION = Statement(sa.select(_VALIDATION.c.start).where(_VALIDATION.c.id == sa.bindparam("id")))
 
 # A station asks for tickets many at a time; parsing its EC anew costs more than all else that is not a
@@ -176,6 +178,7 @@ class EnrolmentAuthority:
         self._ledger = AnswerLedger(database, clock)
         self._window = self._policy.generation_time_window
         self._memory = RequestMemory(database, EnrolmentRequest, clock, keep=self._policy.retry_window)
+        self._old_validations = Expiry(Validation)
 
     # --- enrolment ---------------------------------------------------------------------------
 
@@ -613,14 +616,8 @@ class EnrolmentAuthority:
         """
         self._ledger.settle()
         now = self._clock.time32()
-        count = self._memory.purge(now)
+        count = self._memory.purge(now) + self._old_validations.purge(self._database, now)
         with self._database.write(durable=False) as tx:
-            for statement in _PURGES:
-                count += tx.run(statement, before=now)
+            count += tx.run(_OLD_WINDOWS, before=now)
         return count + (0 if self._butterfly is None else self._butterfly.purge(now))
 
-
-_PURGES = (
-    Statement(sa.delete(_VALIDATION).where(_VALIDATION.c.expires <= sa.bindparam("before"))),
-    Statement(sa.delete(_WINDOW).where(_WINDOW.c.end <= sa.bindparam("before"))),
-)

@@ -18,7 +18,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from v2xpki import wire
-from v2xpki.authorities.etsi.ledger import AnswerLedger
+from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.crypto import Agreer, Certificate, PublicKey, ccm_decrypt, unwrap_key
 from v2xpki.errors import CryptoError, NotRecipient, OutOfService
 from v2xpki.issuance import Issuer

@@ -22,6 +22,7 @@ from v2xpki.errors import RecordFailed, StoreError
 from v2xpki.issuance import Issuer, Prepared, recover, tx_complete, tx_save, tx_void
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store.base import IssuanceRecord, table_of
+from v2xpki.store.expiry import Expiry
 from v2xpki.time import HOUR, Clock
 from v2xpki.trust.validity import floor_hour
 
@@ -78,7 +79,7 @@ class RequestMemory:
             sa.delete(t).where(key, t.c.record == sa.bindparam("of_record"), t.c.answer.is_(None))
         )
         self._forget = Statement(sa.delete(t).where(key))
-        self._old = Statement(sa.delete(t).where(t.c.expires <= sa.bindparam("before")))
+        self._old = Expiry(model)
         self._twins = {
             name: Statement(sa.select(t.c.id, t.c.record).where(t.c[name] == sa.bindparam("value")))
             for name in t.c.keys()
@@ -228,5 +229,4 @@ class RequestMemory:
 
     def purge(self, now: int) -> int:
         """Forget what is past its hour; the count of rows."""
-        with self._database.write(durable=False) as tx:
-            return tx.run(self._old, before=now)
+        return self._old.purge(self._database, now)

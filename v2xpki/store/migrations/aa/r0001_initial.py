@@ -46,9 +46,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("ticket", name=op.f("uq_authorization_request_ticket")),
         sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("authorization_request", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_authorization_request_expires"), ["expires"], unique=False)
-
     op.create_table(
         "butterfly_ticket",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
@@ -110,9 +107,6 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_butterfly_ticket_expires"))
 
     op.drop_table("butterfly_ticket")
-    with op.batch_alter_table("authorization_request", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_authorization_request_expires"))
-
     op.drop_table("authorization_request")
     op.drop_table("audit_head")
     op.drop_table("audit_entry")

@@ -28,13 +28,16 @@ class AnswerLedger:
         self._lock = threading.Lock()
         self._open: tuple[str, int] | None = None  # id of the block, the hour it was opened in
         self._signed: Counter[str] = Counter()
+        self._count = 0  # of them all
 
-    def enter(self, kind: str) -> None:
-        """Count a message that is to be signed now. Raises AuditError or StoreError: then it must not be."""
+    def enter(self, kind: str, count: int = 1) -> None:
+        """Count messages, no more than a block, that are to be signed now. Raises AuditError or StoreError:
+        then they must not be."""
         with self._lock:
-            if self._open is None or self._signed.total() >= self._block or self._is_past():
+            if self._open is None or self._count + count > self._block or self._is_past():
                 self._renew()
-            self._signed[kind] += 1
+            self._signed[kind] += count
+            self._count += count
 
     def settle(self) -> None:
         """Close a block whose hour is over, so that its counts are on the record. Call it now and then."""
@@ -60,4 +63,4 @@ class AnswerLedger:
             if allow:
                 tx.audit(Event.MESSAGES_ALLOWED, block=following[0], count=self._block)
         self._open = following if allow else None
-        self._signed = Counter()
+        self._signed, self._count = Counter(), 0

@@ -1,0 +1,119 @@
+"""What an authority keeps secret in its database: wrapped under its token's key, opened once a process.
+
+    secrets = SecretStore(database, WrappedSecret, keystore, KeyLabel("aca", "wrap"))
+    secrets.add(la_name(la_id, key), key);  keys = la_keys(secrets)
+    secrets.rewrap(KeyLabel("aca", "wrap", 2))          after a key of the next generation was made
+
+The key of an LA and an ACA comes to both on the same day, by hand or ceremony; there may be several of an LA:
+the RA's requests name which by its psk id (pskRecipInfo).
+"""
+
+import secrets as _random
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase
+
+from v2xpki.audit import Event
+from v2xpki.crypto import CcmKey, psk_id
+from v2xpki.errors import KeyNotFound
+from v2xpki.keystore import KeyLabel, Keystore
+from v2xpki.store import Database
+from v2xpki.store.base import table_of
+from v2xpki.time import HOUR
+
+_LA = "la"
+
+
+class LaKey(NamedTuple):
+    """A key shared with a linkage authority (la id, 2 octets), ready to open pre-linkage values."""
+
+    la_id: bytes
+    key: CcmKey
+
+
+class SecretStore:
+    """The wrapped secrets of one database. `label` wraps what is new; what is there names its own."""
+
+    def __init__(
+        self, database: Database, model: type[DeclarativeBase], keystore: Keystore, label: KeyLabel
+    ) -> None:
+        self._database, self._model, self._keystore, self._label = database, model, keystore, label
+
+    def add(self, name: str, secret: bytes) -> None:
+        """Keep a secret. Raises AlreadyRecorded for a name that exists, KeyRefused, TokenLost."""
+        wrapped = self._keystore.wrapper(self._label).wrap(secret)
+        now = self._database.clock.time32()
+        with self._database.write(durable=True) as tx:
+            tx.insert(
+                self._model,
+                name=name,
+                wrapper=self._label.text,
+                octets=wrapped,
+                since=now - now % HOUR,
+                until=None,
+            )
+            tx.audit(Event.SECRET_STORED, name=name, wrapper=self._label.text)
+
+    def get(self, name: str) -> bytes:
+        """A secret. Raises KeyNotFound, KeyRefused (not of the key that it names, or changed), TokenLost."""
+        found = self.all(name).get(name)
+        if found is None:
+            raise KeyNotFound(f"the database keeps no secret {name!r}")
+        return found
+
+    def get_or_make(self, name: str, size: int) -> bytes:
+        """A secret, made at random where there is none yet."""
+        found = self.all(name).get(name)
+        if found is None:
+            found = _random.token_bytes(size)
+            self.add(name, found)
+        return found
+
+    def all(self, prefix: str) -> dict[str, bytes]:
+        """The secrets whose names begin so, but for those whose time is over."""
+        t, now = table_of(self._model).c, self._database.clock.time32()
+        query = sa.select(t.name, t.wrapper, t.octets).where(
+            t.name.startswith(prefix, autoescape=True), t.until.is_(None) | (t.until > now)
+        )
+        with self._database.read() as tx:
+            rows = tx.execute(query).all()
+        return {
+            row.name: self._keystore.wrapper(KeyLabel.parse(row.wrapper)).unwrap(row.octets) for row in rows
+        }
+
+    def end(self, name: str, at: int) -> None:
+        """A secret is of no use from the hour of a TAI second on."""
+        t = table_of(self._model)
+        with self._database.write(durable=True) as tx:
+            tx.execute(sa.update(t).where(t.c.name == name).values(until=at - at % HOUR))
+
+    def rewrap(self, label: KeyLabel) -> int:
+        """Put all secrets under another key of the token; how many were under an older one."""
+        t, count = table_of(self._model), 0
+        new = self._keystore.wrapper(label)
+        with self._database.write(durable=True) as tx:
+            query = sa.select(t.c.name, t.c.wrapper, t.c.octets).where(t.c.wrapper != label.text)
+            for row in tx.execute(query.with_for_update()).all():
+                secret = self._keystore.wrapper(KeyLabel.parse(row.wrapper)).unwrap(row.octets)
+                values = {"wrapper": label.text, "octets": new.wrap(secret)}
+                tx.execute(sa.update(t).where(t.c.name == row.name).values(**values))
+                count += 1
+            tx.audit(Event.SECRETS_REWRAPPED, count=count, wrapper=label.text)
+        self._label = label
+        return count
+
+
+def la_name(la_id: bytes, key: bytes) -> str:
+    """The name of a key that is shared with a linkage authority."""
+    return f"{_LA}:{la_id.hex()}:{psk_id(key).hex()}"
+
+
+def la_keys(secrets: SecretStore) -> Mapping[bytes, LaKey]:
+    """All keys shared with linkage authorities, by the psk id that a pskRecipInfo names them by."""
+    found = {}
+    for name, key in secrets.all(f"{_LA}:").items():
+        made = LaKey(bytes.fromhex(name.split(":")[1]), CcmKey(key))
+        found[made.key.id] = made
+    return found

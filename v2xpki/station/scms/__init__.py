@@ -1,0 +1,1 @@
+"""A station's side of an IEEE 1609.2.1 SCMS."""
