@@ -620,4 +620,3 @@ class EnrolmentAuthority:
         with self._database.write(durable=False) as tx:
             count += tx.run(_OLD_WINDOWS, before=now)
         return count + (0 if self._butterfly is None else self._butterfly.purge(now))
-
