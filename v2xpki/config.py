@@ -33,11 +33,14 @@ ENV_INSTANCE, ENV_ROLE = "V2XPKI_INSTANCE", "V2XPKI_ROLE"
 
 PROFILES = ("etsi", "scms", "all")
 ETSI_DOMAINS = ("root", "tlm", "ea", "aa", "dc")
-DOMAINS = (*ETSI_DOMAINS, "eca", "ra", "aca", "la1", "la2", "ma", "ota")
+SCMS_DOMAINS = (
+    "scmsroot", "elector1", "elector2", "elector3", "eca", "ra", "aca", "la1", "la2", "ma", "sdc",
+)  # fmt: skip
+DOMAINS = (*ETSI_DOMAINS, *SCMS_DOMAINS, "ota")
 #: Domains whose keys are used in ceremonies alone; `serve` never opens their tokens.
-OFFLINE_DOMAINS = ("root", "tlm")
+OFFLINE_DOMAINS = ("root", "tlm", "scmsroot", "elector1", "elector2", "elector3")
 #: Domains that hold no key.
-KEYLESS_DOMAINS = ("dc",)
+KEYLESS_DOMAINS = ("dc", "sdc")
 EMBEDDED_KEYSTORE = "softhsm2"
 
 Seconds = NewType("Seconds", int)
@@ -206,6 +209,61 @@ class ButterflyPolicy:
                 raise ConfigError(f"{text!r} is not a HashedId8 of 16 hex digits")
         for url in self.aa_urls.values():
             check_url(url, "aa_urls")
+
+
+@dataclass(frozen=True, slots=True)
+class ScmsPolicy:
+    """`[scms]`: what all components of an SCMS go by (IEEE 1609.2.1 4.3), and how its RA works."""
+
+    #: Where i-period 0 starts: TAI seconds since 2004; 2015-01-06T09:00:00Z, as CAMP's deployments have it.
+    epoch: int = 347_619_603
+    #: An i-period, and what its certificates hold beyond it.
+    period: Seconds = seconds("1 week")
+    overlap: Seconds = seconds("1 hour")
+    #: Pseudonym certificates of one vehicle for one period (j = 0 ...), all valid at once.
+    certificates: int = 20
+    #: How far ahead of now periods are supplied, and the most that a request gets (ra-maxPreloadTime).
+    preload: Seconds = seconds("3 weeks")
+    max_preload: Seconds = seconds("3 years")
+    #: The variants that the RA takes (ra-butterflyType).
+    butterfly: tuple[str, ...] = ("original", "unified", "compactUnified")
+    #: How far a request's generationTime may be from the RA's clock, either way.
+    generation_time_window: Seconds = seconds("10 minutes")
+    #: How long an answer is kept for the same request sent again (ra-maxAge of a request); then it is purged.
+    retry_window: Seconds = seconds("1 day")
+    #: Certificate requests of one device within a day (ra-maxReqs); 0 = no limit.
+    requests_per_day: int = 5
+    #: How old a download request may be (download-maxAge).
+    download_max_age: Seconds = seconds("10 minutes")
+    #: The ACA sees the certificates of at least so many vehicles mixed together, unless one waited this long.
+    mix_vehicles: int = 10
+    mix_wait: Seconds = seconds("1 minute")
+    #: Vehicles' periods in one job.
+    batches: int = 50
+    #: Threads that work on jobs, in each of the RA's worker processes.
+    threads: int = 1
+    #: Time for one call to another component.
+    timeout: Seconds = seconds("20 seconds")
+
+    def __post_init__(self) -> None:
+        _positive(
+            self, "epoch", "period", "certificates", "preload", "max_preload", "mix_vehicles", "batches"
+        )
+        _positive(self, "generation_time_window", "retry_window", "download_max_age", "threads", "timeout")
+        _not_negative(self, "overlap", "requests_per_day", "mix_wait")
+        if self.overlap >= self.period:
+            raise ConfigError(f"overlap ({self.overlap} s) is not shorter than period ({self.period} s)")
+        if self.certificates > 256:
+            raise ConfigError(f"certificates is {self.certificates}; j has 8 bits in a CRL")
+        for name in self.butterfly:
+            if name not in ("original", "unified", "compactUnified"):
+                raise ConfigError(f"butterfly: {name!r} is not original, unified or compactUnified")
+        if self.retry_window < 2 * self.generation_time_window:
+            raise ConfigError(
+                f"retry_window ({self.retry_window} s) is shorter than twice "
+                f"generation_time_window ({self.generation_time_window} s): "
+                "a repeated request would be a new one"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +453,7 @@ class Settings:
     aa: AaPolicy = field(default_factory=AaPolicy)
     eca: EcaPolicy = field(default_factory=EcaPolicy)
     butterfly: ButterflyPolicy = field(default_factory=ButterflyPolicy)
+    scms: ScmsPolicy = field(default_factory=ScmsPolicy)
     lists: ListPolicy = field(default_factory=ListPolicy)
     serve: ServePolicy = field(default_factory=ServePolicy)
     limits: Limits = field(default_factory=Limits)

@@ -14,7 +14,10 @@ from typing import Annotated, Any, Final, cast
 from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-DOMAINS: Final = ("root", "tlm", "ea", "aa", "dc", "eca", "aca", "la1", "la2")
+DOMAINS: Final = (
+    "root", "tlm", "ea", "aa", "dc",
+    "scmsroot", "elector1", "elector2", "elector3", "eca", "ra", "aca", "la1", "la2", "ma", "sdc",
+)  # fmt: skip
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -160,19 +163,53 @@ class LaBase(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+class ScmsRootBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class ElectorBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class RaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class MaBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class SdcBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
 BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "root": RootBase,
     "tlm": TlmBase,
     "ea": EaBase,
     "aa": AaBase,
     "dc": DcBase,
+    "scmsroot": ScmsRootBase,
+    "elector1": ElectorBase,
+    "elector2": ElectorBase,
+    "elector3": ElectorBase,
     "eca": EcaBase,
+    "ra": RaBase,
     "aca": AcaBase,
     "la1": LaBase,
     "la2": LaBase,
+    "ma": MaBase,
+    "sdc": SdcBase,
 }
 # Domains that share a schema, each with its own database: the name of their module and migrations.
-_SHARED: Final = {"la1": "la", "la2": "la"}
+_SHARED: Final = {
+    "la1": "la", "la2": "la", "elector1": "elector", "elector2": "elector", "elector3": "elector",
+}  # fmt: skip
 
 
 def schema_name(domain: str) -> str:

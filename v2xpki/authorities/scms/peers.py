@@ -1,0 +1,98 @@
+"""What the components of an SCMS ask of each other (docs/scms-internal.md).
+
+links/ implements it over mutual TLS; in one process the components themselves fit. All calls may be repeated.
+
+Each raises LinkError for whatever is not an answer: no connection, no time left, a fault on the other side.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from v2xpki.authorities.scms.la import Wish
+from v2xpki.authorities.scms.reasons import Refusal
+
+
+class LinkageLink(Protocol):
+    """An RA's way to a linkage authority."""
+
+    @property
+    def la_id(self) -> bytes:
+        """2 octets."""
+        ...
+
+    def pre_linkage_values(self, wishes: Sequence[Wish]) -> list[list[bytes]]:
+        """For each wish COER of an EncryptedIndividualPLV for each of its js. Raises RefusedWishes."""
+        ...
+
+
+class AcaLink(Protocol):
+    """An RA's way to an ACA."""
+
+    def certify(self, requests: Sequence[bytes]) -> list[bytes | Refusal]:
+        """RaAcaCertRequest SPDUs in, AcaRaCertResponse SPDUs out."""
+        ...
+
+
+class EcaLink(Protocol):
+    """An RA's way to an ECA."""
+
+    def succeed(self, request: bytes) -> bytes:
+        """A successor's request as the RA has opened it; the EcaEeCertResponse SPDU. Raises
+        RefusedEnrolmentRequest."""
+        ...
+
+
+class SealedParts(NamedTuple):
+    """What an ACA gives for a case: nothing in it is for the misbehaviour authority to read.
+
+    Each is COER of Ieee1609Dot2Data, encrypted to the component that is to have it: the pre-linkage values to
+    their linkage authorities, the hash of the RA's request to the RA. la ids: 2 octets.
+    """
+
+    la_id1: bytes
+    plv1: bytes
+    la_id2: bytes
+    plv2: bytes
+    ra: bytes
+    request_hash: bytes
+
+
+class TracedParts(NamedTuple):
+    """What an RA gives for a case: which j, and the lcis, each encrypted to its linkage authority."""
+
+    j: int
+    lci1: bytes
+    lci2: bytes
+
+
+class AcaCases(Protocol):
+    """The misbehaviour authority's way to an ACA."""
+
+    def parts_of(self, certificate: bytes, case: bytes) -> SealedParts | None:
+        """None for a certificate that the ACA has not made. Recorded, and audited, before it is answered."""
+        ...
+
+
+class RaCases(Protocol):
+    """Its way to an RA."""
+
+    def trace(self, request_hash: bytes, i: int, case: bytes) -> TracedParts | None:
+        """request_hash: as the ACA sealed it. The device is on the blocklist before this is answered."""
+        ...
+
+
+class LaCases(Protocol):
+    """Its way to a linkage authority."""
+
+    def seed_at(self, plv: bytes, lci: bytes, i: int, j: int, i_rev: int, case: bytes) -> bytes:
+        """ls(i_rev), 16 octets, of the chain of a value. plv, lci: as ACA and RA sealed them. Raises
+        RefusedCase."""
+        ...
+
+
+class Publisher(Protocol):
+    """The way to the distribution centre, of who signs what it hands out."""
+
+    def publish(self, documents: Sequence[bytes]) -> None:
+        """Documents as they were signed. Each is verified before it is handed out."""
+        ...

@@ -1,0 +1,108 @@
+"""The registration authority's database: devices by their enrolment certificates, what they asked for, and
+the files that wait for them.
+
+It knows which requests are one device's, and the names of its linkage chains; of a certificate of an ACA it
+has the ciphertext alone.
+"""
+
+from sqlalchemy import LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from v2xpki.store.base import WITHOUT_ROWID, Key16, RaBase
+
+Base = RaBase
+
+ACTIVE, BLOCKED = "active", "blocked"
+WAITING, TAKEN, PACKED, REFUSED, STOPPED = "waiting", "taken", "packed", "refused", "stopped"
+
+
+class RaDevice(RaBase):
+    """A device, known by its enrolment certificates alone. `blocked` is the internal blocklist."""
+
+    __tablename__ = "ra_device"
+
+    id: Mapped[Key16]
+    status: Mapped[str]
+    day: Mapped[int]  # the day that the count is of
+    requests: Mapped[int]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaEnrolment(RaBase):
+    """An enrolment certificate that a device came with, or was given as a successor."""
+
+    __tablename__ = "ra_enrolment"
+
+    hashed_id8: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
+    device: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
+    certificate: Mapped[bytes]  # COER
+    expires: Mapped[int]  # the certificate's end
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaRequest(RaBase):
+    """A request, granted. Periods are i values. lci1, lci2: the names of its chains at either linkage
+    authority, drawn apart; None for certificates without linkage."""
+
+    __tablename__ = "ra_request"
+
+    id: Mapped[Key16]
+    request_hash: Mapped[bytes] = mapped_column(
+        unique=True
+    )  # HashedId8 of the encrypted SPDU: names its files
+    device: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
+    kind: Mapped[str]  # pseudonym, identification, application
+    wish: Mapped[bytes]  # COER ToBeSignedCertificate as granted, with the caterpillar
+    params: Mapped[bytes | None]  # COER AdditionalParams: the expansion keys
+    lci1: Mapped[bytes | None]
+    lci2: Mapped[bytes | None]
+    first: Mapped[int]
+    last: Mapped[int]
+    following: Mapped[int] = mapped_column(index=True)  # the first period without a batch
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaBatch(RaBase):
+    """The certificates of one request for one period: waiting, in a chunk's hands, or packed."""
+
+    __tablename__ = "ra_batch"
+
+    request: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    period: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    count: Mapped[int]
+    chunk: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
+    state: Mapped[str] = mapped_column(index=True)
+    hashes: Mapped[bytes | None]  # HashedId8 of each RaAcaCertRequest, by j: what a revocation finds it by
+    archive: Mapped[bytes | None]  # the ZIP
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaChunk(RaBase):
+    """Batches that go to the ACA together. The row is there until all of them are packed."""
+
+    __tablename__ = "ra_chunk"
+
+    id: Mapped[Key16]
+    open_by: Mapped[bytes | None]  # the run of the process that is at it
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaAnswer(RaBase):
+    """A message that was answered. `id`: blinded digest of its octets; `wish`: of what the device signed in
+    it, which is worth one answer in however many envelopes it comes."""
+
+    __tablename__ = "ra_answer"
+
+    id: Mapped[Key16]
+    wish: Mapped[bytes | None] = mapped_column(unique=True)
+    answer: Mapped[bytes | None]
+    expires: Mapped[int]
+
+    __table_args__ = (WITHOUT_ROWID,)
