@@ -3,8 +3,8 @@ as long as it may be repeated.
 
 A request is known by a keyed digest of its octets, and by one of what the device asked for in it. By the
 second a wish that comes in another envelope is the same wish: nothing is granted again, but the answer names
-that envelope, and so may the device when it comes for its files. Envelopes can be changed on the way (a recipient
-more, the other ephemeral point of the same x); a device must not lose its files by it.
+that envelope, and so may the device when it comes for its files. Envelopes can be changed on the way (another
+recipient, the other ephemeral point of the same x); a device must not lose its files by it.
 """
 
 from typing import Any
