@@ -124,8 +124,8 @@ class RegistrationAuthority:
     def request(self, octets: bytes) -> bytes:
         """The RaEeCertAck SPDU for an EeRaCertRequest.
 
-        Raises RefusedRequest; KeystoreError, StoreError and AuditError where the service is not able to:
-        nothing is remembered then.
+        Raises RefusedRequest; OutOfService, KeystoreError, StoreError and AuditError where the service is
+        not able to: nothing is remembered then.
         """
         return self._observed("request", lambda: self._request(self._reader.certificate_wish(octets)))
 
@@ -167,7 +167,7 @@ class RegistrationAuthority:
             now,
             waits=upto >= grant.first,
             following=grant.first,
-            last=grant.last,
+            end=grant.end,
         )
         answer = self._answers.acknowledge(request_hash, next_dl, grant.first)
         with self._database.write(durable=True) as tx:

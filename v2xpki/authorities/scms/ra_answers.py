@@ -16,6 +16,7 @@ from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.scms.ra_devices import tx_count, tx_is_blocked
 from v2xpki.authorities.scms.ra_reasons import RaReason, refusal
 from v2xpki.config import ScmsPolicy
+from v2xpki.errors import OutOfService
 from v2xpki.keystore import ScmsResponder
 from v2xpki.secured import SignedMessage
 from v2xpki.store import Database, Statement, Transaction
@@ -84,8 +85,12 @@ class Answers:
     def acknowledge(self, request_hash: bytes, next_dl_time: int, first_i: int | None = None) -> bytes:
         """The signed RaEeCertAck; without firstI it is that of a successor (RaEeEnrollmentCertAckSpdu).
 
-        Raises AuditError or StoreError where the audit record does not take it: then nothing is signed.
+        Raises OutOfService where the RA's certificate is not in force, AuditError or StoreError where the
+        audit record does not take it: then nothing is signed.
         """
+        own = self._responder.certificate
+        if not own.start <= self._clock.time32() < own.end:
+            raise OutOfService(f"{own.hex8} is not in force")
         self._ledger.enter("raEeCertAck")
         ack = scms.RaEeCertAck(
             version=2,

@@ -24,6 +24,7 @@ from v2xpki.store import Database, Statement
 from v2xpki.store.base import table_of
 from v2xpki.store.ra import (
     ACTIVE,
+    APPLICATION,
     REFUSED,
     STOPPED,
     TAKEN,
@@ -51,7 +52,15 @@ def _kept_by() -> sa.ColumnElement[bytes]:
 
 
 _OF_HASH = Statement(
-    sa.select(_REQUEST.c.id, _REQUEST.c.device, _REQUEST.c.last, _REQUEST.c.following, _DEVICE.c.status)
+    sa.select(
+        _REQUEST.c.id,
+        _REQUEST.c.device,
+        _REQUEST.c.kind,
+        _REQUEST.c.last,
+        _REQUEST.c.following,
+        _REQUEST.c.expires,
+        _DEVICE.c.status,
+    )
     .join(_DEVICE, _DEVICE.c.id == _REQUEST.c.device)
     .where(_REQUEST.c.request_hash == _kept_by())
 )
@@ -120,20 +129,19 @@ class Downloads:
         row = self._database.row(_OF_HASH, request_hash=name.request_hash)
         if row is None or not (anybody or row[1] == device) or name.kind == "oer":
             raise refusal(RaReason.NO_FILE)
-        request, _, last, following, status = row
+        request, _, kind, last, following, expires, status = row
         if status != ACTIVE:  # whoever asks, for it
             raise refusal(RaReason.BLOCKED)
         if name.period is None:
-            waits = self._database.row(_WAITS, request=request) is not None
-            following_at = next_download(
+            next_dl_time = next_download(
                 self._periods,
                 self._policy,
                 self._clock.time32(),
-                waits=waits,
-                following=following,
-                last=last,
+                waits=self._database.row(_WAITS, request=request) is not None,
+                following=following if following <= last else None,
+                end=expires if kind == APPLICATION else self._periods.end(last),
             )
-            return ScmsFile.of(name, self._info(name.request_hash, following_at))
+            return ScmsFile.of(name, self._info(name.request_hash, next_dl_time))
         batch = self._database.row(_ARCHIVE, request=request, period=name.period)
         if batch is not None and batch[0] is not None:
             return ScmsFile.of(name, batch[0])

@@ -93,6 +93,18 @@ def test_the_info_of_a_request_that_brings_no_more_says_its_end(ra_lab: RaLab):
     assert info.next_dl_time == periods.end(NOW_I)
 
 
+def test_the_info_of_an_application_says_when_its_certificate_ends(ra_lab: RaLab):
+    unit = ra_lab.vehicle()
+    period = dot2.ValidityPeriod(NOW, dot2.Duration("hours", 24 * 90))
+    request = unit.request(unit.wish(kind="application", validity_period=period))
+    ra_lab.ra.request(request)
+    assert pack(ra_lab, request) == [NOW_I]
+    info = information(ra_lab.ra.download(unit.download(f"{stem(request)}.info")).octets)
+    assert 0 <= info.next_dl_time - (NOW + 90 * 86400) <= 3600  # its row's hour
+    unit_file = ra_lab.ra.download(unit.download(f"{stem(request)}_{NOW_I:X}.zip"))
+    assert unit_file.octets == b"a ZIP"
+
+
 def test_a_file_that_will_come_is_not_one_that_is_not_there(ra_lab: RaLab):
     vehicle = ra_lab.vehicle()
     request = granted(ra_lab, vehicle)

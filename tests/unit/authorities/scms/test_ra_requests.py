@@ -29,7 +29,7 @@ from v2xpki import wire
 from v2xpki.authorities.scms.ra_reasons import RaReason
 from v2xpki.config import ScmsPolicy
 from v2xpki.crypto import Caterpillar, Curve, PublicKey
-from v2xpki.errors import ConfigError
+from v2xpki.errors import ConfigError, OutOfService
 from v2xpki.keystore import MemoryKey
 from v2xpki.secured import encrypt
 from v2xpki.store.base import AuditRow
@@ -568,6 +568,15 @@ def test_the_signer_is_one_certificate(ra_lab: RaLab, count: int):
     )
     octets = wire.encode(dot2.Ieee1609Dot2Data(3, content))
     refused(RaReason.BAD_SIGNATURE, ra_lab.ra.request, vehicle.sealed(octets))
+
+
+def test_an_ra_whose_own_certificate_has_ended_answers_nothing(make_ra: Callable[..., RaLab]):
+    lab = make_ra(ra_fields={"validity_period": days(1)})
+    vehicle = lab.vehicle()
+    lab.clock.advance(2 * 86400)
+    with pytest.raises(OutOfService):
+        lab.ra.request(vehicle.request())
+    assert rows(lab, RaRequest) == []
 
 
 def test_an_operators_kinds_are_checked():
