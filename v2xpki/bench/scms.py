@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from v2xpki.authorities.scms.ra_expanding import Grant
+from v2xpki.authorities.scms.ra_expanding import Expansion
 from v2xpki.bench.parts import Parts, group_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_laboratory import ScmsLaboratory
 from v2xpki.bench.scms_line_laboratory import COMPONENTS, LineLaboratory
-from v2xpki.config import ScmsPolicy
+from v2xpki.config import ScmsPolicy, Seconds
 from v2xpki.crypto import Curve
 from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore, TokenConfig, create_token, open_token
 from v2xpki.time import SystemClock
@@ -70,7 +70,7 @@ def _run_aca(name: str, seconds: float, directory: Path) -> Result:
 def _run_batch(name: str, seconds: float, directory: Path) -> Result:
     with _keystores(directory, COMPONENTS) as keystores:
         policy = ScmsPolicy(certificates=CERTIFICATES)
-        policy = replace(policy, batches=VEHICLES * PERIODS, preload=(PERIODS - 1) * policy.period)
+        policy = replace(policy, batches=VEHICLES * PERIODS, preload=Seconds((PERIODS - 1) * policy.period))
         laboratory = LineLaboratory(directory, keystores, SystemClock(), policy=policy)
         try:
             benchmark = Benchmark(
@@ -137,13 +137,13 @@ def _grants(laboratory: LineLaboratory) -> Callable[[int], list[Any]]:
         made = []
         for _ in range(count):
             rows = [laboratory.request()[1] for _ in range(VEHICLES)]
-            made.append([Grant.of(row["kind"], row["wish"], row["params"]) for row in rows])
+            made.append([Expansion.of(row["kind"], row["wish"], row["params"]) for row in rows])
         return made
 
     return inputs
 
 
-def _expand(grants: list[Grant]) -> object:
+def _expand(grants: list[Expansion]) -> object:
     return [grant.keys(9, CERTIFICATES) for grant in grants]
 
 

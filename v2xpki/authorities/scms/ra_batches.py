@@ -4,10 +4,14 @@ Recorded with the request as far as the horizon reaches, and by the line's top-u
 """
 
 from v2xpki.authorities.periods import Periods
+from v2xpki.config import ScmsPolicy
 from v2xpki.store import Transaction
 from v2xpki.store.ra import WAITING, RaBatch
 from v2xpki.time import HOUR
 from v2xpki.trust.validity import floor_hour
+
+#: Seconds from the moment that a chunk may begin to the one that a device should come for its file.
+WORKING_TIME = 60
 
 
 def expires_after(end: int) -> int:
@@ -52,3 +56,10 @@ def add_batches(
 def horizon(periods: Periods, now: int, preload: int) -> int:
     """The last period that is supplied at a moment: Time32, and seconds ahead of it."""
     return periods.at(now + preload)
+
+
+def next_download(periods: Periods, policy: ScmsPolicy, now: int, following: int | None) -> int:
+    """When a device should come for its next file, Time32. following: the first period without a batch; None
+    where none is to come, so that what there is waits at most for its chunk."""
+    soon = now + policy.mix_wait + WORKING_TIME
+    return soon if following is None else max(soon, periods.start(following) - policy.preload)

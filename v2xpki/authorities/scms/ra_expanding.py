@@ -1,8 +1,8 @@
 """The RA's cocoon keys: of what devices asked for, and what the ACA is asked with them.
 
-    grant = Grant.of(kind, wish, params)          one request, as granted
-    keys = grant.keys(i, count)                   columns, by j
-    like = grant.like(i, periods, not_before)     the RaAcaCertRequest of any of them, but for what varies
+    expansion = Expansion.of(kind, wish, params)      one request, as granted
+    keys = expansion.keys(i, count)                   columns, by j
+    like = expansion.like(i, periods, not_before)     the RaAcaCertRequest of any of them, but for what varies
 
 Pseudonyms and identification certificates are made of cocoons, all keys of a batch at once: 16 us each
 (original: twice that). An application certificate is of the key that its device made alone.
@@ -34,7 +34,7 @@ class Keys(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Expansion:
     """A request, read. caterpillar: None for an application certificate."""
 
     kind: str

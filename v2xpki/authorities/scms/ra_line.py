@@ -28,10 +28,10 @@ from v2xpki.authorities.scms import ra_chunks
 from v2xpki.authorities.scms.la import Wish
 from v2xpki.authorities.scms.la_reasons import BatchReason, RefusedWishes
 from v2xpki.authorities.scms.peers import AcaLink, LinkageLink
-from v2xpki.authorities.scms.ra_asking import LEDGER_BLOCK, Asked, Asking
+from v2xpki.authorities.scms.ra_aca_requests import LEDGER_BLOCK, AcaRequests, Asked
 from v2xpki.authorities.scms.ra_batches import horizon
 from v2xpki.authorities.scms.ra_chunks import Batch, Closed, Purging, Waiting
-from v2xpki.authorities.scms.ra_expanding import Grant
+from v2xpki.authorities.scms.ra_expanding import Expansion
 from v2xpki.authorities.scms.ra_packing import AnswerReader, pack_archive
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal
 from v2xpki.config import ScmsPolicy
@@ -233,43 +233,43 @@ class RaLine:
 
     def _ask(self, batches: Sequence[Batch], reasons: dict[int, str]) -> list[Asked]:
         """The signed requests of all batches, in an order that tells nothing."""
-        grants = self._grants(batches, reasons)
-        values = self._values(batches, grants, reasons)
-        asking = Asking(self._responder, self._ledger, self._periods, self._aca, self._clock.time32())
-        for n, grant in grants.items():
+        expansions = self._expansions(batches, reasons)
+        values = self._values(batches, expansions, reasons)
+        requests = AcaRequests(self._responder, self._ledger, self._periods, self._aca, self._clock.time32())
+        for n, expansion in expansions.items():
             batch = batches[n]
             if n in reasons:
                 continue
             try:
-                if grant.caterpillar is None:
-                    asking.alone(n, grant, batch.period)
+                if expansion.caterpillar is None:
+                    requests.alone(n, expansion, batch.period)
                 else:
-                    keys = grant.keys(batch.period, batch.size)
-                    asking.batch(n, grant, batch.period, keys, values.get(n))
+                    keys = expansion.keys(batch.period, batch.size)
+                    requests.batch(n, expansion, batch.period, keys, values.get(n))
             except CryptoError:
                 reasons[n] = _UNREADABLE
-        return asking.signed(self._shuffle)
+        return requests.signed(self._shuffle)
 
     @staticmethod
-    def _grants(batches: Sequence[Batch], reasons: dict[int, str]) -> dict[int, Grant]:
-        grants: dict[int, Grant] = {}
-        read: dict[bytes, Grant] = {}  # of one request there may be several periods
+    def _expansions(batches: Sequence[Batch], reasons: dict[int, str]) -> dict[int, Expansion]:
+        expansions: dict[int, Expansion] = {}
+        read: dict[bytes, Expansion] = {}  # of one request there may be several periods
         for n, batch in enumerate(batches):
             if batch.status != ACTIVE:
                 continue  # blocked since: nothing more
             try:
                 if batch.request not in read:
-                    read[batch.request] = Grant.of(batch.kind, batch.wish, batch.params)
-                grants[n] = read[batch.request]
+                    read[batch.request] = Expansion.of(batch.kind, batch.wish, batch.params)
+                expansions[n] = read[batch.request]
             except (CryptoError, DecodeError, UnexpectedContent):
                 reasons[n] = _UNREADABLE
-        return grants
+        return expansions
 
     def _values(
-        self, batches: Sequence[Batch], grants: dict[int, Grant], reasons: dict[int, str]
+        self, batches: Sequence[Batch], expansions: dict[int, Expansion], reasons: dict[int, str]
     ) -> dict[int, Plvs]:
         """The pre-linkage values of both authorities, for the batches that are to have them."""
-        linked = [n for n, grant in grants.items() if grant.is_linked]
+        linked = [n for n, expansion in expansions.items() if expansion.is_linked]
         columns: list[dict[int, list[bytes]]] = []
         for which, link in enumerate(self._linkage):
             wishes = {}

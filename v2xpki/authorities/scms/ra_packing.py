@@ -14,7 +14,7 @@ from struct import Struct
 from zlib import crc32
 
 from v2xpki import wire
-from v2xpki.authorities.scms.ra_asking import Asked
+from v2xpki.authorities.scms.ra_aca_requests import Asked
 from v2xpki.crypto import Certificate, verify_raw
 from v2xpki.errors import CryptoError, DecodeError, LinkError, UnexpectedContent
 from v2xpki.secured import SignedMessage, scms_header
