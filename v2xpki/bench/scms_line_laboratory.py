@@ -30,6 +30,7 @@ from v2xpki.store import Database, upgrade
 from v2xpki.store.base import table_of
 from v2xpki.store.ra import ACTIVE, APPLICATION, PSEUDONYM, RaBatch, RaDevice, RaRequest
 from v2xpki.time import HOUR, Clock
+from v2xpki.trust.validity import floor_hour
 from v2xpki.wire import dot2, scms
 
 COMPONENTS = "aca", "la1", "la2", "ra"
@@ -85,9 +86,8 @@ class LineLaboratory:
     ) -> None:
         self.clock, self.keystores = clock, keystores
         self.url = url or (lambda component: f"sqlite:///{directory}/{component}.db")
-        # period 0 has begun an hour ago
-        epoch = clock.time32() - clock.time32() % HOUR - HOUR
-        self.policy = replace(policy or ScmsPolicy(), epoch=epoch)
+        # period 0 has begun an hour ago, as the certificates of all
+        self.policy = replace(policy or ScmsPolicy(), epoch=floor_hour(clock.time32() - HOUR))
         self.periods = Periods(self.policy.epoch, self.policy.period, self.policy.overlap)
         self.aca_side = ScmsLaboratory(directory, keystores["aca"], clock, url=self.url("aca"))
         key = keystores["ra"].generate(RA_SIGN, Curve.NIST_P256)
@@ -118,15 +118,20 @@ class LineLaboratory:
         ]
         self.aca_link = DirectAca(self.aca)
         self.la_links = DirectLa(self.las[0]), DirectLa(self.las[1])
-        self.line = RaLine(
-            database=self.databases["ra"],
-            responder=self.keystores["ra"].scms_responder(RA_SIGN, self.ra),
-            aca=side.aca_certificate,
-            aca_link=self.aca_link,
-            linkage=self.la_links,
-            clock=self.clock,
-            policy=self.policy,
-        )
+        self.line = self.new_line()
+
+    def new_line(self, **options: Any) -> RaLine:
+        """The RA's line; options instead of what is in service."""
+        own: dict[str, Any] = {
+            "database": self.databases["ra"],
+            "responder": self.keystores["ra"].scms_responder(RA_SIGN, self.ra),
+            "aca": self.aca_certificate,
+            "aca_link": self.aca_link,
+            "linkage": self.la_links,
+            "clock": self.clock,
+            "policy": self.policy,
+        }
+        return RaLine(**own | options)
 
     def close(self) -> None:
         self.line.close()
