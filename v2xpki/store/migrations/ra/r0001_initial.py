@@ -92,7 +92,7 @@ def upgrade() -> None:
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_batch_chunk"), ["chunk"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_batch_expires"), ["expires"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ra_batch_state"), ["state"], unique=False)
+        batch_op.create_index("ix_ra_batch_state", ["state", "period", "request"], unique=False)
 
     op.create_table(
         "ra_chunk",
@@ -152,7 +152,13 @@ def upgrade() -> None:
     with op.batch_alter_table("ra_request", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_request_device"), ["device"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_request_expires"), ["expires"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ra_request_following"), ["following"], unique=False)
+        batch_op.create_index(
+            "ix_ra_request_following",
+            ["following", "id"],
+            unique=False,
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        )
 
     op.create_table(
         "ra_successor",
@@ -184,7 +190,11 @@ def downgrade() -> None:
 
     op.drop_table("ra_successor")
     with op.batch_alter_table("ra_request", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ra_request_following"))
+        batch_op.drop_index(
+            "ix_ra_request_following",
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        )
         batch_op.drop_index(batch_op.f("ix_ra_request_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_request_device"))
 
@@ -198,7 +208,7 @@ def downgrade() -> None:
     op.drop_table("ra_device")
     op.drop_table("ra_chunk")
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ra_batch_state"))
+        batch_op.drop_index("ix_ra_batch_state")
         batch_op.drop_index(batch_op.f("ix_ra_batch_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_batch_chunk"))
 
