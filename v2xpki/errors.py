@@ -18,6 +18,8 @@
     │   ├── PermissionDenied   permissions beyond the issuer's or the profile's
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
     │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   ├── InvalidCrl         a CRL of an SCMS is not acceptable; `rule` says why
+    │   ├── Revoked            a certificate is on a CRL of an SCMS
     │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
@@ -135,6 +137,14 @@ class InvalidMessage(TrustError):
 
 
 class InvalidList(TrustError):
+    pass
+
+
+class InvalidCrl(TrustError):
+    pass
+
+
+class Revoked(TrustError):
     pass
 
 
