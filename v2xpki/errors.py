@@ -18,7 +18,8 @@
     │   ├── PermissionDenied   permissions beyond the issuer's or the profile's
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
     │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
-    │   ├── InvalidCrl         a CRL of an SCMS is not acceptable; `rule` says why
+    │   ├── InvalidCtl         a CTL that electors have signed is not; `rule` says why
+    │   ├── InvalidCrl         a CRL of an SCMS is not; `rule` says why
     │   ├── Revoked            a certificate is on a CRL of an SCMS
     │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
@@ -137,6 +138,10 @@ class InvalidMessage(TrustError):
 
 
 class InvalidList(TrustError):
+    pass
+
+
+class InvalidCtl(TrustError):
     pass
 
 

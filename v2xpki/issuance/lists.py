@@ -1,6 +1,7 @@
 """Signed lists (CTL, ECTL, CRL), links between CA generations, and a sub-CA's request for its certificate.
 
-The same steps as for a certificate; what is signed is the ToBeSignedData around an EtsiTs102941Data.
+The same steps as for a certificate; what is signed is the ToBeSignedData around an EtsiTs102941Data, or
+around an elector's word for a CTL of an SCMS.
 """
 
 from collections.abc import Callable
@@ -12,10 +13,10 @@ from v2xpki.errors import IssuanceError
 from v2xpki.issuance.messages import MessageIssuer
 from v2xpki.issuance.records import Prepared, tx_complete, tx_save
 from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
-from v2xpki.secured import Identifier, SignedMessage, etsi_header
+from v2xpki.secured import Identifier, SignedMessage, etsi_header, scms_header
 from v2xpki.store import Database
 from v2xpki.time import Clock
-from v2xpki.wire import dot2, etsi
+from v2xpki.wire import etsi, scms
 
 CRL_PSID, SCR_PSID, CTL_PSID = 622, 623, 624
 
@@ -82,7 +83,8 @@ class ListIssuer(MessageIssuer):
         if self._linter is not None:
             self._linter(data)
         named: Identifier = "self" if self.certificate is None else identifier or "certificate"
-        return self._prepared(kind, wire.encode(data), self._header(psid, generation_time), named)
+        time64 = self._clock.time64() if generation_time is None else generation_time
+        return self._prepared(kind, wire.encode(data), etsi_header(psid, time64), named)
 
     def prepare_rekeying(self, request: bytes) -> Prepared:
         """Encode what goes around a CA's request for its next certificate (TS 102 941 6.2.1,
@@ -94,10 +96,14 @@ class ListIssuer(MessageIssuer):
         data = wire.decode(etsi.EtsiTs102941Data, message.payload)
         if data.content.kind != "caCertificateRequest" or not message.is_self_signed:
             raise IssuanceError("a re-keying message is made around a CA's own request and nothing else")
-        return self._prepared("REKEYING", request, self._header(SCR_PSID, None), "digest")
+        return self._prepared("REKEYING", request, etsi_header(SCR_PSID, self._clock.time64()), "digest")
 
-    def _header(self, psid: int, generation_time: int | None) -> dot2.HeaderInfo:
-        return etsi_header(psid, self._clock.time64() if generation_time is None else generation_time)
+    def prepare_ctl_signature(self, signature: scms.ToBeSignedCtlSignature) -> Prepared:
+        """Encode an elector's word for a CTL (IEEE 1609.2.1, CtlSignatureSpdu: psid 35 alone; the elector is
+        named by its digest)."""
+        inner = scms.CertManagementPdu(kind="tbsCtlSignature", value=signature)
+        pdu = scms.ScmsPdu(version=2, content=scms.ScmsPduContent(kind="cert", value=inner))
+        return self._prepared("CTL", wire.encode(pdu), scms_header(), "digest")
 
 
 def sign_ca_request(
