@@ -15,8 +15,8 @@ from v2xpki.station.scms.enrolment import Enrolled
 from v2xpki.station.scms.requests import CertificateWish
 from v2xpki.time import FixedClock
 from v2xpki.trust.periods import Periods
-from v2xpki.trust.scms_chain import ScmsChains
 from v2xpki.trust.scms_devices import EE_PERMISSIONS
+from v2xpki.trust.scms_end_entities import ScmsChains
 from v2xpki.wire import dot2, scms
 
 NOW = 721_500_123  # in period 26A: a name with a letter

@@ -16,8 +16,8 @@ from v2xpki.time import iso_from_time32
 from v2xpki.trust import regions, validity
 from v2xpki.trust.lint_engine import Finding, Rule, rule_of, run
 from v2xpki.trust.permissions import Grants, check_request_permissions
-from v2xpki.trust.scms_chain import LONGEST_CHAIN, check_now, check_signature
 from v2xpki.trust.scms_devices import EE_PERMISSIONS, ranges_of
+from v2xpki.trust.scms_end_entities import LONGEST_CHAIN, check_now, check_signature
 from v2xpki.trust.scms_profiles import role_of
 from v2xpki.wire import dot2
 

@@ -35,7 +35,7 @@ from v2xpki.station.scms.requests import OwnKeys
 from v2xpki.station.scms.supplies import Supply
 from v2xpki.trust import regions
 from v2xpki.trust.periods import Periods
-from v2xpki.trust.scms_chain import ScmsChains
+from v2xpki.trust.scms_end_entities import ScmsChains
 from v2xpki.wire import dot2, scms
 
 MOST_ENTRIES = 256  # j has 8 bits in a CRL
@@ -171,7 +171,7 @@ class _Opener:
         if data.content.kind != "signedData":
             return None, data
         message = SignedMessage.of(data)
-        aca = self._chains.known(message.signer_digest or b"")
+        aca = self._chains.certificate(message.signer_digest or b"")
         if aca is None:
             raise BadAnswer("the signer is no ACA that is known here", rule="signer")
         try:
@@ -219,7 +219,7 @@ class _Opener:
         if info is None and (certificate.is_implicit or not self._own):
             raise BadAnswer("privateKeyInfo is missing: the RA knows this key's point", rule="key")
         try:
-            aca = self._chains.known(certificate.issuer_id8 or b"")
+            aca = self._chains.certificate(certificate.issuer_id8 or b"")
             if aca is None:
                 raise BadAnswer("the issuer is no ACA that is known here", rule="chain")
             e = implicit_hash(certificate.tbs_octets, aca.digest) if certificate.is_implicit else None

@@ -18,7 +18,7 @@ from v2xpki.station.scms.archives import LONGEST_ENTRY, MOST_ENTRIES, archive_na
 from v2xpki.station.scms.requests import CertificateWish, OwnKeys
 from v2xpki.station.scms.supplies import Supply
 from v2xpki.trust.regions import from_table
-from v2xpki.trust.scms_chain import ScmsChains
+from v2xpki.trust.scms_end_entities import ScmsChains
 from v2xpki.wire import dot2, scms
 
 JS = range(4)

@@ -7,11 +7,11 @@
 Of an end entity's certificate the issuer is an ACA. Nothing that came inside a message adds a CA here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 from v2xpki.crypto import Certificate, PublicKey, implicit_certificate_key
-from v2xpki.errors import CryptoError, InvalidChain, PermissionDenied
+from v2xpki.errors import CryptoError, InvalidChain, PermissionDenied, TrustError
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import regions
 from v2xpki.trust.permissions import Grants
@@ -26,7 +26,7 @@ class Revocations(Protocol):
     """What a station knows of revoked certificates."""
 
     def check(self, certificate: Certificate) -> None:
-        """Raises InvalidChain with rule "revoked"."""
+        """Raises a TrustError for one that is."""
         ...
 
 
@@ -46,20 +46,21 @@ class ScmsChains:
         self._roots = {root.hashed_id8: root for root in roots}
         self._others = {other.hashed_id8: other for other in others}
         self._revocations = revocations
-        self._proven: set[bytes] = set()  # digests: all but times and revocation verified
+        # by digest, with their keys: all but times and revocation verified
+        self._proven: dict[bytes, PublicKey] = {}
 
     @property
     def roots(self) -> tuple[Certificate, ...]:
         return tuple(self._roots.values())
 
-    def known(self, id8: bytes) -> Certificate | None:
+    def certificate(self, id8: bytes) -> Certificate | None:
         """The CA or component of a HashedId8; nothing of it is verified."""
         return self._others.get(id8) or self._roots.get(id8)
 
     def component(self, certificate: Certificate, role: str, at: int) -> None:
         """Raise InvalidChain unless this component's chain leads to a root, and psid 35 gives it this role
         (an alternative of SecurityMgmtSsp). at: Time32."""
-        self._prove(certificate, at, LONGEST_CHAIN)
+        self.path(certificate, at)
         found = role_of(certificate)
         if found is None or found.kind != role:
             raise InvalidChain(
@@ -77,9 +78,13 @@ class ScmsChains:
         aca = self._aca_of(certificate, at)
         check_now(certificate, at)
         key = self._certified(certificate, aca)
-        if self._revocations is not None:
-            self._revocations.check(certificate)
+        self._check_revoked(certificate)
         return key
+
+    def path(self, certificate: Certificate, at: int) -> tuple[Certificate, ...]:
+        """The chain of a component or CA, the certificate first and its root last, each good and in force at
+        `at`. Raises InvalidChain (rules as end_entity)."""
+        return tuple(self._prove(certificate, at, LONGEST_CHAIN))
 
     def region_of(self, certificate: Certificate) -> dot2.GeographicRegion | None:
         """Where a certificate holds: as its CAs do where it names no region; None for everywhere."""
@@ -87,11 +92,11 @@ class ScmsChains:
         for _ in range(LONGEST_CHAIN + 1):
             if link is None or link.record.to_be_signed.region is not None or link.issuer_id8 is None:
                 break
-            link = self.known(link.issuer_id8)
+            link = self.certificate(link.issuer_id8)
         return None if link is None else link.record.to_be_signed.region
 
     def _aca_of(self, certificate: Certificate, at: int) -> Certificate:
-        aca = self.known(certificate.issuer_id8 or b"")
+        aca = self.certificate(certificate.issuer_id8 or b"")
         if aca is None:
             issuer = (certificate.issuer_id8 or b"").hex().upper() or "itself"
             raise InvalidChain(f"{certificate.hex8} is issued by {issuer}, which is not known", rule="chain")
@@ -99,44 +104,56 @@ class ScmsChains:
         return aca
 
     def _certified(self, certificate: Certificate, aca: Certificate) -> PublicKey:
+        known = self._proven.get(certificate.digest)
+        if known is not None:
+            return known
         try:
-            if certificate.is_implicit:
-                key = implicit_certificate_key(certificate, aca)
-            else:
-                key = certificate.verification_key
+            implicit = certificate.is_implicit
+            key = implicit_certificate_key(certificate, aca) if implicit else certificate.verification_key
         except CryptoError as error:
             raise InvalidChain(f"{certificate.hex8}: {error}", rule="signature") from error
-        if certificate.digest in self._proven:
-            return key
         tbs = certificate.record.to_be_signed
         if tbs.cert_issue_permissions is not None or tbs.cert_request_permissions is not None:
             raise InvalidChain(f"{certificate.hex8} is no end entity's", rule="type")
+        role = role_of(certificate)
+        if role is not None and role.kind != "ee":
+            raise InvalidChain(f"{certificate.hex8} says that it is {role.kind}", rule="type")
         self._inside(certificate, aca)
-        if not certificate.is_implicit:
+        if not implicit:
             check_signature(certificate, aca)
-        self._remember(certificate)
+        self._remember(certificate, key)
         return key
 
-    def _prove(self, certificate: Certificate, at: int, left: int) -> None:
+    def _prove(self, certificate: Certificate, at: int, left: int) -> Iterator[Certificate]:
         check_now(certificate, at)
-        root = self._roots.get(certificate.hashed_id8)
-        if root is not None and root == certificate:
-            if certificate.digest not in self._proven:
-                check_signature(certificate, None)
-                self._remember(certificate)
+        yield certificate
+        if certificate == self._roots.get(certificate.hashed_id8):
+            self._prove_link(certificate, None)
             return
         if certificate.is_self_signed or certificate.is_implicit:
             raise InvalidChain(f"{certificate.hex8} is no root that is trusted", rule="anchor")
-        above = self.known(certificate.issuer_id8 or b"")
+        above = self.certificate(certificate.issuer_id8 or b"")
         if above is None or not left:
             raise InvalidChain(f"{certificate.hex8}: no chain to a root that is trusted", rule="anchor")
-        self._prove(above, at, left - 1)
-        if certificate.digest not in self._proven:
+        yield from self._prove(above, at, left - 1)
+        self._prove_link(certificate, above)
+        self._check_revoked(certificate)
+
+    def _prove_link(self, certificate: Certificate, above: Certificate | None) -> None:
+        if certificate.digest in self._proven:
+            return
+        if above is not None:
             self._inside(certificate, above)
-            check_signature(certificate, above)
-            self._remember(certificate)
-        if self._revocations is not None:
+        check_signature(certificate, above)
+        self._remember(certificate, certificate.verification_key)
+
+    def _check_revoked(self, certificate: Certificate) -> None:
+        if self._revocations is None:
+            return
+        try:
             self._revocations.check(certificate)
+        except TrustError as error:
+            raise InvalidChain(str(error), rule="revoked") from error
 
     def _inside(self, subject: Certificate, issuer: Certificate) -> None:
         tbs, grants = subject.record.to_be_signed, Grants.of(issuer)
@@ -154,10 +171,10 @@ class ScmsChains:
                 f"{subject.hex8}: region is not proven to be inside its issuer's", rule="region"
             )
 
-    def _remember(self, certificate: Certificate) -> None:
+    def _remember(self, certificate: Certificate, key: PublicKey) -> None:
         if len(self._proven) >= _REMEMBERED:
             self._proven.clear()
-        self._proven.add(certificate.digest)
+        self._proven[certificate.digest] = key
 
 
 def check_signature(subject: Certificate, issuer: Certificate | None) -> None:
