@@ -18,6 +18,7 @@
     │   ├── PermissionDenied   permissions beyond the issuer's or the profile's
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
     │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   ├── InvalidCtl         a CTL that electors have signed is not; `rule` says why
     │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
@@ -135,6 +136,10 @@ class InvalidMessage(TrustError):
 
 
 class InvalidList(TrustError):
+    pass
+
+
+class InvalidCtl(TrustError):
     pass
 
 

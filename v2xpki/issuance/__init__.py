@@ -19,6 +19,7 @@ from v2xpki.issuance.chunks import (
 from v2xpki.issuance.lists import ListIssuer, sign_ca_rekeying, sign_ca_request
 from v2xpki.issuance.records import Prepared, Record, Token, tx_complete, tx_save, tx_void
 from v2xpki.issuance.recovery import OpenRecord, Recovered, purge, recover
+from v2xpki.issuance.scms_requests import sign_component_request
 
 __all__ = [
     "Body",
@@ -40,6 +41,7 @@ __all__ = [
     "recover_chunks",
     "sign_ca_rekeying",
     "sign_ca_request",
+    "sign_component_request",
     "tx_complete",
     "tx_complete_chunk",
     "tx_save",

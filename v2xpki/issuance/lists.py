@@ -1,6 +1,7 @@
 """Signed lists (CTL, ECTL, CRL), links between CA generations, and a sub-CA's request for its certificate.
 
-The same steps as for a certificate; what is signed is the ToBeSignedData around an EtsiTs102941Data.
+The same steps as for a certificate; what is signed is the ToBeSignedData around an EtsiTs102941Data, or
+around an elector's word for a CTL of an SCMS.
 """
 
 from collections.abc import Callable
@@ -11,10 +12,10 @@ from v2xpki.crypto import Certificate, signing_digest_of
 from v2xpki.errors import InvalidSignature, IssuanceError
 from v2xpki.issuance.records import Prepared, Record, Token, new_slip, tx_complete, tx_save
 from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
-from v2xpki.secured import Identifier, SignedMessage, etsi_header, frames
+from v2xpki.secured import Identifier, SignedMessage, etsi_header, frames, scms_header
 from v2xpki.store import Database, random_key
 from v2xpki.time import HOUR, Clock
-from v2xpki.wire import etsi
+from v2xpki.wire import dot2, etsi, scms
 
 CRL_PSID, SCR_PSID, CTL_PSID = 622, 623, 624
 _FOREVER = (1 << 32) - 1
@@ -91,7 +92,8 @@ class ListIssuer:
         if self._linter is not None:
             self._linter(data)
         named: Identifier = "self" if self.certificate is None else identifier or "certificate"
-        return self._prepared(kind, wire.encode(data), psid, generation_time, named)
+        time64 = self._clock.time64() if generation_time is None else generation_time
+        return self._prepared(kind, wire.encode(data), etsi_header(psid, time64), named)
 
     def prepare_rekeying(self, request: bytes) -> Prepared:
         """Encode what goes around a CA's request for its next certificate (TS 102 941 6.2.1,
@@ -103,15 +105,19 @@ class ListIssuer:
         data = wire.decode(etsi.EtsiTs102941Data, message.payload)
         if data.content.kind != "caCertificateRequest" or not message.is_self_signed:
             raise IssuanceError("a re-keying message is made around a CA's own request and nothing else")
-        return self._prepared("REKEYING", request, SCR_PSID, None, "digest")
+        return self._prepared("REKEYING", request, etsi_header(SCR_PSID, self._clock.time64()), "digest")
 
-    def _prepared(
-        self, kind: str, payload: bytes, psid: int, generation_time: int | None, named: Identifier
-    ) -> Prepared:
+    def prepare_ctl_signature(self, signature: scms.ToBeSignedCtlSignature) -> Prepared:
+        """Encode an elector's word for a CTL (IEEE 1609.2.1, CtlSignatureSpdu: psid 35 alone; the elector is
+        named by its digest)."""
+        inner = scms.CertManagementPdu(kind="tbsCtlSignature", value=signature)
+        pdu = scms.ScmsPdu(version=2, content=scms.ScmsPduContent(kind="cert", value=inner))
+        return self._prepared("CTL", wire.encode(pdu), scms_header(), "digest")
+
+    def _prepared(self, kind: str, payload: bytes, header: dot2.HeaderInfo, named: Identifier) -> Prepared:
         if (named == "self") != (self.certificate is None):
             raise IssuanceError("who has a certificate signs under it")
-        time64 = self._clock.time64() if generation_time is None else generation_time
-        tbs = frames.payload_of(frames.unsecured(payload), None) + frames.header(etsi_header(psid, time64))
+        tbs = frames.payload_of(frames.unsecured(payload), None) + frames.header(header)
         end = _FOREVER if self.certificate is None else self.certificate.end
         slip = new_slip()
         record = Record(

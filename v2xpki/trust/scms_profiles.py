@@ -19,7 +19,7 @@ from v2xpki.errors import ConfigError, PermissionDenied
 from v2xpki.trust import validity
 from v2xpki.wire import dot2, scms
 
-ScmsKind = Literal["SCMS_ROOT", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "DCM"]
+ScmsKind = Literal["SCMS_ROOT", "ELECTOR", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "DCM"]
 EndEntityKind = Literal["PSEUDONYM", "IDENTIFICATION", "APPLICATION", "ENROLMENT"]
 COMPONENTS: tuple[ScmsKind, ...] = get_args(ScmsKind)
 END_ENTITIES: tuple[EndEntityKind, ...] = get_args(EndEntityKind)
