@@ -15,6 +15,7 @@ from v2xpki.errors import CryptoError, InvalidChain, PermissionDenied, TrustErro
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import regions
 from v2xpki.trust.permissions import Grants
+from v2xpki.trust.scms_chain import check_link
 from v2xpki.trust.scms_profiles import role_of
 from v2xpki.wire import dot2
 
@@ -72,8 +73,8 @@ class ScmsChains:
         """The key of an end entity with a certificate in force at `at`, of a known ACA and within its rights.
 
         An implicit one is proven by a signature that verifies under this key, and not before. Raises
-        InvalidChain (rule: chain, anchor, type, signature, expired, validity-inside, app-permissions,
-        issue-permissions, region, revoked).
+        InvalidChain (rule: chain, anchor, type, role, profile, signature, expired, validity-inside,
+        app-permissions, issue-permissions, region, revoked).
         """
         aca = self._aca_of(certificate, at)
         check_now(certificate, at)
@@ -115,9 +116,6 @@ class ScmsChains:
         tbs = certificate.record.to_be_signed
         if tbs.cert_issue_permissions is not None or tbs.cert_request_permissions is not None:
             raise InvalidChain(f"{certificate.hex8} is no end entity's", rule="type")
-        role = role_of(certificate)
-        if role is not None and role.kind != "ee":
-            raise InvalidChain(f"{certificate.hex8} says that it is {role.kind}", rule="type")
         self._inside(certificate, aca)
         if not implicit:
             check_signature(certificate, aca)
@@ -143,6 +141,7 @@ class ScmsChains:
         if certificate.digest in self._proven:
             return
         if above is not None:
+            check_link(certificate, above)
             self._inside(certificate, above)
         check_signature(certificate, above)
         self._remember(certificate, certificate.verification_key)

@@ -52,7 +52,7 @@ from v2xpki.station.scms.requests import (
 )
 from v2xpki.station.scms.state import Anchors, ScmsDirectory, ScmsSettings, Waiting
 from v2xpki.station.scms.supplies import Supply
-from v2xpki.station.scms.trusting import Crls, Follow, Trusted, follow_electors
+from v2xpki.station.scms.trusting import DeviceCrls, Follow, Trusted, follow_electors
 from v2xpki.station.sending import Learning
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust import regions, validity
@@ -64,7 +64,7 @@ from v2xpki.wire import dot2
 _FURTHEST = 256  # periods ahead that are asked for in one go
 _MISSES = 2  # files in a row that are not there, and no more is asked for
 _OPEN = dot2.ValidityPeriod(0, dot2.Duration("hours", 0))
-_OCTETS, _CHAIN, _CRL, _RA = "octets", "chain-file", "composite-crl", "ra"
+_CHAIN, _CRL, _RA = "chain-file", "composite-crl", "ra"
 
 
 class Downloaded(NamedTuple):
@@ -78,8 +78,7 @@ class Downloaded(NamedTuple):
 class ScmsDevice:
     """One device with its directory, clock and network. Not for several threads at once.
 
-    choose(n): a number below n, not to be foreseen. follow: how a chain file is judged. crls: what checks
-    certificates against CRLs.
+    choose(n): a number below n, not to be foreseen. follow: how a chain file is judged.
     """
 
     def __init__(
@@ -90,16 +89,16 @@ class ScmsDevice:
         http: web.HttpWithHeaders | None = None,
         choose: Callable[[int], int] = secrets.randbelow,
         follow: Follow = follow_electors,
-        crls: Crls | None = None,
     ) -> None:
         """The device of an existing directory. Raises BadState."""
         self.directory = ScmsDirectory(path)
         self.clock: Clock = clock or SystemClock()
-        self._http, self._follow, self._crls = http, follow, crls
+        self._http, self._follow = http, follow
         self._learning, self._replay = Learning(), ReplayWindow()
         self._chains: ScmsChains | None = None
         self._peers: Peers | None = None
         settings = self.settings
+        self._crls = DeviceCrls(self.clock, settings.periods)
         rotation = Rotation(settings.change_seconds, settings.change_messages)
         self.credentials = CredentialStore(path / "credentials", self.clock, rotation, choose)
 
@@ -114,11 +113,10 @@ class ScmsDevice:
         clock: Clock | None = None,
         http: web.HttpWithHeaders | None = None,
         follow: Follow = follow_electors,
-        crls: Crls | None = None,
     ) -> Self:
         """A new device. anchors: the electors that are trusted. Raises BadState (there is one)."""
         ScmsDirectory.create(path, settings, canonical, anchors)
-        return cls(path, clock=clock, http=http, follow=follow, crls=crls)
+        return cls(path, clock=clock, http=http, follow=follow)
 
     @property
     def settings(self) -> ScmsSettings:
@@ -179,12 +177,10 @@ class ScmsDevice:
         self.directory.write_etag(_RA, fresh.etag)
 
     def _refresh_crls(self) -> None:
-        if self._crls is None:
-            return
         url = self.settings.dc + api.COMPOSITE_CRL
         fresh = api.document(self.http, url, self.directory.etag(_CRL))
         octets = fresh.octets or self.directory.document(_CRL) or b""
-        self._crls.take(octets, self.chains, self.settings.periods, self.clock.time32())
+        self._crls.take(octets, self.chains, self.clock.time32())
         self.directory.write_document(_CRL, octets)
         self.directory.write_etag(_CRL, fresh.etag)
 
@@ -192,9 +188,8 @@ class ScmsDevice:
         self._chains = ScmsChains(found.roots, found.others, self._crls)
         self._peers = None
         stored = self.directory.document(_CRL)
-        if self._crls is not None and stored is not None:
-            # also one that is to be replaced by now: far from any network it is better than none
-            self._crls.take(stored, self._chains, self.settings.periods, self.clock.time32(), expired=True)
+        if stored is not None:
+            self._crls.take(stored, self._chains, self.clock.time32())
 
     @property
     def ra(self) -> Certificate:
@@ -443,8 +438,8 @@ class ScmsDevice:
         return sign(held.key, header, payload=payload, certificate=certificate, identifier=identifier)
 
     def verify(self, octets: bytes, *, place: tuple[int, int] | None = None) -> VerifiedMessage:
-        """A message of another, verified and not seen before. place: where this device is (latitude, longitude
-        in tenths of microdegrees). Raises InvalidMessage (its `rule` says why), DecodeError,
+        """A message of another, verified and not seen before. place: where this device is (latitude,
+        longitude in tenths of microdegrees). Raises InvalidMessage (its `rule` says why), DecodeError,
         UnexpectedContent."""
         return verify_message(octets, self.peers, self.clock.time64(), replay=self._replay, place=place)
 
@@ -467,8 +462,8 @@ class ScmsVehicle(ScmsDevice):
         permissions: Sequence[dot2.PsidSsp] | None = None,
         until: int | None = None,
     ) -> Supply:
-        """Ask the RA for pseudonyms (or identification certificates), for as long as it gives them, or until a
-        moment (Time32). permissions: by default all that the enrolment certificate lets one ask for.
+        """Ask the RA for pseudonyms (or identification certificates), for as long as it gives them, or until
+        a moment (Time32). permissions: by default all that the enrolment certificate lets one ask for.
 
         A request that was not answered is sent again instead. Raises NoCredential, Refusal, Unreachable,
         BadAnswer, Untrusted.
@@ -503,7 +498,7 @@ def _step(what: str, hint: str) -> Iterator[None]:
     """Errors inside say which step it was, and what to do where they do not know better."""
     try:
         yield
-    except TrustError as error:
+    except (TrustError, DecodeError, CryptoError) as error:
         raise Untrusted(f"{what}: {error}", rule=getattr(error, "rule", "chain"), hint=hint) from error
     except StationError as error:
         error.args = (f"{what}: {error}",)
