@@ -149,7 +149,14 @@ class RegistrationAuthority:
         reach = horizon(self.periods, now, self._policy.preload)
         # an application certificate has no periods to wait for
         upto = grant.last if grant.kind == APPLICATION else min(grant.last, reach)
-        next_dl = next_download(self.periods, self._policy, now, None if upto >= grant.first else grant.first)
+        next_dl = next_download(
+            self.periods,
+            self._policy,
+            now,
+            waits=upto >= grant.first,
+            following=grant.first,
+            last=grant.last,
+        )
         answer = self._answers.acknowledge(request_hash, next_dl, grant.first)
         with self._database.write(durable=True) as tx:
             device = ra_devices.tx_device_of(tx, asker.proven.certificate)

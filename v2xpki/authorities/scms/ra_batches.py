@@ -58,8 +58,12 @@ def horizon(periods: Periods, now: int, preload: int) -> int:
     return periods.at(now + preload)
 
 
-def next_download(periods: Periods, policy: ScmsPolicy, now: int, following: int | None) -> int:
-    """When a device should come for its next file, Time32. following: the first period without a batch; None
-    where none is to come, so that what there is waits at most for its chunk."""
+def next_download(
+    periods: Periods, policy: ScmsPolicy, now: int, *, waits: bool, following: int, last: int
+) -> int:
+    """When a device should come for its next file, Time32. waits: whether a batch is recorded and not packed;
+    following: the first period without one. Where none is to come, the end of the last certificates."""
     soon = now + policy.mix_wait + WORKING_TIME
-    return soon if following is None else max(soon, periods.start(following) - policy.preload)
+    if waits:
+        return soon
+    return max(soon, periods.end(last) if following > last else periods.start(following) - policy.preload)

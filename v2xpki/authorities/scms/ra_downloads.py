@@ -21,7 +21,17 @@ from v2xpki.config import ScmsPolicy
 from v2xpki.secured import unsecured
 from v2xpki.store import Database, Statement
 from v2xpki.store.base import table_of
-from v2xpki.store.ra import ACTIVE, REFUSED, STOPPED, RaBatch, RaDevice, RaRequest, RaSuccessor
+from v2xpki.store.ra import (
+    ACTIVE,
+    REFUSED,
+    STOPPED,
+    TAKEN,
+    WAITING,
+    RaBatch,
+    RaDevice,
+    RaRequest,
+    RaSuccessor,
+)
 from v2xpki.time import Clock
 from v2xpki.wire import scms
 
@@ -37,6 +47,12 @@ _OF_HASH = Statement(
 _ARCHIVE = Statement(
     sa.select(_BATCH.c.archive, _BATCH.c.state).where(
         _BATCH.c.request == sa.bindparam("request"), _BATCH.c.period == sa.bindparam("period")
+    )
+)
+_WAITS = Statement(
+    sa.select(_BATCH.c.period).where(
+        _BATCH.c.request == sa.bindparam("request"),
+        sa.or_(_BATCH.c.state == WAITING, _BATCH.c.state == TAKEN),
     )
 )
 _RESPONSE = Statement(
@@ -99,13 +115,22 @@ class Downloads:
         if status != ACTIVE:  # whoever asks, for it
             raise refusal(RaReason.BLOCKED)
         if name.period is None:
-            return ScmsFile.of(name, self._info(name.request_hash, last, following))
+            waits = self._database.row(_WAITS, request=request) is not None
+            following_at = next_download(
+                self._periods,
+                self._policy,
+                self._clock.time32(),
+                waits=waits,
+                following=following,
+                last=last,
+            )
+            return ScmsFile.of(name, self._info(name.request_hash, following_at))
         batch = self._database.row(_ARCHIVE, request=request, period=name.period)
         if batch is not None and batch[0] is not None:
             return ScmsFile.of(name, batch[0])
-        waits = batch is not None and batch[1] not in (REFUSED, STOPPED)
+        unpacked = batch is not None and batch[1] not in (REFUSED, STOPPED)
         comes = batch is None and following <= name.period <= last
-        raise refusal(RaReason.NOT_YET if waits or comes else RaReason.NO_FILE)
+        raise refusal(RaReason.NOT_YET if unpacked or comes else RaReason.NO_FILE)
 
     def successor(self, name: FileName, device: bytes | None) -> ScmsFile:
         """The ECA's answer to a request of this device. Raises RefusedRequest."""
@@ -114,16 +139,14 @@ class Downloads:
             raise refusal(RaReason.NO_FILE)
         return ScmsFile.of(name, row[1])
 
-    def _info(self, request_hash: bytes, last: int, following: int) -> bytes:
+    def _info(self, request_hash: bytes, next_dl_time: int) -> bytes:
         now = self._clock.time32()
         info = scms.RaEeCertInfo(
             version=2,
             generation_time=now,
             current_i=self._periods.at(now),
             request_hash=request_hash,
-            next_dl_time=next_download(
-                self._periods, self._policy, now, following if following <= last else None
-            ),
+            next_dl_time=next_dl_time,
         )
         inner = scms.EeRaInterfacePdu("raEeCertInfo", info)
         return unsecured(wire.encode(scms.ScmsPdu(2, scms.ScmsPduContent("ee-ra", inner))))
