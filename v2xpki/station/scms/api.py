@@ -50,8 +50,8 @@ class Downloads:
     """Files for one device, piece by piece: what was cut off goes on where it ended. folder: for what is not
     whole yet, `<name>.part`: the ETag in the first line, then the octets."""
 
-    def __init__(self, http: HttpWithHeaders, folder: Path, piece: int = PIECE) -> None:
-        self._http, self._folder, self._piece = http, folder, piece
+    def __init__(self, http: HttpWithHeaders, folder: Path) -> None:
+        self._http, self._folder = http, folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def fetch(self, url: str, name: str, asking: Callable[[], Mapping[str, str]]) -> bytes:
@@ -59,7 +59,7 @@ class Downloads:
         etag, have = self._read(name)
         tries = 0
         while True:
-            wanted = {"Range": f"bytes={len(have)}-{len(have) + self._piece - 1}"}
+            wanted = {"Range": f"bytes={len(have)}-{len(have) + PIECE - 1}"}
             if have:
                 wanted["If-Range"] = etag
             reply = self._http.get(url, {**asking(), **wanted})

@@ -186,7 +186,8 @@ class ScmsDevice:
 
     def _take(self, found: Trusted) -> None:
         self._chains = ScmsChains(found.roots, found.others, self._crls)
-        self._peers = None
+        if self._peers is not None:
+            self._peers.go_by(self._chains)
         stored = self.directory.document(_CRL)
         if stored is not None:
             self._crls.take(stored, self._chains, self.clock.time32())

@@ -21,6 +21,10 @@ class Peers:
         self._chains, self._most = chains, most
         self._known: dict[bytes, tuple[Certificate, PublicKey]] = {}
 
+    def go_by(self, chains: ScmsChains) -> None:
+        """Judge by these from now on, also what is known already."""
+        self._chains = chains
+
     def ticket(self, id8: bytes) -> Certificate | None:
         """One that was verified before."""
         found = self._known.get(id8)
