@@ -350,16 +350,17 @@ def test_a_crash_at_any_write_costs_a_repetition_and_no_more(pki, new, tmp_path,
                     done = False
             car = pki.again(car)
             getattr(car, step)()
-            if step != "download":
+            if step in ("enrol", "successor"):
                 car.request()
-                pki.lab.work()
+            pki.lab.work()
             car.download()
             assert len(car.supplies) in (1, 2)
             assert len(car.credentials) >= 2 * POLICY.certificates
             assert car.sign(b"x")
             assert car.directory.waiting is None
-            ids = pki.register.certificates(pki.register.find(name).id)
-            assert len(ids) == (2 if step == "successor" else 1) or step == "successor"
+            enrolments = len(pki.register.certificates(pki.register.find(name).id))
+            # asked again after the last write, it is another one
+            assert enrolments <= {"enrol": 2, "successor": 3}.get(step, 1)
 
 
 def test_no_secret_is_readable_by_others_nor_in_a_representation(car):
