@@ -544,8 +544,17 @@ class Instance:
         return self.settings.profile
 
     @property
+    def has_etsi(self) -> bool:
+        return self.profile in ("etsi", "all")
+
+    @property
+    def has_scms(self) -> bool:
+        return self.profile in ("scms", "all")
+
+    @property
     def domain_names(self) -> tuple[str, ...]:
-        return ETSI_DOMAINS if self.settings.own_tlm else tuple(n for n in ETSI_DOMAINS if n != "tlm")
+        etsi = tuple(n for n in ETSI_DOMAINS if n != "tlm" or self.settings.own_tlm)
+        return (*(etsi if self.has_etsi else ()), *(SCMS_DOMAINS if self.has_scms else ()))
 
     @property
     def list_kinds(self) -> tuple[str, ...]:

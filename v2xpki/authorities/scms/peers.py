@@ -100,8 +100,8 @@ class RaCases(Protocol):
     """Its way to an RA."""
 
     def trace(self, request_hash: bytes, i: int, case: bytes) -> TracedParts | None:
-        """request_hash: name_of_request, as the ACA sealed it. The device is on the blocklist before this is answered. None
-        for a certificate that was not asked for here. Raises RefusedParts."""
+        """request_hash: name_of_request, as the ACA sealed it. The device is on the blocklist before this is
+        answered. None for a certificate that was not asked for here. Raises RefusedParts."""
         ...
 
     def block(self, enrolment: bytes, case: bytes) -> bool:
