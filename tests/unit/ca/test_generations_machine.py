@@ -146,7 +146,10 @@ class Generations(RuleBasedStateMachine):
                 assert opened.decrypt() == b"anything"
 
 
-def test_whatever_operators_do_generations_stay_in_order(template, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.soak)])
+def test_whatever_operators_do_generations_stay_in_order(
+    template, tmp_path: Path, monkeypatch, examples: int
+) -> None:
     monkeypatch.setattr(MemoryKeystore, "close", lambda self: None)
     numbers = itertools.count()
 
@@ -156,7 +159,7 @@ def test_whatever_operators_do_generations_stay_in_order(template, tmp_path: Pat
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=10,
+            max_examples=examples,
             stateful_step_count=12,
             deadline=None,
             derandomize=True,
