@@ -27,7 +27,7 @@ from v2xpki.secured import sign
 from v2xpki.station import http as web
 from v2xpki.station.errors import BeyondProfile, NoCredential, Refusal, Unreachable, Untrusted
 from v2xpki.station.scms import api
-from v2xpki.station.scms.answers import SKEW, acknowledged, info_of
+from v2xpki.station.scms.answers import SKEW, acknowledged, info_of, info_status
 from v2xpki.station.scms.archives import BadEntry, archive_name, open_archive
 from v2xpki.station.scms.credentials import CredentialStore, Rotation
 from v2xpki.station.scms.enrolment import (
@@ -59,7 +59,7 @@ from v2xpki.trust import regions, validity
 from v2xpki.trust.messages import BSM, ReplayWindow, VerifiedMessage, verify_message
 from v2xpki.trust.scms_devices import SECURITY_MGMT, ranges_of
 from v2xpki.trust.scms_end_entities import ScmsChains
-from v2xpki.wire import dot2
+from v2xpki.wire import dot2, scms
 
 _FURTHEST = 256  # periods ahead that are asked for in one go
 _MISSES = 2  # files in a row that are not there, and no more is asked for
@@ -157,6 +157,13 @@ class ScmsDevice:
         except StationError as error:
             return [error.diagnostics()]
         return []
+
+    def info_status(self) -> scms.CertificateManagementInfoStatus:
+        """When chain file, lists and RA certificate last changed, as the RA says. Raises Refusal,
+        Unreachable, BadAnswer, Untrusted."""
+        with _step("info status", "refresh, where the RA has another certificate by now"):
+            octets = api.document(self.http, self.settings.ra + api.INFO_STATUS).octets or b""
+            return info_status(octets, self.ra, self.clock.time32())
 
     def _refresh_chains(self) -> None:
         anchors, now = self.directory.anchors, self.clock.time32()
