@@ -6,6 +6,7 @@ prepare -> lint -> record -> sign -> verify -> store, for certificates (`Issuer`
 
 from v2xpki.issuance.certificates import Issuer, Linter
 from v2xpki.issuance.chunks import (
+    BatchIssuer,
     Body,
     CertificateTemplate,
     Chunk,
@@ -16,15 +17,18 @@ from v2xpki.issuance.chunks import (
     tx_complete_chunk,
     tx_save_chunk,
 )
+from v2xpki.issuance.implicit import ImplicitIssuer
 from v2xpki.issuance.lists import ListIssuer, sign_ca_rekeying, sign_ca_request
 from v2xpki.issuance.records import Prepared, Record, Token, tx_complete, tx_save, tx_void
 from v2xpki.issuance.recovery import OpenRecord, Recovered, purge, recover
 
 __all__ = [
+    "BatchIssuer",
     "Body",
     "CertificateTemplate",
     "Chunk",
     "ChunkIssuer",
+    "ImplicitIssuer",
     "Issuer",
     "Linter",
     "ListIssuer",

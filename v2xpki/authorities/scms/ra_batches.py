@@ -61,11 +61,11 @@ def horizon(periods: Periods, now: int, preload: int) -> int:
 
 
 def next_download(
-    periods: Periods, policy: ScmsPolicy, now: int, *, waits: bool, following: int, last: int
+    periods: Periods, policy: ScmsPolicy, now: int, *, waits: bool, following: int | None, end: int
 ) -> int:
-    """When a device should come for its next file, Time32. waits: whether a batch is recorded and not packed;
-    following: the first period without one. Where none is to come, the end of the last certificates."""
+    """When a device should come for its next file, Time32. waits: whether a batch is recorded and not packed.
+    following: the first period without one; None where none is to come. end: of the last certificate."""
     soon = now + policy.mix_wait + WORKING_TIME
     if waits:
         return soon
-    return max(soon, periods.end(last) if following > last else periods.start(following) - policy.preload)
+    return max(soon, end if following is None else periods.start(following) - policy.preload)

@@ -269,7 +269,7 @@ def arm(laboratory: ScmsLaboratory, point: str) -> None:
     if point == "before the record is committed":
         module.tx_save_chunk = then_die(save)
     elif point == "after the record":
-        aca._issuer.issue = lambda _: die()
+        aca._reader._issuer.issue = lambda _: die()
     elif point == "before a signature":
         keystore.die_before = keystore.count + 5
     elif point == "after a signature":
