@@ -142,6 +142,13 @@ class RaLab:
         self.database.close()
         self.eca.database.close()
 
+    def stranger(self) -> tuple[MemoryKey, Certificate]:
+        """An ECA of the same root that this RA does not go by."""
+        key = MemoryKey.generate(P256)
+        groups = self.ca.record.to_be_signed.cert_issue_permissions
+        tbs = component_tbs("eca", key.public_key, cert_issue_permissions=groups)
+        return key, signed(tbs, self.eca.root_key, self.eca.root)
+
     def enrol(self, name: str = "OBU-1") -> "Vehicle":
         """A device with a certificate of the real ECA."""
         identity, _ = self.eca.device(name)

@@ -16,6 +16,7 @@ from v2xpki.bench.parts import Parts, group_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_laboratory import ScmsLaboratory
 from v2xpki.bench.scms_line_laboratory import COMPONENTS, LineLaboratory
+from v2xpki.bench.scms_vehicles import VehicleDoor
 from v2xpki.config import ScmsPolicy, Seconds
 from v2xpki.crypto import Curve
 from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore, TokenConfig, create_token, open_token
@@ -72,16 +73,18 @@ def _run_batch(name: str, seconds: float, directory: Path) -> Result:
         policy = ScmsPolicy(certificates=CERTIFICATES)
         policy = replace(policy, batches=VEHICLES * PERIODS, preload=Seconds((PERIODS - 1) * policy.period))
         laboratory = LineLaboratory(directory, keystores, SystemClock(), policy=policy)
+        door = VehicleDoor(laboratory)
         try:
             benchmark = Benchmark(
                 name,
-                lambda count: [[laboratory.request() for _ in range(VEHICLES)] for _ in range(count)],
-                _produce(laboratory),
+                lambda count: [[door.request()[0] for _ in range(VEHICLES)] for _ in range(count)],
+                _produce(laboratory, door),
                 _FLOORS[name],
                 VEHICLES * PERIODS * CERTIFICATES,
             )
             return run(benchmark, Parts(_operations(keystores["aca"])), seconds)
         finally:
+            door.close()
             laboratory.close()
 
 
@@ -121,9 +124,10 @@ def _certify(laboratory: ScmsLaboratory) -> Callable[[list[bytes]], object]:
     return work
 
 
-def _produce(laboratory: LineLaboratory) -> Callable[[list[Any]], object]:
-    def work(requests: list[Any]) -> object:
-        laboratory.record(requests)
+def _produce(laboratory: LineLaboratory, door: VehicleDoor) -> Callable[[list[bytes]], object]:
+    def work(requests: list[bytes]) -> object:
+        for octets in requests:
+            door.ra.request(octets)
         done = laboratory.work()
         if done != 1:
             raise RuntimeError(f"{done} chunks where one belongs")

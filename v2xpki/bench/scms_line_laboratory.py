@@ -34,7 +34,7 @@ from v2xpki.trust.validity import floor_hour
 from v2xpki.wire import dot2, scms
 
 COMPONENTS = "aca", "la1", "la2", "ra"
-RA_SIGN = KeyLabel("ra", "sign")
+RA_SIGN, RA_ENCRYPT = KeyLabel("ra", "sign"), KeyLabel("ra", "encrypt")
 
 
 class DirectLa:
@@ -91,8 +91,8 @@ class LineLaboratory:
         self.periods = Periods(self.policy.epoch, self.policy.period, self.policy.overlap)
         self.aca_side = ScmsLaboratory(directory, keystores["aca"], clock, url=self.url("aca"))
         key = keystores["ra"].generate(RA_SIGN, Curve.NIST_P256)
-        other = MemoryKey.generate(Curve.NIST_P256).public_key
-        tbs = self.aca_side.component("RA", key, other)
+        sealed_to = keystores["ra"].generate(RA_ENCRYPT, Curve.NIST_P256)
+        tbs = self.aca_side.component("RA", key, sealed_to)
         self.ra = self.aca_side.certify(tbs, self.aca_side.root)
         self.aca_side.ras.append(self.ra)
         for number, name in enumerate(("la1", "la2")):

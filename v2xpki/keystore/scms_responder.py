@@ -142,7 +142,10 @@ class ScmsResponder:
             raise KeyRefused(f"{self.label}: a request that no others are like")
         made = []
         for one in pieces:
-            octets = template.write(one)
+            try:
+                octets = template.write(one)
+            except ValueError as error:  # more pieces than there are holes, or fewer
+                raise KeyRefused(f"{self.label}: pieces of another request") from error
             # each piece in its own hole, and of its size
             if template.read(octets) != one or one.signature != _NO_SIGNATURE:
                 raise KeyRefused(f"{self.label}: pieces of another request")

@@ -82,6 +82,17 @@ class RaRequest(RaBase):
     )
 
 
+class RaName(RaBase):
+    """The hash of another envelope that a wish, granted before, came in: what files are asked for by, too."""
+
+    __tablename__ = "ra_name"
+
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
+    first: Mapped[bytes] = mapped_column(LargeBinary(8))  # the hash that the files are kept by
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
 class RaSuccessor(RaBase):
     """An ECA's answer to a request for a successor, until its device fetches it."""
 
@@ -100,8 +111,9 @@ class RaBatch(RaBase):
 
     __tablename__ = "ra_batch"
 
-    request: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
-    period: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # random_number
+    request: Mapped[bytes] = mapped_column(LargeBinary(16))
+    period: Mapped[int]
     count: Mapped[int]
     chunk: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
     state: Mapped[str]
@@ -109,8 +121,13 @@ class RaBatch(RaBase):
     archive: Mapped[bytes | None]  # the ZIP
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
-    # batches of one period lie together, whosever they are
-    __table_args__ = (sa.Index("ix_ra_batch_state", "state", "period", "request"), WITHOUT_ROWID)
+    # A random number for the rowid: it tells no order, and SQLite packs large rows closer under rowids than
+    # under keys of its own (11 octets a certificate are lost on pages, not 169).
+    __table_args__ = (
+        sa.UniqueConstraint("request", "period"),
+        # batches of one period lie together, whosever they are
+        sa.Index("ix_ra_batch_state", "state", "period", "request"),
+    )
 
 
 class RaChunk(RaBase):
@@ -125,8 +142,8 @@ class RaChunk(RaBase):
 
 
 class RaAnswer(RaBase):
-    """A message that was answered. `id`: blinded digest of its octets; `wish`: of what the device signed in
-    it, which is worth one answer in however many envelopes it comes."""
+    """A message that was answered. `id`: blinded digest of its octets; `wish`: of what the device asked for
+    in it, which is granted once in however many envelopes it comes; None for all but the first of them."""
 
     __tablename__ = "ra_answer"
 

@@ -40,7 +40,7 @@ from v2xpki.errors import AlreadyRecorded, ConfigError
 from v2xpki.keystore import ScmsResponder
 from v2xpki.store import Database, Statement, Transaction, random_key
 from v2xpki.store.base import table_of
-from v2xpki.store.ra import APPLICATION, PSEUDONYM, RaAnswer, RaBatch, RaRequest, RaSuccessor
+from v2xpki.store.ra import APPLICATION, PSEUDONYM, RaAnswer, RaBatch, RaName, RaRequest, RaSuccessor
 from v2xpki.time import Clock
 from v2xpki.trust.scms_kinds import CertificateKind, shipped_kinds
 from v2xpki.wire import scms
@@ -66,10 +66,17 @@ _END_EARLIER = Statement(
     .where(*_SAME_KIND, _REQUEST.c.following <= _REQUEST.c.last)
     .values(last=_REQUEST.c.following - 1)
 )
+_NAME, _SUCCESSOR = table_of(RaName), table_of(RaSuccessor)
 _PURGES = [
     Statement(sa.delete(table).where(table.c.expires <= sa.bindparam("before")))
     for table in map(table_of, (RaBatch, RaRequest, RaAnswer, RaSuccessor))
 ]
+_FORGET_NAMES = Statement(
+    sa.delete(_NAME).where(
+        ~sa.exists(sa.select(_REQUEST.c.id).where(_REQUEST.c.request_hash == _NAME.c.first)),
+        ~sa.exists(sa.select(_SUCCESSOR.c.device).where(_SUCCESSOR.c.request_hash == _NAME.c.first)),
+    )
+)
 
 
 class RegistrationAuthority:
@@ -106,7 +113,7 @@ class RegistrationAuthority:
         self._granting = Granting(self.certificate, self._policy, self._kinds, self.periods)
         self._downloads = Downloads(database, clock, self._policy, self.periods)
         self._ledger = AnswerLedger(database, clock)
-        self._answers = Answers(database, responder, self._ledger, clock, self._policy.retry_window)
+        self._answers = Answers(database, responder, self._ledger, clock, self._policy)
         self._info = InfoStatus(responder, self._ledger, info)
         self._successors = Successors(
             database, clock, self._policy, ecas, eca, self._askers, self._answers
@@ -117,8 +124,8 @@ class RegistrationAuthority:
     def request(self, octets: bytes) -> bytes:
         """The RaEeCertAck SPDU for an EeRaCertRequest.
 
-        Raises RefusedRequest; KeystoreError, StoreError and AuditError where the service is not able to:
-        nothing is remembered then.
+        Raises RefusedRequest; OutOfService, KeystoreError, StoreError and AuditError where the service is
+        not able to: nothing is remembered then.
         """
         return self._observed("request", lambda: self._request(self._reader.certificate_wish(octets)))
 
@@ -139,6 +146,11 @@ class RegistrationAuthority:
         asked, now = wish.asked, self._clock.time32()
         if abs(asked.generation_time - now) > self._policy.generation_time_window:
             raise refusal(RaReason.OUT_OF_TIME)
+        if asker.device is not None:
+            same = self._answers.wish(asker.device, _asked(asked))
+            known = self._answers.recall_wish(same, key, wish.digest[-8:], asker.device)
+            if known is not None:
+                return known, True
         grant = self._granting.grant(asked, asker.proven, now)
         return self._record(wish, asker, key, grant, now)
 
@@ -155,7 +167,7 @@ class RegistrationAuthority:
             now,
             waits=upto >= grant.first,
             following=grant.first,
-            last=grant.last,
+            end=grant.end,
         )
         answer = self._answers.acknowledge(request_hash, next_dl, grant.first)
         with self._database.write(durable=True) as tx:
@@ -163,9 +175,7 @@ class RegistrationAuthority:
             before = self._answers.tx_keep(tx, key, self._answers.wish(device, _asked(wish.asked)), answer)
             if before is not None:
                 return before, True
-            if not ra_devices.tx_count(tx, device, now, self._policy.requests_per_day):
-                blocked = ra_devices.tx_is_blocked(tx, device)
-                raise refusal(RaReason.BLOCKED if blocked else RaReason.TOO_MANY)
+            self._answers.tx_count(tx, device)
             self._make_room(tx, device, grant, upto, now)
             request, expires = random_key(), expires_after(grant.end)
             following = add_batches(
@@ -275,7 +285,7 @@ class RegistrationAuthority:
         self._ledger.settle()
         with self._database.write(durable=False) as tx:
             count = sum(tx.run(statement, before=now) for statement in _PURGES)
-            return count + ra_devices.tx_purge(tx, now)
+            return count + tx.run(_FORGET_NAMES) + ra_devices.tx_purge(tx, now)
 
     def close(self) -> None:
         """At the end of a process: the counts of what was answered go on the record."""

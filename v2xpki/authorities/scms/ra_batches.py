@@ -6,6 +6,7 @@ Recorded with the request as far as the horizon reaches, and by the line's top-u
 from v2xpki.authorities.periods import Periods
 from v2xpki.config import ScmsPolicy
 from v2xpki.store import Transaction
+from v2xpki.store.base import random_number
 from v2xpki.store.ra import WAITING, RaBatch
 from v2xpki.time import HOUR
 from v2xpki.trust.validity import floor_hour
@@ -38,6 +39,7 @@ def add_batches(
         RaBatch,
         [
             {
+                "id": random_number(),
                 "request": request,
                 "period": i,
                 "count": count,
@@ -59,11 +61,11 @@ def horizon(periods: Periods, now: int, preload: int) -> int:
 
 
 def next_download(
-    periods: Periods, policy: ScmsPolicy, now: int, *, waits: bool, following: int, last: int
+    periods: Periods, policy: ScmsPolicy, now: int, *, waits: bool, following: int | None, end: int
 ) -> int:
-    """When a device should come for its next file, Time32. waits: whether a batch is recorded and not packed;
-    following: the first period without one. Where none is to come, the end of the last certificates."""
+    """When a device should come for its next file, Time32. waits: whether a batch is recorded and not packed.
+    following: the first period without one; None where none is to come. end: of the last certificate."""
     soon = now + policy.mix_wait + WORKING_TIME
     if waits:
         return soon
-    return max(soon, periods.end(last) if following > last else periods.start(following) - policy.preload)
+    return max(soon, end if following is None else periods.start(following) - policy.preload)

@@ -97,6 +97,7 @@ _LOAD = Statement(
         _REQUEST.c.params,
         _REQUEST.c.lci1,
         _REQUEST.c.lci2,
+        _REQUEST.c.first,
         _DEVICE.c.status,
     )
     .join(_REQUEST, _REQUEST.c.id == _BATCH.c.request)
@@ -150,7 +151,8 @@ class Waiting(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """A batch of a chunk with all that it takes to make it. status: its device's."""
+    """A batch of a chunk with all that it takes to make it. first: the request's first period. status: its
+    device's."""
 
     request: bytes
     period: int
@@ -160,6 +162,7 @@ class Batch(NamedTuple):
     params: bytes | None
     lci1: bytes | None
     lci2: bytes | None
+    first: int
     status: str
 
 

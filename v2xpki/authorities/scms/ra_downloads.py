@@ -4,7 +4,8 @@
 <H8>_<I hex>.zip    the certificates of one period; of an application certificate, the period it starts in
 <H8>.oer            the EcaEeCertResponse for a successor
 
-H8: the HashedId8 of the request as it was sent, encrypted. Hex in upper case, without leading zeros in I.
+H8: the HashedId8 of the request as it was sent, encrypted; of any envelope that it was sent in. Hex in upper
+case, without leading zeros in I.
 """
 
 import re
@@ -23,12 +24,14 @@ from v2xpki.store import Database, Statement
 from v2xpki.store.base import table_of
 from v2xpki.store.ra import (
     ACTIVE,
+    APPLICATION,
     REFUSED,
     STOPPED,
     TAKEN,
     WAITING,
     RaBatch,
     RaDevice,
+    RaName,
     RaRequest,
     RaSuccessor,
 )
@@ -38,11 +41,28 @@ from v2xpki.wire import scms
 OCTETS, ZIP = "application/octet-stream", "application/zip"
 
 _DEVICE, _REQUEST = table_of(RaDevice), table_of(RaRequest)
-_BATCH, _SUCCESSOR = table_of(RaBatch), table_of(RaSuccessor)
+_BATCH, _SUCCESSOR, _NAME = table_of(RaBatch), table_of(RaSuccessor), table_of(RaName)
+
+
+def _kept_by() -> sa.ColumnElement[bytes]:
+    """The hash that files are kept by, of the one that they are asked for by."""
+    asked_for = sa.bindparam("request_hash", type_=sa.LargeBinary())
+    first = sa.select(_NAME.c.first).where(_NAME.c.request_hash == asked_for).scalar_subquery()
+    return sa.func.coalesce(first, asked_for, type_=sa.LargeBinary())
+
+
 _OF_HASH = Statement(
-    sa.select(_REQUEST.c.id, _REQUEST.c.device, _REQUEST.c.last, _REQUEST.c.following, _DEVICE.c.status)
+    sa.select(
+        _REQUEST.c.id,
+        _REQUEST.c.device,
+        _REQUEST.c.kind,
+        _REQUEST.c.last,
+        _REQUEST.c.following,
+        _REQUEST.c.expires,
+        _DEVICE.c.status,
+    )
     .join(_DEVICE, _DEVICE.c.id == _REQUEST.c.device)
-    .where(_REQUEST.c.request_hash == sa.bindparam("request_hash"))
+    .where(_REQUEST.c.request_hash == _kept_by())
 )
 _ARCHIVE = Statement(
     sa.select(_BATCH.c.archive, _BATCH.c.state).where(
@@ -56,11 +76,9 @@ _WAITS = Statement(
     )
 )
 _RESPONSE = Statement(
-    sa.select(_SUCCESSOR.c.device, _SUCCESSOR.c.response).where(
-        _SUCCESSOR.c.request_hash == sa.bindparam("request_hash")
-    )
+    sa.select(_SUCCESSOR.c.device, _SUCCESSOR.c.response).where(_SUCCESSOR.c.request_hash == _kept_by())
 )
-_NAME = re.compile(r"([0-9A-F]{16})(?:\.(info|oer)|_(0|[1-9A-F][0-9A-F]{0,3})\.zip)")
+_FORM = re.compile(r"([0-9A-F]{16})(?:\.(info|oer)|_(0|[1-9A-F][0-9A-F]{0,3})\.zip)")
 
 
 class FileName(NamedTuple):
@@ -77,7 +95,7 @@ class FileName(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """None for anything but the one form of a name."""
-        found = _NAME.fullmatch(text)
+        found = _FORM.fullmatch(text)
         if found is None:
             return None
         name = bytes.fromhex(found[1])
@@ -111,20 +129,19 @@ class Downloads:
         row = self._database.row(_OF_HASH, request_hash=name.request_hash)
         if row is None or not (anybody or row[1] == device) or name.kind == "oer":
             raise refusal(RaReason.NO_FILE)
-        request, _, last, following, status = row
+        request, _, kind, last, following, expires, status = row
         if status != ACTIVE:  # whoever asks, for it
             raise refusal(RaReason.BLOCKED)
         if name.period is None:
-            waits = self._database.row(_WAITS, request=request) is not None
-            following_at = next_download(
+            next_dl_time = next_download(
                 self._periods,
                 self._policy,
                 self._clock.time32(),
-                waits=waits,
-                following=following,
-                last=last,
+                waits=self._database.row(_WAITS, request=request) is not None,
+                following=following if following <= last else None,
+                end=expires if kind == APPLICATION else self._periods.end(last),
             )
-            return ScmsFile.of(name, self._info(name.request_hash, following_at))
+            return ScmsFile.of(name, self._info(name.request_hash, next_dl_time))
         batch = self._database.row(_ARCHIVE, request=request, period=name.period)
         if batch is not None and batch[0] is not None:
             return ScmsFile.of(name, batch[0])

@@ -279,7 +279,8 @@ class RaLine:
                 if lci is None:
                     reasons[n] = _UNREADABLE
                 elif n not in reasons:
-                    wishes[n] = Wish(lci, batch.period, range(batch.size))
+                    # chunks are done in no order: the first that is may be of a later period
+                    wishes[n] = Wish(lci, batch.period, range(batch.size), batch.first)
             columns.append(self._values_of(link, wishes, reasons))
         first, second = columns
         return {n: (first[n], second[n]) for n in linked if n not in reasons}

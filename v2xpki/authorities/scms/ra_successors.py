@@ -12,7 +12,7 @@ from v2xpki.authorities.scms.eca_reasons import RefusedEnrolmentRequest
 from v2xpki.authorities.scms.peers import EcaLink
 from v2xpki.authorities.scms.ra_answers import Answers
 from v2xpki.authorities.scms.ra_asking import Asker, Askers
-from v2xpki.authorities.scms.ra_devices import tx_add_enrolment, tx_count, tx_device_of, tx_is_blocked
+from v2xpki.authorities.scms.ra_devices import tx_add_enrolment, tx_device_of
 from v2xpki.authorities.scms.ra_reasons import RaReason, refusal
 from v2xpki.authorities.scms.ra_requests import SuccessorWish
 from v2xpki.authorities.scms.ra_trust import TrustedEcas
@@ -53,6 +53,12 @@ class Successors:
         known = self._answers.recall(key)
         if known is not None:
             return known, True
+        asked = sha256(wish.inner).digest()
+        if asker.device is not None:
+            same = self._answers.wish(asker.device, asked)
+            known = self._answers.recall_wish(same, key, wish.digest[-8:], asker.device)
+            if known is not None:
+                return known, True
         now = self._clock.time32()
         if abs(wish.asked.generation_time - now) > self._policy.generation_time_window:
             raise refusal(RaReason.OUT_OF_TIME)
@@ -77,8 +83,7 @@ class Successors:
             before = self._answers.tx_keep(tx, key, same, answer)
             if before is not None:
                 return before, True
-            if not tx_count(tx, device, now, self._policy.requests_per_day):
-                raise refusal(RaReason.BLOCKED if tx_is_blocked(tx, device) else RaReason.TOO_MANY)
+            self._answers.tx_count(tx, device)
             tx_add_enrolment(tx, successor, device)
             tx.insert(
                 RaSuccessor,

@@ -226,6 +226,24 @@ def test_many_periods_of_one_vehicle_are_not_a_mixture(tmp_path: Path):
     quick.close()
 
 
+def test_chunks_may_be_done_in_any_order(tmp_path: Path):
+    """A chain begins at its request's first period, though a later one is asked for before it."""
+    quick = new_laboratory(tmp_path, replace(POLICY, preload=5 * WEEK, batches=2))
+    vehicles = [quick.grant(), quick.grant()]
+    jobs = {batch_of(quick, job.key): job for job in quick.line.due()}
+    for period in sorted(jobs, reverse=True):
+        quick.line.run(jobs[period])
+    assert sorted(jobs) == list(range(6)) and states(quick) == ["packed"] * 12
+    assert len(certificates(quick, vehicles[0], 0)) == 3
+    quick.close()
+
+
+def batch_of(laboratory: LineLaboratory, chunk: bytes) -> int:
+    """The period of a chunk's batches."""
+    (period,) = {row.period for row in laboratory.batches() if row.chunk == chunk}
+    return period
+
+
 # --- refusals and faults ----------------------------------------------------------------------------
 
 

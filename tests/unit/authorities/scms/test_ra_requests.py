@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import TokenStore
 from tests.support.scms_enrolment import COUNTRY, HOME, NOW, P256, signed
 from tests.support.scms_ra import (
     BSM,
@@ -17,19 +18,22 @@ from tests.support.scms_ra import (
     RaLab,
     Vehicle,
     acknowledged,
+    information,
+    pack,
     ranges,
     refused,
     rows,
+    stem,
 )
 from v2xpki import wire
 from v2xpki.authorities.scms.ra_reasons import RaReason
 from v2xpki.config import ScmsPolicy
 from v2xpki.crypto import Caterpillar, Curve, PublicKey
-from v2xpki.errors import ConfigError
+from v2xpki.errors import ConfigError, OutOfService
 from v2xpki.keystore import MemoryKey
 from v2xpki.secured import encrypt
 from v2xpki.store.base import AuditRow
-from v2xpki.store.ra import WAITING, RaAnswer, RaBatch, RaDevice, RaEnrolment, RaRequest
+from v2xpki.store.ra import WAITING, RaAnswer, RaBatch, RaDevice, RaEnrolment, RaName, RaRequest
 from v2xpki.trust import validity
 from v2xpki.trust.regions import from_table
 from v2xpki.trust.scms_devices import request_permissions
@@ -37,7 +41,7 @@ from v2xpki.trust.scms_kinds import load_kinds
 from v2xpki.wire import dot2, reference, scms
 
 WEEK = 7 * 86400
-I = 594  # the period of NOW
+NOW_I = 594  # the period of NOW
 
 
 def days(count: int, start: int = NOW) -> dot2.ValidityPeriod:
@@ -54,26 +58,40 @@ def test_a_request_for_pseudonyms_is_acknowledged_and_recorded_up_to_the_horizon
     answer = ra_lab.ra.request(octets)
     ack = acknowledged(ra_lab, answer)
     assert ack.request_hash == sha256(octets).digest()[-8:]
-    assert (ack.first_i, ack.next_dl_time, ack.generation_time) == (I, NOW + 120, NOW)
+    assert (ack.first_i, ack.next_dl_time, ack.generation_time) == (NOW_I, NOW + 120, NOW)
     (request,) = rows(ra_lab, RaRequest)
-    assert (request.kind, request.count, request.first, request.following) == ("pseudonym", 20, I, I + 4)
-    assert request.last == I + 156  # three years of enrolment and of preload
+    assert (request.kind, request.count, request.first, request.following) == (
+        "pseudonym",
+        20,
+        NOW_I,
+        NOW_I + 4,
+    )
+    assert request.last == NOW_I + 156  # three years of enrolment and of preload
     assert len({request.lci1, request.lci2}) == 2 and len(request.lci1) == len(request.lci2) == 16
     batches = sorted(rows(ra_lab, RaBatch), key=lambda row: row.period)
     assert [(row.period, row.count, row.state, row.chunk) for row in batches] == [
-        (i, 20, WAITING, None) for i in range(I, I + 4)
+        (i, 20, WAITING, None) for i in range(NOW_I, NOW_I + 4)
     ]
     tbs = wire.decode(dot2.ToBeSignedCertificate, request.wish)
     assert (tbs.id, tbs.app_permissions, tbs.validity_period) == (
         LINKAGE,
         BSM,
-        ra_lab.ra.periods.validity_of(I),
+        ra_lab.ra.periods.validity_of(NOW_I),
     )
     params = wire.decode(scms.AdditionalParams, request.params)
     key: Any = tbs.verify_key_indicator.value
     made = Caterpillar.of(PublicKey.of_verification_key(key), params)
     assert made == vehicle.caterpillar.public()
     assert ra_lab.notes.seen == {("request", "ok"): 1}
+
+
+def test_it_is_the_same_with_keys_in_a_token(token_store: TokenStore, make_ra: Callable[..., RaLab]):
+    lab = make_ra(keystore=token_store.open("ra"))
+    vehicle = lab.vehicle()
+    octets = vehicle.request()
+    ack = acknowledged(lab, lab.ra.request(octets))
+    assert ack.request_hash == sha256(octets).digest()[-8:]
+    information(lab.ra.download(vehicle.download(f"{stem(octets)}.info")).octets)
 
 
 def test_all_that_is_said_is_read_by_the_reference_codec(ra_lab: RaLab):
@@ -104,17 +122,17 @@ def test_an_application_certificate_is_one_of_the_units_own_key(ra_lab: RaLab):
     for_response = MemoryKey.generate(P256).public_key.to_encryption_key()
     wish = wish._replace(additional_params=scms.AdditionalParams("encryptionKey", for_response))
     ack = acknowledged(ra_lab, ra_lab.ra.request(unit.request(wish)))
-    assert ack.first_i == I
+    assert ack.first_i == NOW_I
     (request,) = rows(ra_lab, RaRequest)
     (batch,) = rows(ra_lab, RaBatch)
     assert (request.kind, request.count, request.first, request.last, request.following) == (
         "application",
         1,
-        I,
-        I,
-        I + 1,
+        NOW_I,
+        NOW_I,
+        NOW_I + 1,
     )
-    assert (batch.period, batch.count) == (I, 1)
+    assert (batch.period, batch.count) == (NOW_I, 1)
     assert batch.expires == request.expires >= NOW + 90 * 86400
     tbs = wire.decode(dot2.ToBeSignedCertificate, request.wish)
     assert (tbs.validity_period, tbs.encryption_key, tbs.id) == (days(90), sealing, wish.tbs_cert.id)
@@ -136,26 +154,28 @@ def test_an_application_far_ahead_waits_for_no_horizon(ra_lab: RaLab):
     ack = acknowledged(
         ra_lab, ra_lab.ra.request(unit.request(unit.wish(kind="application", validity_period=days(9, start))))
     )
-    assert (ack.first_i, ack.next_dl_time) == (I + 20, NOW + 120)
-    assert [row.period for row in rows(ra_lab, RaBatch)] == [I + 20]
+    assert (ack.first_i, ack.next_dl_time) == (NOW_I + 20, NOW + 120)
+    assert [row.period for row in rows(ra_lab, RaBatch)] == [NOW_I + 20]
 
 
 def test_periods_are_those_of_the_validity_asked_for(ra_lab: RaLab):
     vehicle = ra_lab.vehicle()
-    ra_lab.ra.request(vehicle.request(vehicle.wish(validity_period=days(14, ra_lab.ra.periods.start(I + 1)))))
+    ra_lab.ra.request(
+        vehicle.request(vehicle.wish(validity_period=days(14, ra_lab.ra.periods.start(NOW_I + 1))))
+    )
     (request,) = rows(ra_lab, RaRequest)
-    assert (request.first, request.last) == (I + 1, I + 2)
-    assert request.expires >= ra_lab.ra.periods.end(I + 2)
+    assert (request.first, request.last) == (NOW_I + 1, NOW_I + 2)
+    assert request.expires >= ra_lab.ra.periods.end(NOW_I + 2)
 
 
 def test_periods_beyond_the_horizon_come_later(ra_lab: RaLab):
     vehicle = ra_lab.vehicle()
-    start = ra_lab.ra.periods.start(I + 10)
+    start = ra_lab.ra.periods.start(NOW_I + 10)
     answer = ra_lab.ra.request(vehicle.request(vehicle.wish(validity_period=days(14, start))))
     ack = acknowledged(ra_lab, answer)
-    assert (ack.first_i, ack.next_dl_time) == (I + 10, start - 3 * WEEK)
+    assert (ack.first_i, ack.next_dl_time) == (NOW_I + 10, start - 3 * WEEK)
     (request,) = rows(ra_lab, RaRequest)
-    assert (request.following, rows(ra_lab, RaBatch)) == (I + 10, [])
+    assert (request.following, rows(ra_lab, RaBatch)) == (NOW_I + 10, [])
 
 
 def test_periods_end_with_the_enrolment_certificate(ra_lab: RaLab):
@@ -170,7 +190,7 @@ def test_periods_end_with_max_preload(make_ra: Callable[..., RaLab]):
     lab = make_ra(policy=ScmsPolicy(max_preload=5 * WEEK))
     lab.ra.request(lab.vehicle().request())
     (request,) = rows(lab, RaRequest)
-    assert request.last == I + 5
+    assert request.last == NOW_I + 5
 
 
 def test_a_region_that_is_left_open_is_the_narrowest_that_binds(make_ra: Callable[..., RaLab]):
@@ -223,20 +243,43 @@ def test_the_same_request_gets_the_same_octets_even_late(ra_lab: RaLab):
 
 def test_the_same_wish_in_another_envelope_is_granted_once(ra_lab: RaLab):
     vehicle = ra_lab.vehicle()
-    first = ra_lab.ra.request(vehicle.request())
-    ra_lab.clock.advance(5)
-    assert ra_lab.ra.request(vehicle.request()) == first
-    assert len(rows(ra_lab, RaRequest)) == len(rows(ra_lab, RaAnswer)) == 1
+    requests = []
+    for _ in range(2):
+        requests.append(vehicle.request())
+        ra_lab.ra.request(requests[-1])
+        ra_lab.clock.advance(5)
+    assert len(rows(ra_lab, RaRequest)) == 1
+    acks = [acknowledged(ra_lab, ra_lab.ra.request(octets)) for octets in requests]
+    assert [ack.request_hash for ack in acks] == [sha256(octets).digest()[-8:] for octets in requests]
+    assert acks[1].first_i == acks[0].first_i
     (device,) = rows(ra_lab, RaDevice)
-    assert device.requests == 1
+    assert device.requests == 2
+    # and there is one file, by either name
+    pack(ra_lab, requests[0])
+    files = [ra_lab.ra.download(vehicle.download(f"{stem(octets)}_{NOW_I:X}.zip")) for octets in requests]
+    assert files[0].octets == files[1].octets
+    info = information(ra_lab.ra.download(vehicle.download(f"{stem(requests[1])}.info")).octets)
+    assert info.request_hash == acks[1].request_hash
+    ra_lab.clock.advance(200 * WEEK)
+    ra_lab.ra.purge(ra_lab.clock.now)
+    assert rows(ra_lab, RaName) == []
+
+
+def test_envelopes_of_one_wish_count_as_requests(make_ra: Callable[..., RaLab]):
+    lab = make_ra(policy=ScmsPolicy(requests_per_day=2))
+    vehicle = lab.vehicle()
+    for _ in range(2):
+        lab.ra.request(vehicle.request())
+    refused(RaReason.TOO_MANY, lab.ra.request, vehicle.request())
 
 
 def test_of_many_identical_requests_at_once_one_is_granted(ra_lab: RaLab):
     vehicle = ra_lab.vehicle()
     requests = [vehicle.request()] * 4 + [vehicle.request() for _ in range(4)]
     with ThreadPoolExecutor(8) as pool:
-        answers = set(pool.map(ra_lab.ra.request, requests))
-    assert len(answers) == 1 and len(rows(ra_lab, RaRequest)) == len(rows(ra_lab, RaDevice)) == 1
+        answers = list(pool.map(ra_lab.ra.request, requests))
+    assert len(set(answers[:4])) == 1
+    assert len(rows(ra_lab, RaRequest)) == len(rows(ra_lab, RaDevice)) == 1
 
 
 def test_another_request_of_a_kind_ends_the_one_before(ra_lab: RaLab):
@@ -305,7 +348,7 @@ def test_a_device_has_no_more_pseudonyms_for_one_time_than_the_policy_says(ra_la
     ra_lab.ra.request(vehicle.request())
     ra_lab.ra.request(vehicle.fresh().request())
     refused(RaReason.TOO_MANY, ra_lab.ra.request, vehicle.fresh().request())
-    later = days(14, ra_lab.ra.periods.start(I + 4))
+    later = days(14, ra_lab.ra.periods.start(NOW_I + 4))
     ra_lab.ra.request(vehicle.fresh().request(vehicle.fresh().wish(validity_period=later)))
 
 
@@ -525,6 +568,15 @@ def test_the_signer_is_one_certificate(ra_lab: RaLab, count: int):
     )
     octets = wire.encode(dot2.Ieee1609Dot2Data(3, content))
     refused(RaReason.BAD_SIGNATURE, ra_lab.ra.request, vehicle.sealed(octets))
+
+
+def test_an_ra_whose_own_certificate_has_ended_answers_nothing(make_ra: Callable[..., RaLab]):
+    lab = make_ra(ra_fields={"validity_period": days(1)})
+    vehicle = lab.vehicle()
+    lab.clock.advance(2 * 86400)
+    with pytest.raises(OutOfService):
+        lab.ra.request(vehicle.request())
+    assert rows(lab, RaRequest) == []
 
 
 def test_an_operators_kinds_are_checked():

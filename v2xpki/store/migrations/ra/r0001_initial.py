@@ -73,21 +73,19 @@ def upgrade() -> None:
 
     op.create_table(
         "ra_batch",
-        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
         sa.Column(
-            "period",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("period", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("chunk", sa.LargeBinary(length=16), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=True),
         sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("request", "period", name=op.f("pk_ra_batch")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_batch")),
+        sa.UniqueConstraint("request", "period", name=op.f("uq_ra_batch_request")),
     )
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_batch_chunk"), ["chunk"], unique=False)
@@ -123,6 +121,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ra_enrolment_device"), ["device"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_enrolment_expires"), ["expires"], unique=False)
 
+    op.create_table(
+        "ra_name",
+        sa.Column("request_hash", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("first", sa.LargeBinary(length=8), nullable=False),
+        sa.PrimaryKeyConstraint("request_hash", name=op.f("pk_ra_name")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "ra_request",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
@@ -192,6 +197,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ra_request_device"))
 
     op.drop_table("ra_request")
+    op.drop_table("ra_name")
     with op.batch_alter_table("ra_enrolment", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ra_enrolment_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_enrolment_device"))
