@@ -29,6 +29,7 @@ from v2xpki.station.scms.api import (
     CHAIN_FILE,
     COMPOSITE_CRL,
     ENROLMENT,
+    INFO_STATUS,
     RA_CERTIFICATE,
     SUCCESSOR,
 )
@@ -59,6 +60,13 @@ class _Line(LineLaboratory):
             self.ra = side.certify(side.component("RA", key, self.encryption.public_key), side.root)
             side.ras.append(self.ra)
         super().open()
+
+
+class Info:
+    """What a distribution knows."""
+
+    def info_status(self) -> scms.CertificateManagementInfoStatus:
+        return scms.CertificateManagementInfoStatus(crl=(), ctl=(), ca_ccf=NOW, ma=())
 
 
 class Pki:
@@ -99,7 +107,7 @@ class Pki:
             clock=self.clock,
             ecas=KnownEcas.of([[self.eca_certificate, root]], [root], NOW),
             eca=self.eca,
-            info=None,  # type: ignore[arg-type]  # nobody asks here
+            info=Info(),
             policy=self.policy,
         )
 
@@ -223,6 +231,8 @@ class Web:
             successor = path == SUCCESSOR
             file = (self._pki.ra.successor_file if successor else self._pki.ra.download)(asked)
             return self._ranged(file.octets, file.media_type, file.etag, headers)
+        if path == INFO_STATUS:
+            return Reply(200, "application/octet-stream", self._pki.ra.status())
         octets = self._pki.documents.get(path)
         if octets is None:
             return Reply(404, "text/plain", b"")

@@ -111,8 +111,9 @@ class RaBatch(RaBase):
 
     __tablename__ = "ra_batch"
 
-    request: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
-    period: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # random_number
+    request: Mapped[bytes] = mapped_column(LargeBinary(16))
+    period: Mapped[int]
     count: Mapped[int]
     chunk: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
     state: Mapped[str]
@@ -120,8 +121,13 @@ class RaBatch(RaBase):
     archive: Mapped[bytes | None]  # the ZIP
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
-    # batches of one period lie together, whosever they are
-    __table_args__ = (sa.Index("ix_ra_batch_state", "state", "period", "request"), WITHOUT_ROWID)
+    # A random number for the rowid: it tells no order, and SQLite packs large rows closer under rowids than
+    # under keys of its own (11 octets a certificate are lost on pages, not 169).
+    __table_args__ = (
+        sa.UniqueConstraint("request", "period"),
+        # batches of one period lie together, whosever they are
+        sa.Index("ix_ra_batch_state", "state", "period", "request"),
+    )
 
 
 class RaChunk(RaBase):

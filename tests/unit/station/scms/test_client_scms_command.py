@@ -9,7 +9,7 @@ from tests.support.scms_pki import URL, Pki
 from v2xpki.authorities.scms.devices import NewDevice
 from v2xpki.cli import main
 from v2xpki.crypto import PublicKey
-from v2xpki.station.scms import device as module
+from v2xpki.station.scms import basis as module
 
 
 @pytest.fixture

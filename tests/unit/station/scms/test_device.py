@@ -1,15 +1,20 @@
 """A device through its whole life, against a whole SCMS in one process; and what goes wrong on the way."""
 
+import base64
+
 import pytest
 
 from tests.support.scms_pki import NOW, POLICY, Pki
+from v2xpki import wire
 from v2xpki.errors import InvalidMessage, StationError
 from v2xpki.station import files
 from v2xpki.station.errors import BadAnswer, BadState, NoCredential, Refusal, Unreachable, Untrusted
 from v2xpki.station.scms import api
 from v2xpki.station.scms.answers import acknowledged
 from v2xpki.station.scms.device import open_device
+from v2xpki.station.scms.requests import authorization, download_request
 from v2xpki.station.scms.state import ScmsDirectory
+from v2xpki.wire import dot2, scms
 
 
 @pytest.fixture
@@ -375,13 +380,34 @@ def test_no_secret_is_readable_by_others_nor_in_a_representation(car):
     assert supply.keys.signing.hex() not in repr(supply) and repr(supply.keys.signing) not in repr(supply)
 
 
-@pytest.mark.parametrize("name", ["enrolment.json", "trust.json", "scms.json"])
-@pytest.mark.parametrize("octets", [b"", b"[]", b"{}", b"\xff"])
-def test_damage_is_named(car, name, octets):
-    (car.directory.path / name).write_bytes(octets)
-    with pytest.raises(BadState, match=name):
-        directory = ScmsDirectory(car.directory.path)
-        _ = directory.enrolled, directory.anchors
+def test_damage_is_named(car):
+    for name in ("enrolment.json", "trust.json", "scms.json"):
+        path = car.directory.path / name
+        good = path.read_bytes()
+        for octets in (b"", b"[]", b"{}", b"\xff"):
+            path.write_bytes(octets)
+            with pytest.raises(BadState, match=name):
+                directory = ScmsDirectory(car.directory.path)
+                _ = directory.enrolled, directory.anchors
+        path.write_bytes(good)
+
+
+def test_the_ra_tells_how_fresh_things_are(pki, new):
+    car = new("car-1")
+    status = car.info_status()
+    assert (status.ca_ccf, status.ra) == (NOW, pki.lab.ra.start)
+    pki.web.change[api.INFO_STATUS] = lambda octets: octets[:-1] + bytes([octets[-1] ^ 1])
+    with pytest.raises(BadAnswer, match="info status"):
+        car.info_status()
+
+
+def test_a_plain_download_request_names_the_file_and_nobody():
+    octets = download_request("00.info", None, None, NOW)
+    content = wire.decode(dot2.Ieee1609Dot2Data, octets).content
+    assert content.kind == "unsecuredData"
+    asked = wire.decode(scms.ScmsPdu, content.value).content.value.value
+    assert asked == scms.EeRaDownloadRequest(NOW, "00.info")
+    assert base64.b64decode(authorization(octets)["Ieee-1609.2.1-Authorization"]) == octets
 
 
 def test_a_directory_is_of_one_device(pki, car):

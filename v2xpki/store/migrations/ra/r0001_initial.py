@@ -73,21 +73,19 @@ def upgrade() -> None:
 
     op.create_table(
         "ra_batch",
-        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
         sa.Column(
-            "period",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("period", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("chunk", sa.LargeBinary(length=16), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=True),
         sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("request", "period", name=op.f("pk_ra_batch")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_batch")),
+        sa.UniqueConstraint("request", "period", name=op.f("uq_ra_batch_request")),
     )
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_batch_chunk"), ["chunk"], unique=False)
