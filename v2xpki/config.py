@@ -247,6 +247,8 @@ class ScmsPolicy:
     threads: int = 1
     #: Time for one call to another component.
     timeout: Seconds = seconds("20 seconds")
+    #: Tell devices by HTTP status why they are refused; false: 500 alone, the coarse errors of IEEE 1609.2.1.
+    fine_errors: bool = True
 
     def __post_init__(self) -> None:
         _positive(
@@ -422,9 +424,21 @@ class DomainSection:
     curve: str = ""
     #: Which generation of its keys signs now; 0: the newest whose certificate is installed.
     generation: int = 0
+    #: Of a component of an SCMS: HOST:PORT where it listens beside its unix socket, for those on other hosts.
+    listen: str = ""
+    #: Where the others find it, https://HOST:PORT; without it at its unix socket.
+    url: str = ""
 
     def __post_init__(self) -> None:
         _not_negative(self, "generation")
+        if self.listen:
+            split_listener(self.listen, "listen")
+        if self.url:
+            check_url(self.url, "url")
+            if not self.url.startswith("https://"):
+                raise ConfigError(
+                    f"url {self.url!r}: components of an SCMS speak to each other by https alone"
+                )
         if self.pin_file is not None and self.pin_env is not None:
             raise ConfigError("pin_file and pin_env exclude each other")
 

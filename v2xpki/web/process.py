@@ -15,10 +15,44 @@ from pathlib import Path
 from v2xpki.config import ENV_INSTANCE, ENV_ROLE, Instance
 from v2xpki.errors import ConfigError
 
-#: Roles that `serve` starts, in this order: an AA asks an EA.
+#: Roles of ETSI's PKI that `serve` starts, in this order: an AA asks an EA.
 ROLES = ("ea", "aa", "dc")
+#: Those of an SCMS; who is asked before those who ask.
+SCMS_ROLES = ("sdc", "la1", "la2", "aca", "eca", "ra", "ma")
 #: Path prefix -> role; what the router sends where.
 PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
+#: The same below /v3/ (IEEE 1609.2.1).
+V3_PATHS = {
+    "enrollment-certificate": "eca",
+    "authorization-certificate": "ra",
+    "successor-enrollment-certificate": "ra",
+    "ra-certificate": "ra",
+    "certificate-management-info-status": "ra",
+    "policy": "ra",
+    "ca-certificate": "sdc",
+    "ccf-ctl": "sdc",
+    "ctl": "sdc",
+    "composite-crl-ctl": "sdc",
+    "crl": "sdc",
+}
+#: Those of them whose queries are read.
+V3_QUERIES = frozenset(
+    {
+        "authorization-certificate",
+        "successor-enrollment-certificate",
+        "ca-certificate",
+        "ccf-ctl",
+        "ctl",
+        "composite-crl-ctl",
+        "crl",
+    }
+)
+
+
+def roles_of(instance: Instance) -> tuple[str, ...]:
+    """What `serve` starts of an instance."""
+    return (*(ROLES if instance.has_etsi else ()), *(SCMS_ROLES if instance.has_scms else ()))
+
 
 ENV_BIND, ENV_WORKERS, ENV_TLS = "V2XPKI_BIND", "V2XPKI_WORKERS", "V2XPKI_TLS"
 ENV_LISTENERS, ENV_ROLES = "V2XPKI_LISTENERS", "V2XPKI_ROLES"
