@@ -404,6 +404,8 @@ class TlsConfig:
     ca: Path = Path("tls/ca.pem")
     #: Whose client certificates the admin listener accepts.
     client_ca: Path = Path("tls/ca.pem")
+    #: What the components of an SCMS trust of each other; each has its DIR/<domain>/internal.pem and .key.
+    internal_ca: Path = Path("tls/internal-ca.pem")
 
 
 # --- domains ---------------------------------------------------------------------------------------
@@ -459,6 +461,9 @@ class DomainConfig:
     token_dir: Path
     curve: str
     generation: int
+    #: HOST:PORT where it listens beside its socket, and where the others find it; empty for none.
+    listen: str = ""
+    url: str = ""
 
     @property
     def certificates_dir(self) -> Path:
@@ -473,6 +478,15 @@ class DomainConfig:
     def trust_dir(self) -> Path:
         """tlm.oer, ectl.oer, root.oer, ctl.oer, crl.oer as this domain last accepted them."""
         return self.directory / "trust"
+
+    @property
+    def internal_certificate(self) -> Path:
+        """With which it speaks to the other components of an SCMS, both ways; its CN is the domain's name."""
+        return self.directory / "internal.pem"
+
+    @property
+    def internal_key(self) -> Path:
+        return self.directory / "internal.key"
 
     @property
     def has_keys(self) -> bool:
@@ -646,6 +660,7 @@ class Instance:
             key=self.path(tls.key),
             ca=self.path(tls.ca),
             client_ca=self.path(tls.client_ca),
+            internal_ca=self.path(tls.internal_ca),
         )
 
     def domain(self, name: str) -> DomainConfig:
@@ -671,6 +686,8 @@ class Instance:
             token_dir=directory / "tokens",
             curve=section.curve,
             generation=section.generation or _present_generation(directory / "certificates", name),
+            listen=section.listen,
+            url=section.url,
         )
 
 

@@ -37,7 +37,7 @@ class Refusal(HttpError):
 
 
 class Verdict(NamedTuple):
-    """What a client is told. `fault`: ours, and nobody foresaw it, so it is counted and logged. `refused`: the
+    """What a client is told. fault: ours, and nobody foresaw it, so it is counted and logged. refused: the
     status of a refusal, whatever the client is told of it; 0 where it is none."""
 
     status: int

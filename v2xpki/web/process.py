@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import ssl
 import stat
 import sys
 import tempfile
@@ -95,6 +96,14 @@ class RoleSettings:
             dc_routes=json.loads(environ.get(ENV_DC_ROUTES) or "{}"),
         )
 
+    def tls_paths(self) -> tuple[Path, Path, Path]:
+        """Certificate, key and the CA of clients, of a listener with TLS: the operators' or a component's."""
+        tls = self.instance.tls_files()
+        if self.role not in SCMS_ROLES:
+            return tls.certificate, tls.key, tls.client_ca
+        domain = self.instance.domain(self.role)
+        return domain.internal_certificate, domain.internal_key, tls.internal_ca
+
     def environment(self) -> dict[str, str]:
         """The reverse of `from_environment`."""
         return {
@@ -116,6 +125,20 @@ def socket_path(instance: Instance, role: str) -> str:
     # The kernel takes 107 octets. The folder is the owner's alone; `private_dir` makes sure of it.
     name = hashlib.sha256(os.fsencode(instance.directory)).hexdigest()[:16]
     return str(private_dir(Path(tempfile.gettempdir()) / f"v2xpki-{os.getuid()}-{name}") / f"{role}.sock")
+
+
+def client_context(instance: Instance, name: str) -> ssl.SSLContext:
+    """TLS of the router or the admin process to components of an SCMS, which know it by this name. Raises
+    ConfigError where its files are not there."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    own = instance.path(f"tls/internal-{name}")
+    try:
+        context.load_verify_locations(instance.tls_files().internal_ca)
+        context.load_cert_chain(own.with_suffix(".pem"), own.with_suffix(".key"))
+    except OSError as error:
+        raise ConfigError(f"{own}: {error.strerror or error}", hint="`v2xpki init` makes them") from None
+    return context
 
 
 def private_dir(path: Path) -> Path:

@@ -1,8 +1,8 @@
 """IEEE 1609.2.1 over HTTP as devices see it: ECA, RA and the distribution centre as Flask blueprints.
 
-POST of `application/octet-stream`; files and lists by GET, in ranges. Who asks for a file says so in a header:
-`Ieee-1609.2.1-Authorization`, base64 of an EeRaDownloadRequest SPDU. Nothing here looks into a request. A
-view's name is its flow's name in the metrics.
+POST of `application/octet-stream`; files and lists by GET, in ranges. Who asks for a file says so in a
+header: `Ieee-1609.2.1-Authorization`, base64 of an EeRaDownloadRequest SPDU. Nothing here looks into a
+request. A view's name is its flow's name in the metrics.
 """
 
 import base64
