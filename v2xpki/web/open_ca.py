@@ -17,8 +17,9 @@ from v2xpki.authorities.etsi.opening import (
     open_own_keys,
 )
 from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
-from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
+from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh
 from v2xpki.authorities.queue import Job
+from v2xpki.authorities.rounds import last_round
 from v2xpki.config import DomainConfig
 from v2xpki.errors import OutOfService
 from v2xpki.jobs import open_queue
