@@ -247,6 +247,9 @@ class ScmsPolicy:
     threads: int = 1
     #: Time for one call to another component.
     timeout: Seconds = seconds("20 seconds")
+    #: Signatures that a first CTL needs, of the electors whose certificates lie in a domain's trust folder;
+    #: each CTL says how many the next one needs.
+    ctl_quorum: int = 2
     #: Tell devices by HTTP status why they are refused; false: 500 alone, the coarse errors of IEEE 1609.2.1.
     fine_errors: bool = True
 
@@ -255,6 +258,7 @@ class ScmsPolicy:
             self, "epoch", "period", "certificates", "preload", "max_preload", "mix_vehicles", "batches"
         )
         _positive(self, "generation_time_window", "retry_window", "download_max_age", "threads", "timeout")
+        _positive(self, "ctl_quorum")
         _not_negative(self, "overlap", "requests_per_day", "mix_wait")
         if self.overlap >= self.period:
             raise ConfigError(f"overlap ({self.overlap} s) is not shorter than period ({self.period} s)")

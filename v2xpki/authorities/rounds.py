@@ -15,6 +15,8 @@ from typing import IO, Any, NamedTuple
 STATE = ".refresh"
 #: Seconds until what failed is tried again.
 AFTER_FAILURE = 10
+#: What a round says where a successor was refused; it is no list.
+SUCCESSOR = "successor"
 
 
 class Fetched(NamedTuple):

@@ -15,10 +15,11 @@ from typing import Any
 from flask import Blueprint, Flask, Response, jsonify
 
 from v2xpki import __version__
+from v2xpki.links.mutual_tls import client_context
 from v2xpki.web import admin_ca, metrics
 from v2xpki.web.base import bare_app
 from v2xpki.web.problems import problem_response
-from v2xpki.web.process import ENV_ROLES, SCMS_ROLES, RoleSettings, client_context, socket_path
+from v2xpki.web.process import ENV_ROLES, SCMS_ROLES, RoleSettings, internal_identity, socket_path
 
 TIMEOUT = 3.0
 ANSWER_LIMIT = 1 << 20
@@ -52,7 +53,8 @@ class Desk:
     def __init__(self, settings: RoleSettings, roles: list[str]) -> None:
         self.instance, self.roles = settings.instance, roles
         has_scms = bool(set(roles) & set(SCMS_ROLES))
-        self._tls = client_context(settings.instance, "admin") if has_scms else None
+        own = internal_identity(settings.instance, "admin")
+        self._tls = client_context(own) if has_scms else None
 
     def readiness(self) -> dict[str, dict[str, Any]]:
         """Each role's /readyz document; one that does not answer is not ready."""

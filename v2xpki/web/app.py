@@ -19,7 +19,9 @@ _MODULES = {
     "ea": "v2xpki.web.open_ca",
     "aa": "v2xpki.web.open_ca",
     "dc": "v2xpki.web.open_dc",
-    **{role: f"v2xpki.web.open_{'sdc' if role == 'sdc' else 'scms'}" for role in SCMS_ROLES},
+    **{role: f"v2xpki.web.open_{role}" for role in SCMS_ROLES},
+    "la1": "v2xpki.web.open_la",
+    "la2": "v2xpki.web.open_la",
 }
 
 Opener = Callable[[RoleSettings], Opened[Any]]
@@ -41,6 +43,10 @@ def create_app(role: str, settings: RoleSettings | None = None, opener: Opener |
     chosen = opener or opener_of(role)
     lazy: Lazy[Any] = Lazy(lambda: chosen(settings))
     app = protocol_app(role, lazy)
+    if role in SCMS_ROLES:
+        from v2xpki.web.internal import guard
+
+        guard(app, role)
     for blueprint in _blueprints(role, settings, lazy):
         app.register_blueprint(blueprint)
     return app
@@ -50,15 +56,22 @@ def _blueprints(role: str, settings: RoleSettings, lazy: Lazy[Any]) -> Iterable[
     """What a role answers; of the other family nothing is imported."""
     body_limit = settings.instance.settings.limits.body_octets
     if role in SCMS_ROLES:
-        from v2xpki.web import scms
+        from v2xpki.web import internal, scms
 
         fine = settings.instance.settings.scms.fine_errors
         if role == "eca":
             yield scms.eca_blueprint(lazy.authority, body_limit, fine=fine)
+            yield internal.eca_blueprint(lazy.authority)
         elif role == "ra":
-            yield scms.ra_blueprint(lazy.authority, body_limit, fine=fine)
+            yield scms.ra_blueprint(lambda: lazy.authority().authority, body_limit, fine=fine)
+            yield internal.ra_blueprint(lambda: lazy.authority().cases)
+        elif role == "aca":
+            yield internal.aca_blueprint(lambda: lazy.authority().authority, lambda: lazy.authority().cases)
+        elif role in ("la1", "la2"):
+            yield internal.la_blueprint(lambda: lazy.authority().authority, lambda: lazy.authority().cases)
         elif role == "sdc":
             yield scms.sdc_blueprint(lazy.authority)
+            yield internal.sdc_blueprint(lazy.authority)
         return
     from v2xpki.web import etsi
 
@@ -73,7 +86,8 @@ def _blueprints(role: str, settings: RoleSettings, lazy: Lazy[Any]) -> Iterable[
 
 def opener_of(role: str) -> Opener:
     """How a role's authority is opened."""
-    found: Opener = getattr(importlib.import_module(_MODULES[role]), f"open_{role}")
+    name = "open_la" if role in ("la1", "la2") else f"open_{role}"
+    found: Opener = getattr(importlib.import_module(_MODULES[role]), name)
     return found
 
 
@@ -81,4 +95,5 @@ def import_code(role: str) -> None:
     """Imports what a role's workers use; opens nothing."""
     importlib.import_module(_MODULES.get(role, "v2xpki.web.admin"))
     if role in _MODULES:
-        importlib.import_module("v2xpki.web.scms" if role in SCMS_ROLES else "v2xpki.web.etsi")
+        for name in ("scms", "internal") if role in SCMS_ROLES else ("etsi",):
+            importlib.import_module(f"v2xpki.web.{name}")

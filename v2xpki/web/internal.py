@@ -23,6 +23,7 @@ Q = TypeVar("Q")
 A = TypeVar("A")
 
 ROUTER = "router"
+_WATCHERS = frozenset({ROUTER, "admin"})
 _HEALTH = frozenset({"/healthz", "/readyz"})
 _DEVICES = "/v3/"
 #: Who may make a call; nobody else may.
@@ -37,8 +38,8 @@ _CALLERS: Mapping[str, str] = {
     frames.FURTHER_SEED.path: "ma",
     frames.PUBLISH.path: "ma",
 }
-#: Who reads the lists and certificates of the distribution centre beside devices.
-_READERS = frozenset({"ra", "ma"})
+#: Who reads the lists and certificates of the distribution centre beside devices: who goes by them.
+_READERS = frozenset({"eca", "ra", "aca", "la1", "la2", "ma"})
 
 
 class Wishes(Protocol):
@@ -81,7 +82,7 @@ def may(name: str, role: str, path: str) -> bool:
     if path.startswith(_DEVICES):
         return name == ROUTER or (role == "sdc" and name in _READERS)
     if path in _HEALTH:
-        return name == ROUTER
+        return name in _WATCHERS
     return bool(name) and _CALLERS.get(path) == name
 
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 import os
 import signal
-import ssl
 import stat
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from v2xpki.config import ENV_INSTANCE, ENV_ROLE, Instance
 from v2xpki.errors import ConfigError
+from v2xpki.links.mutual_tls import TlsIdentity
 
 #: Roles of ETSI's PKI that `serve` starts, in this order: an AA asks an EA.
 ROLES = ("ea", "aa", "dc")
@@ -96,13 +96,12 @@ class RoleSettings:
             dc_routes=json.loads(environ.get(ENV_DC_ROUTES) or "{}"),
         )
 
-    def tls_paths(self) -> tuple[Path, Path, Path]:
-        """Certificate, key and the CA of clients, of a listener with TLS: the operators' or a component's."""
+    def tls_identity(self) -> TlsIdentity:
+        """Of a listener with TLS: a component's, or the operators'."""
+        if self.role in SCMS_ROLES:
+            return internal_identity(self.instance, self.role)
         tls = self.instance.tls_files()
-        if self.role not in SCMS_ROLES:
-            return tls.certificate, tls.key, tls.client_ca
-        domain = self.instance.domain(self.role)
-        return domain.internal_certificate, domain.internal_key, tls.internal_ca
+        return TlsIdentity(tls.certificate, tls.key, tls.client_ca)
 
     def environment(self) -> dict[str, str]:
         """The reverse of `from_environment`."""
@@ -127,18 +126,15 @@ def socket_path(instance: Instance, role: str) -> str:
     return str(private_dir(Path(tempfile.gettempdir()) / f"v2xpki-{os.getuid()}-{name}") / f"{role}.sock")
 
 
-def client_context(instance: Instance, name: str) -> ssl.SSLContext:
-    """TLS of the router or the admin process to components of an SCMS, which know it by this name. Raises
-    ConfigError where its files are not there."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
+def internal_identity(instance: Instance, name: str) -> TlsIdentity:
+    """What a component of an SCMS, the router or the admin process shows the components, and whom it
+    believes."""
+    ca = instance.tls_files().internal_ca
+    if name in SCMS_ROLES:
+        domain = instance.domain(name)
+        return TlsIdentity(domain.internal_certificate, domain.internal_key, ca)
     own = instance.path(f"tls/internal-{name}")
-    try:
-        context.load_verify_locations(instance.tls_files().internal_ca)
-        context.load_cert_chain(own.with_suffix(".pem"), own.with_suffix(".key"))
-    except OSError as error:
-        raise ConfigError(f"{own}: {error.strerror or error}", hint="`v2xpki init` makes them") from None
-    return context
+    return TlsIdentity(own.with_suffix(".pem"), own.with_suffix(".key"), ca)
 
 
 def private_dir(path: Path) -> Path:

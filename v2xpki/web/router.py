@@ -28,6 +28,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from v2xpki.config import Instance
+from v2xpki.links.mutual_tls import client_context
 from v2xpki.web import logs
 from v2xpki.web.metrics import router_refused, unexpected_errors
 from v2xpki.web.process import (
@@ -38,8 +39,8 @@ from v2xpki.web.process import (
     SCMS_ROLES,
     V3_PATHS,
     V3_QUERIES,
-    client_context,
     die_with_parent,
+    internal_identity,
     socket_path,
 )
 from v2xpki.web.upstream import Away, Crowded, Upstream
@@ -307,7 +308,7 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     """
     settings = instance.settings
     serve, limits = settings.serve, settings.limits
-    internal = client_context(instance, "router") if set(roles) & set(SCMS_ROLES) else None
+    internal = client_context(internal_identity(instance, "router")) if set(roles) & set(SCMS_ROLES) else None
     upstreams = {
         role: Upstream(
             role,

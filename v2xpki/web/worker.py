@@ -246,11 +246,11 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",
         }
         if settings.tls:
-            certificate, key, client_ca = settings.tls_paths()
+            own = settings.tls_identity()
             options |= {
-                "certfile": str(certificate),
-                "keyfile": str(key),
-                "ca_certs": str(client_ca),
+                "certfile": str(own.certificate),
+                "keyfile": str(own.key),
+                "ca_certs": str(own.ca),
                 "cert_reqs": int(ssl.CERT_REQUIRED),
                 "ssl_context": listener_tls,
             }

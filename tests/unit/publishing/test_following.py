@@ -10,7 +10,7 @@ from v2xpki.authorities.rounds import last_round
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
 from v2xpki.trust.lists import DcEntry, RcaEntry
-from v2xpki.web.open_ca import lists_refreshed
+from v2xpki.web.checks import lists_refreshed
 
 __all__ = ["centre", "counted", "folder", "refresh"]
 

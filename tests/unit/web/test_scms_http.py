@@ -54,8 +54,18 @@ def authority() -> Authority:
 
 def client(role: str, tmp_path: Path, authority: Authority, settings: str = "") -> FlaskClient:
     instance = Instance(tmp_path, Settings.parse(f'profile = "scms"\n{settings}'))
-    app = create_app(role, RoleSettings(role, instance, bind="unix:x"), lambda _: Opened(authority, {}))
-    return app.test_client()
+    served = SimpleNamespace(authority=authority) if role == "ra" else authority
+    app = create_app(role, RoleSettings(role, instance, bind="unix:x"), lambda _: Opened(served, {}))
+    made = app.test_client()
+    made.environ_base["gunicorn.socket"] = Router()
+    return made
+
+
+class Router:
+    """The router's connection, as gunicorn has it."""
+
+    def getpeercert(self) -> dict[str, Any]:
+        return {"subject": ((("commonName", "router"),),)}
 
 
 @pytest.fixture

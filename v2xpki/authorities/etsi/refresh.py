@@ -21,6 +21,7 @@ from v2xpki.authorities.etsi.anchors import Anchor, anchors, present_list
 from v2xpki.authorities.etsi.following import follow
 from v2xpki.authorities.rounds import (
     AFTER_FAILURE,
+    SUCCESSOR,
     Fetched,
     ForeignState,
     ListState,
@@ -35,8 +36,6 @@ from v2xpki.errors import InvalidList, LinkError, V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.lists import LAST_SEQUENCE, DcEntry, ListKind, SignedList, TlmEntry
 
-#: What a round says where a successor was refused; it is no list.
-SUCCESSOR = "successor"
 #: Places that are asked for one list, at most.
 MOST_PLACES = 4
 #: ETags that are remembered, with the octets that they stand for.
