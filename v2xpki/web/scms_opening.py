@@ -109,6 +109,12 @@ class Component:
             raise ConfigError(f"no linkage authority {LA_IDS[name].hex()} is trusted")
         return found
 
+    def close(self) -> None:
+        """What was opened of it. In a worker the end of the process does that."""
+        self.peers.close()
+        self.keystore.close()
+        self.database.close()
+
     def checks(self, *peers: str) -> dict[str, Check]:
         """Its checks. peers: whom it asks."""
         name, interval = self.domain.name, int(self.instance.settings.lists.refresh)

@@ -42,7 +42,7 @@ from v2xpki.web.process import (
 BACK_OFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: Seconds after which a process counts as well again.
 WELL_AFTER = 30.0
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 # What every process may see of the supervisor's environment; nothing else of it.
 _PASSED_ON = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"}
