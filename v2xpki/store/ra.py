@@ -13,6 +13,9 @@ from v2xpki.store.base import WITHOUT_ROWID, Key16, RaBase
 Base = RaBase
 
 ACTIVE, BLOCKED = "active", "blocked"
+#: RaRequest.kind. An application certificate is one, of a key that the device made alone; its row has one
+#: batch, at the period that it starts in.
+PSEUDONYM, IDENTIFICATION, APPLICATION = "pseudonym", "identification", "application"
 WAITING, TAKEN, PACKED, REFUSED, STOPPED = "waiting", "taken", "packed", "refused", "stopped"
 
 
@@ -30,14 +33,15 @@ class RaDevice(RaBase):
 
 
 class RaEnrolment(RaBase):
-    """An enrolment certificate that a device came with, or was given as a successor."""
+    """An enrolment certificate that a device came with, or was given as a successor; or one that was blocked
+    by its HashedId8 before it ever came, certificate None."""
 
     __tablename__ = "ra_enrolment"
 
     hashed_id8: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
     device: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
-    certificate: Mapped[bytes]  # COER
-    expires: Mapped[int]  # the certificate's end
+    certificate: Mapped[bytes | None]  # COER
+    expires: Mapped[int] = mapped_column(index=True)  # the certificate's end
 
     __table_args__ = (WITHOUT_ROWID,)
 
@@ -53,14 +57,28 @@ class RaRequest(RaBase):
         unique=True
     )  # HashedId8 of the encrypted SPDU: names its files
     device: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
-    kind: Mapped[str]  # pseudonym, identification, application
+    kind: Mapped[str]
+    count: Mapped[int]  # certificates of a batch
     wish: Mapped[bytes]  # COER ToBeSignedCertificate as granted, with the caterpillar
-    params: Mapped[bytes | None]  # COER AdditionalParams: the expansion keys
+    params: Mapped[bytes | None]  # COER AdditionalParams: expansion keys, or whom the response is for
     lci1: Mapped[bytes | None]
     lci2: Mapped[bytes | None]
     first: Mapped[int]
     last: Mapped[int]
     following: Mapped[int] = mapped_column(index=True)  # the first period without a batch
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaSuccessor(RaBase):
+    """An ECA's answer to a request for a successor, until its device fetches it."""
+
+    __tablename__ = "ra_successor"
+
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
+    device: Mapped[bytes] = mapped_column(LargeBinary(16))
+    response: Mapped[bytes]  # COER EcaEeCertResponseSpdu
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
     __table_args__ = (WITHOUT_ROWID,)
@@ -102,8 +120,8 @@ class RaAnswer(RaBase):
 
     id: Mapped[Key16]
     wish: Mapped[bytes | None] = mapped_column(unique=True)
-    answer: Mapped[bytes | None]
-    expires: Mapped[int]
+    answer: Mapped[bytes]
+    expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
     __table_args__ = (WITHOUT_ROWID,)
 
