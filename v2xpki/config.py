@@ -235,6 +235,9 @@ class ScmsPolicy:
     requests_per_day: int = 5
     #: How old a download request may be (download-maxAge).
     download_max_age: Seconds = seconds("10 minutes")
+    #: Give files to whoever knows their names, without a signature. What is in them is encrypted to their
+    #: devices.
+    plain_downloads: bool = False
     #: The ACA sees the certificates of at least so many vehicles mixed together, unless one waited this long.
     mix_vehicles: int = 10
     mix_wait: Seconds = seconds("1 minute")

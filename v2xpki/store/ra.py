@@ -71,6 +71,17 @@ class RaRequest(RaBase):
     __table_args__ = (WITHOUT_ROWID,)
 
 
+class RaName(RaBase):
+    """The hash of another envelope that a wish, granted before, came in: what files are asked for by, too."""
+
+    __tablename__ = "ra_name"
+
+    request_hash: Mapped[bytes] = mapped_column(LargeBinary(8), primary_key=True)
+    first: Mapped[bytes] = mapped_column(LargeBinary(8))  # the hash that the files are kept by
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
 class RaSuccessor(RaBase):
     """An ECA's answer to a request for a successor, until its device fetches it."""
 
@@ -113,8 +124,8 @@ class RaChunk(RaBase):
 
 
 class RaAnswer(RaBase):
-    """A message that was answered. `id`: blinded digest of its octets; `wish`: of what the device signed in
-    it, which is worth one answer in however many envelopes it comes."""
+    """A message that was answered. `id`: blinded digest of its octets; `wish`: of what the device asked for
+    in it, which is granted once in however many envelopes it comes; None for all but the first of them."""
 
     __tablename__ = "ra_answer"
 

@@ -154,7 +154,7 @@ class MisbehaviourAuthority:
         role = role_of(named)
         if role is not None and role.kind == "ee":
             for ra in self._peers.ras.values():
-                ra.block(named.hashed_id8, case.id)
+                ra.block(named.hashed_id8)
             self._cases.move(case.id, BLOCKED)
         series = named.record.to_be_signed.crl_series
         self._cases.finish(case.id, [NewEntry(HASH, series, named.hashed_id10, named.end)])

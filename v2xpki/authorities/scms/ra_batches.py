@@ -4,10 +4,14 @@ Recorded with the request as far as the horizon reaches, and by the line's top-u
 """
 
 from v2xpki.authorities.periods import Periods
+from v2xpki.config import ScmsPolicy
 from v2xpki.store import Transaction
 from v2xpki.store.ra import WAITING, RaBatch
 from v2xpki.time import HOUR
 from v2xpki.trust.validity import floor_hour
+
+#: Seconds from the moment that a chunk may begin to the one that a device should come for its file.
+WORKING_TIME = 60
 
 
 def expires_after(end: int) -> int:
@@ -52,3 +56,14 @@ def add_batches(
 def horizon(periods: Periods, now: int, preload: int) -> int:
     """The last period that is supplied at a moment: Time32, and seconds ahead of it."""
     return periods.at(now + preload)
+
+
+def next_download(
+    periods: Periods, policy: ScmsPolicy, now: int, *, waits: bool, following: int | None, end: int
+) -> int:
+    """When a device should come for its next file, Time32. waits: whether a batch is recorded and not packed.
+    following: the first period without one; None where none is to come. end: of the last certificate."""
+    soon = now + policy.mix_wait + WORKING_TIME
+    if waits:
+        return soon
+    return max(soon, end if following is None else periods.start(following) - policy.preload)

@@ -134,6 +134,13 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ra_enrolment_expires"), ["expires"], unique=False)
 
     op.create_table(
+        "ra_name",
+        sa.Column("request_hash", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("first", sa.LargeBinary(length=8), nullable=False),
+        sa.PrimaryKeyConstraint("request_hash", name=op.f("pk_ra_name")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "ra_request",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
@@ -192,6 +199,7 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ra_request_device"))
 
     op.drop_table("ra_request")
+    op.drop_table("ra_name")
     with op.batch_alter_table("ra_enrolment", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ra_enrolment_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_enrolment_device"))
