@@ -66,6 +66,10 @@ class Event(StrEnum):
     BUTTERFLY_GRANTED = "butterfly.granted"
     BUTTERFLY_SENDING = "butterfly.sending"
     BUTTERFLY_PACKED = "butterfly.packed"
+    CERTIFICATES_ASKED = "certificates.asked"
+    CERTIFICATES_PACKED = "certificates.packed"
+    BATCHES_REFUSED = "batches.refused"
+    BATCHES_STOPPED = "batches.stopped"
     REQUESTS_PURGED = "requests.purged"
     CHAINS_BEGUN = "linkage.begun"
     CHAIN_TRACED = "linkage.traced"
@@ -122,6 +126,11 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     # the EA's chunks; the AA knows nothing of their ids
     Event.BUTTERFLY_SENDING: frozenset({"chunk", "count"}),
     Event.BUTTERFLY_PACKED: frozenset({"chunk", "count", "refused"}),
+    # an SCMS's RA: counts alone, under ids of chunks that nobody else knows
+    Event.CERTIFICATES_ASKED: frozenset({"chunk", "count"}),
+    Event.CERTIFICATES_PACKED: frozenset({"chunk", "count"}),
+    Event.BATCHES_REFUSED: frozenset({"chunk", "reason", "count"}),
+    Event.BATCHES_STOPPED: frozenset({"count"}),
     Event.REQUESTS_PURGED: frozenset({"count"}),
     Event.CHAINS_BEGUN: frozenset({"count"}),
     # a linkage authority's: `case` is a keyed digest of the case id, which the other one may have, too

@@ -70,6 +70,7 @@ class ScmsLaboratory:
         for la_id, key in zip(LA_IDS, self.la_keys, strict=True):
             secrets.add(la_name(la_id, key), key)
         self.secrets = secrets
+        self.ras = [self.ra]  # whom the ACA serves
         self.aca = self.open_aca()
         self._templates: dict[bool, RequestTemplate] = {}
 
@@ -80,7 +81,7 @@ class ScmsLaboratory:
             1,
             self.aca_certificate,
             database or self.database,
-            ras=KnownRas([self.ra]),
+            ras=KnownRas(self.ras),
             clock=self.clock,
             craca_id=self.root.hashed_id3,
             policy=self.policy,

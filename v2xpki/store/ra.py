@@ -5,6 +5,7 @@ It knows which requests are one device's, and the names of its linkage chains; o
 has the ciphertext alone.
 """
 
+import sqlalchemy as sa
 from sqlalchemy import LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -65,10 +66,20 @@ class RaRequest(RaBase):
     lci2: Mapped[bytes | None]
     first: Mapped[int]
     last: Mapped[int]
-    following: Mapped[int] = mapped_column(index=True)  # the first period without a batch
+    following: Mapped[int]  # the first period without a batch
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
-    __table_args__ = (WITHOUT_ROWID,)
+    __table_args__ = (
+        # in the order of a top-up; what is supplied to its end is not in it
+        sa.Index(
+            "ix_ra_request_following",
+            "following",
+            "id",
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        ),
+        WITHOUT_ROWID,
+    )
 
 
 class RaName(RaBase):
@@ -100,16 +111,23 @@ class RaBatch(RaBase):
 
     __tablename__ = "ra_batch"
 
-    request: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
-    period: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # random_number
+    request: Mapped[bytes] = mapped_column(LargeBinary(16))
+    period: Mapped[int]
     count: Mapped[int]
     chunk: Mapped[bytes | None] = mapped_column(LargeBinary(16), index=True)
-    state: Mapped[str] = mapped_column(index=True)
-    hashes: Mapped[bytes | None]  # HashedId8 of each RaAcaCertRequest, by j: what a revocation finds it by
+    state: Mapped[str]
+    hashes: Mapped[bytes | None]  # name_of_request of each certificate, by j: what a revocation finds it by
     archive: Mapped[bytes | None]  # the ZIP
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
-    __table_args__ = (WITHOUT_ROWID,)
+    # A random number for the rowid: it tells no order, and SQLite packs large rows closer under rowids than
+    # under keys of its own (11 octets a certificate are lost on pages, not 169).
+    __table_args__ = (
+        sa.UniqueConstraint("request", "period"),
+        # batches of one period lie together, whosever they are
+        sa.Index("ix_ra_batch_state", "state", "period", "request"),
+    )
 
 
 class RaChunk(RaBase):

@@ -7,7 +7,7 @@ then signed, verified and stored (issuance/chunks.py), then put into the answers
 the same certificate in a fresh envelope: c is derived from the request under a secret of the ACA's own, so
 that the certificate to be signed is known again without keeping c or the request.
 
-The ACA keeps of a certificate: its octets; the pre-linkage values and the request's hash, sealed under a key
+The ACA keeps of a certificate: its octets; the pre-linkage values and the request's name, sealed under a key
 that the token has wrapped. Nothing of a vehicle, no time finer than an hour.
 """
 
@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.scms.aca_policy import AcaPolicy, RaDirectory
 from v2xpki.authorities.scms.aca_reading import AcaReader, Wish
+from v2xpki.authorities.scms.peers import name_of_request
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal, RefusedCertificate
 from v2xpki.authorities.scms.secrets import SecretStore, implicit_name, la_keys
 from v2xpki.crypto import (
@@ -70,7 +71,7 @@ _CHUNK = Statement(sa.select(_k.state, _k.open_by, _k.octets, _k.rider).where(_k
 class Linked(NamedTuple):
     """What a certificate was made of, for a revocation. la ids 2 octets, values 9; all empty without linkage.
 
-    ra: HashedId8 of who asked; request_hash: of its request.
+    ra: HashedId8 of who asked; request_hash: name_of_request of its request.
     """
 
     la_id1: bytes
@@ -378,15 +379,15 @@ class AuthorizationCertificateAuthority:
     # --- what a revocation will need ---------------------------------------------------------------
 
     def _sealed(self, asked: Sequence[_Asked]) -> bytes:
-        """Of each: la id and value of both, the RA, the request hash; 38 octets, under the ACA's seal."""
+        """Of each: la id and value of both, the RA, the request's name; 38 octets, under the ACA's seal."""
         parts: list[bytes] = []
         for one in asked:
-            shape, request_hash, plv1, plv2, *_ = one.wish
+            shape, _, plv1, plv2, _, _, cocoon, recipient = one.wish
             if shape.la1 is None or shape.la2 is None:
                 parts += (_NO_PLV, _NO_PLV)
             else:
                 parts += (shape.la1.la_id, plv1, shape.la2.la_id, plv2)
-            parts += (shape.ra.hashed_id8, request_hash)
+            parts += (shape.ra.hashed_id8, name_of_request(cocoon, recipient))
         nonce = os.urandom(12)
         return self._seal_id + nonce + ccm_encrypt(self._seal, nonce, b"".join(parts))
 

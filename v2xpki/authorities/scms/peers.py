@@ -6,10 +6,18 @@ Each raises LinkError for whatever is not an answer: no connection, no time left
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from v2xpki.authorities.scms.la import Wish
 from v2xpki.authorities.scms.reasons import Refusal
+
+
+def name_of_request(key: bytes, recipient: bytes) -> bytes:
+    """What an RA finds a request to its ACA by, 8 octets: of the keys in it (SEC1 compressed; recipient empty
+    where the answer is in plain). However often a certificate is asked for, in whatever SPDU, this is the
+    same, as the certificate is."""
+    return sha256(key + recipient).digest()[-8:]
 
 
 class LinkageLink(Protocol):
@@ -46,7 +54,7 @@ class SealedParts(NamedTuple):
     """What an ACA gives for a case: nothing in it is for the misbehaviour authority to read.
 
     Each is COER of Ieee1609Dot2Data, encrypted to the component that is to have it: the pre-linkage values to
-    their linkage authorities, the hash of the RA's request to the RA. la ids: 2 octets.
+    their linkage authorities, the name of the RA's request to the RA. la ids: 2 octets.
     """
 
     la_id1: bytes
@@ -92,8 +100,8 @@ class RaCases(Protocol):
     """Its way to an RA."""
 
     def trace(self, request_hash: bytes, i: int, case: bytes) -> TracedParts | None:
-        """request_hash: as the ACA sealed it. The device is on the blocklist before this is answered. None
-        for a certificate that was not asked for here. Raises RefusedParts."""
+        """request_hash: name_of_request, as the ACA sealed it. The device is on the blocklist before this is
+        answered. None for a certificate that was not asked for here. Raises RefusedParts."""
         ...
 
     def block(self, enrolment: bytes) -> None:

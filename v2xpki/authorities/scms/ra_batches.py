@@ -6,6 +6,7 @@ Recorded with the request as far as the horizon reaches, and by the line's top-u
 from v2xpki.authorities.periods import Periods
 from v2xpki.config import ScmsPolicy
 from v2xpki.store import Transaction
+from v2xpki.store.base import random_number
 from v2xpki.store.ra import WAITING, RaBatch
 from v2xpki.time import HOUR
 from v2xpki.trust.validity import floor_hour
@@ -38,6 +39,7 @@ def add_batches(
         RaBatch,
         [
             {
+                "id": random_number(),
                 "request": request,
                 "period": i,
                 "count": count,

@@ -73,26 +73,24 @@ def upgrade() -> None:
 
     op.create_table(
         "ra_batch",
-        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
         sa.Column(
-            "period",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("period", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("chunk", sa.LargeBinary(length=16), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=True),
         sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("request", "period", name=op.f("pk_ra_batch")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_batch")),
+        sa.UniqueConstraint("request", "period", name=op.f("uq_ra_batch_request")),
     )
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_batch_chunk"), ["chunk"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_batch_expires"), ["expires"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ra_batch_state"), ["state"], unique=False)
+        batch_op.create_index("ix_ra_batch_state", ["state", "period", "request"], unique=False)
 
     op.create_table(
         "ra_case",
@@ -162,7 +160,13 @@ def upgrade() -> None:
     with op.batch_alter_table("ra_request", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_request_device"), ["device"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_request_expires"), ["expires"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ra_request_following"), ["following"], unique=False)
+        batch_op.create_index(
+            "ix_ra_request_following",
+            ["following", "id"],
+            unique=False,
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        )
 
     op.create_table(
         "ra_successor",
@@ -194,7 +198,11 @@ def downgrade() -> None:
 
     op.drop_table("ra_successor")
     with op.batch_alter_table("ra_request", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ra_request_following"))
+        batch_op.drop_index(
+            "ix_ra_request_following",
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        )
         batch_op.drop_index(batch_op.f("ix_ra_request_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_request_device"))
 
@@ -209,7 +217,7 @@ def downgrade() -> None:
     op.drop_table("ra_chunk")
     op.drop_table("ra_case")
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ra_batch_state"))
+        batch_op.drop_index("ix_ra_batch_state")
         batch_op.drop_index(batch_op.f("ix_ra_batch_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_batch_chunk"))
 
