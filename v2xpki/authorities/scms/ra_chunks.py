@@ -284,7 +284,8 @@ class Purging:
         self._old_requests = Expiry(RaRequest)
 
     def purge(self, database: Database, now: int) -> int:
-        """Batches and requests that are past their hour; how many of both."""
+        """Batches and requests that are past their hour; how many of both. A batch that a chunk has in work
+        stays until it is done."""
         count = 0
         while True:
             with database.read() as tx:

@@ -21,6 +21,7 @@ from tests.support.scms_line import (
     states,
 )
 from v2xpki.authorities.scms.peers import name_of_request
+from v2xpki.authorities.scms.ra_chunks import Purging
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal
 from v2xpki.bench.scms_line_laboratory import LineLaboratory
 from v2xpki.errors import LinkError, TokenLost
@@ -483,15 +484,20 @@ def test_what_is_in_work_for_a_device_is_not_packed_when_it_is_blocked(quick: Li
     assert count_signed(quick) == (6 if when == "before it is claimed" else 12)
 
 
-def test_what_has_expired_is_purged(quick: LineLaboratory):
+def test_what_has_expired_is_purged_but_for_what_is_in_work(quick: LineLaboratory):
+    def purged() -> int:
+        return Purging().purge(quick.databases["ra"], quick.clock.now)
+
     quick.grant(weeks=4), quick.grant(weeks=1)
     quick.work()
-    assert quick.line.purge() == 0
+    assert purged() == 0
     quick.clock.advance(WEEK + 2 * HOUR)
-    assert quick.line.purge() == 3  # two batches of period 0 and the request that has ended with it
-    quick.clock.advance(4 * WEEK)
-    assert quick.line.purge() == 2
-    assert quick.batches() == []
+    assert purged() == 3  # two batches of period 0, and the request that has ended with it
+    quick.grant(weeks=4), quick.grant(weeks=4)
+    assert len(quick.line.due()) == 1
+    quick.clock.advance(5 * WEEK)
+    assert purged() == 4  # three requests, a batch that was packed
+    assert states(quick) == ["taken"] * 4
 
 
 # --- several processes --------------------------------------------------------------------------------
