@@ -498,6 +498,9 @@ def test_what_has_expired_is_purged_but_for_what_is_in_work(quick: LineLaborator
     quick.clock.advance(5 * WEEK)
     assert purged() == 4  # three requests, a batch that was packed
     assert states(quick) == ["taken"] * 4
+    quick.work()
+    assert states(quick) == ["stopped"] * 4 and chunks(quick) == []
+    assert purged() == 4 and quick.batches() == []
 
 
 # --- several processes --------------------------------------------------------------------------------
