@@ -1,6 +1,7 @@
 """The RA's production line: what comes of requests, what the ACA sees of them, and that nothing gets lost."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ from v2xpki.bench.scms_line_laboratory import LineLaboratory
 from v2xpki.errors import LinkError, TokenLost
 from v2xpki.keystore.simulator import FaultyKeystore
 from v2xpki.secured import CertificateRequest
+from v2xpki.store import Database
 from v2xpki.store.auditing import require_intact
 from v2xpki.store.base import AuditRow
 from v2xpki.store.ra import RaBatch, RaChunk, RaRequest
@@ -521,6 +523,28 @@ def test_a_chunk_in_a_live_process_hands_is_not_anothers(quick: LineLaboratory):
     assert set(states(quick)) == {"packed"}
     quick_line.run(job)  # is done, and does no harm
     assert count_signed(quick) == 12
+
+
+def test_workers_at_once_make_each_batch_and_each_certificate_once(laboratory: LineLaboratory):
+    for _ in range(8):
+        laboratory.grant()
+    policy = replace(laboratory.policy, batches=4)
+    databases = [Database.open(laboratory.url("ra"), clock=laboratory.clock) for _ in range(2)]
+    # two processes, one of them with two threads
+    first, second = (laboratory.new_line(policy=policy, database=database) for database in databases)
+    lines = [first, first, second]
+
+    def work(line: Any) -> None:
+        for job in line.due():
+            line.run(job)
+
+    with ThreadPoolExecutor(len(lines)) as pool:
+        for _ in range(4):
+            list(pool.map(work, lines))
+    assert states(laboratory) == ["packed"] * 16 and chunks(laboratory) == []
+    assert count_signed(laboratory) == 48
+    for database in databases:
+        database.close()
 
 
 def test_a_process_that_was_taken_for_dead_stores_nothing_over_anothers(quick: LineLaboratory):
