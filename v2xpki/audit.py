@@ -76,6 +76,12 @@ class Event(StrEnum):
     CHAIN_REVOKED = "linkage.revoked"
     CHAIN_REFUSED = "linkage.refused"
     CHAINS_PURGED = "linkage.purged"
+    CASE_OPENED = "case.opened"
+    CASE_MOVED = "case.moved"
+    CASE_PARTS_GIVEN = "case.parts.given"
+    CASE_TRACED = "case.traced"
+    CASE_REFUSED = "case.refused"
+    ENROLMENT_BLOCKED = "enrolment.blocked"
     POLICY_CHANGED = "policy.changed"
 
 
@@ -133,6 +139,13 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CHAIN_REVOKED: frozenset({"case", "i_rev"}),
     Event.CHAIN_REFUSED: frozenset({"case", "reason"}),
     Event.CHAINS_PURGED: frozenset({"count", "expired_before"}),
+    # `case`: the misbehaviour authority's own id; everywhere else a keyed digest of it
+    Event.CASE_OPENED: frozenset({"case", "certificate", "reason", "operator"}),
+    Event.CASE_MOVED: frozenset({"case", "state"}),
+    Event.CASE_PARTS_GIVEN: frozenset({"case"}),
+    Event.CASE_TRACED: frozenset({"case", "chains", "batches"}),
+    Event.CASE_REFUSED: frozenset({"case", "reason"}),
+    Event.ENROLMENT_BLOCKED: frozenset({"case", "known"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }
 

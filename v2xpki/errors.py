@@ -18,6 +18,9 @@
     │   ├── PermissionDenied   permissions beyond the issuer's or the profile's
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
     │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
+    │   ├── InvalidCtl         a CTL that electors have signed is not; `rule` says why
+    │   ├── InvalidCrl         a CRL of an SCMS is not; `rule` says why
+    │   ├── Revoked            a certificate is on a CRL of an SCMS
     │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
@@ -135,6 +138,18 @@ class InvalidMessage(TrustError):
 
 
 class InvalidList(TrustError):
+    pass
+
+
+class InvalidCtl(TrustError):
+    pass
+
+
+class InvalidCrl(TrustError):
+    pass
+
+
+class Revoked(TrustError):
     pass
 
 

@@ -48,6 +48,14 @@ def test_efficiency_is_the_floor_over_the_time_taken(results, name):
     assert result["efficiency"] == pytest.approx(floor * 1e-6 * result["value"] / share, rel=0.02, abs=0.002)
 
 
+def test_the_check_against_a_crl_counts_the_expansion_of_a_period_in():
+    command = [sys.executable, "-m", "v2xpki", "bench", "--seconds", "0.1", "--json", "crl_check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    (result,) = json.loads(done.stdout)
+    each = sum(part["count"] * part["us"] for part in result["detail"].values())
+    assert result["value"] == pytest.approx(1e6 / each, rel=0.02) and result["n"] >= 40_000
+
+
 def test_a_benchmark_that_is_not_there_is_named_with_those_that_are():
     command = [sys.executable, "-m", "v2xpki", "bench", "nonsense"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -51,7 +51,8 @@ class ScmsLaboratory:
         policy: AcaPolicy | None = None,
     ) -> None:
         self.clock, self.keystore, self.policy, now = clock, keystore, policy, clock.time32()
-        self.root_key, self.ra_key, other = (MemoryKey.generate(Curve.NIST_P256) for _ in range(3))
+        self.root_key, self.ra_key = (MemoryKey.generate(Curve.NIST_P256) for _ in range(2))
+        self.encryption_key = other = MemoryKey.generate(Curve.NIST_P256)  # of RA and ACA
         root = scms_profile("SCMS_ROOT").build_tbs(
             verification_key=self.root_key.public_key, now=now, name="root"
         )

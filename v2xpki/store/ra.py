@@ -153,3 +153,18 @@ class RaAnswer(RaBase):
     expires: Mapped[int] = mapped_column(index=True)  # a whole hour
 
     __table_args__ = (WITHOUT_ROWID,)
+
+
+class RaCase(RaBase):
+    """A case of the misbehaviour authority: a certificate, by its request and place. `id`: the blinded case
+    id. Nothing is told before its row, the device's blocking and an audit entry are durable."""
+
+    __tablename__ = "ra_case"
+
+    id: Mapped[Key16]
+    request: Mapped[bytes] = mapped_column(LargeBinary(16))
+    period: Mapped[int]
+    j: Mapped[int]
+    expires: Mapped[int]  # a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)

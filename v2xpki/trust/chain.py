@@ -18,10 +18,10 @@ a known AA costs one signature check. Times are TAI seconds since 2004. InvalidC
     revoked          on the CRL
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
-from v2xpki.crypto import Certificate
+from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import CryptoError, ImplicitKey, InvalidChain, InvalidSignature, PermissionDenied
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import permissions, regions
@@ -35,6 +35,9 @@ _MDM_PSID = 1622
 _PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
 
 Place = tuple[int, int]  # latitude, longitude in tenths of microdegrees
+# A PKI's own rules for a subject under its issuer: raises InvalidChain, or says by which of the issuer's
+# groups the subject's appPermissions are granted.
+LinkProfile = Callable[[Certificate, Certificate], permissions.EndEntity]
 
 
 def verify_chain(
@@ -111,13 +114,18 @@ class TrustStore:
     """Trusted roots and what was verified under them. Not for several threads at once.
 
     revoked: HashedId8 of revoked certificates; replace the set when a new CRL is read. tickets: how many
-    are remembered.
+    are remembered. profile: the rules of another PKI than ETSI's.
     """
 
     def __init__(
-        self, anchors: Iterable[Certificate], *, revoked: Collection[bytes] = (), tickets: int = _TICKETS
+        self,
+        anchors: Iterable[Certificate],
+        *,
+        revoked: Collection[bytes] = (),
+        tickets: int = _TICKETS,
+        profile: LinkProfile | None = None,
     ) -> None:
-        self._most = tickets
+        self._most, self._profile = tickets, profile or _check_profile
         self.revoked: Collection[bytes] = revoked
         self._issuers: dict[bytes, _Issuer] = {}
         self._tickets: dict[bytes, Certificate] = {}
@@ -129,7 +137,7 @@ class TrustStore:
         if certificate.hashed_id8 in self._issuers and certificate == self.issuer(certificate.hashed_id8):
             return
         above = self._issuer_of(certificate, at)
-        found = _verify_link(certificate, above)
+        found = _verify_link(certificate, above, self._profile)
         _check_now(certificate, at, self.revoked)
         if certificate.record.to_be_signed.cert_issue_permissions is None:
             raise InvalidChain(f"{certificate.hex8} is no CA certificate", rule="type")
@@ -143,7 +151,7 @@ class TrustStore:
     def verify(self, certificate: Certificate, at: int, *, place: Place | None = None) -> None:
         """Raise InvalidChain unless an end entity's certificate is in force under a known CA."""
         issuer = self._issuer_of(certificate, at)
-        found = _verify_link(certificate, issuer)
+        found = _verify_link(certificate, issuer, self._profile)
         _check_now(certificate, at, self.revoked)
         _check_place(found.region, certificate, place)
 
@@ -163,6 +171,10 @@ class TrustStore:
     def ticket(self, id8: bytes) -> Certificate | None:
         """A ticket verified before."""
         return self._tickets.get(id8)
+
+    def key_of(self, ticket: Certificate) -> PublicKey:
+        """The key of a ticket that was verified: it is explicit, so that it stands in it."""
+        return ticket.verification_key
 
     def region_of(self, certificate: Certificate) -> dot2.GeographicRegion | None:
         """A certificate's region: its own, else the one it inherits; None is everywhere."""
@@ -216,20 +228,17 @@ def _remembered(issuer: Certificate) -> _Issuer:
     return _Issuer(issuer, None)
 
 
-def _verify_link(subject: Certificate, issuer: _Issuer) -> _Issuer:
+def _verify_link(subject: Certificate, issuer: _Issuer, profile: LinkProfile | None = None) -> _Issuer:
     """Check all of a link that does not depend on the time."""
     if subject.record.type != "explicit":
         raise InvalidChain(f"{subject.hex8} is implicit", rule="type")
     if subject.is_self_signed:
         raise InvalidChain(f"{subject.hex8} is self-signed below {issuer.certificate.hex8}", rule="type")
-    _check_profile(subject)
-    _check_within(subject, issuer)
+    _check_within(subject, issuer, (profile or _check_profile)(subject, issuer.certificate))
     tbs = subject.record.to_be_signed
     try:
         if tbs.cert_issue_permissions:
             issuer.grants.check_issue_permissions(tbs.cert_issue_permissions)
-        if tbs.cert_request_permissions:
-            issuer.grants.check_issue_permissions(tbs.cert_request_permissions, "certRequestPermissions")
     except PermissionDenied as error:
         raise InvalidChain(f"{subject.hex8}: {error}", rule=error.rule) from error
     _check_signature(subject, issuer.certificate)
@@ -248,12 +257,11 @@ def _verify_ticket(ticket: Certificate, issuer: _Issuer) -> None:
     for entry in tbs.app_permissions:
         if entry.psid in _PKI_PSIDS:
             raise InvalidChain(f"{ticket.hex8}: a ticket with psid {entry.psid}", rule="type")
-    _check_profile(ticket)
-    _check_within(ticket, issuer)
+    _check_within(ticket, issuer, _check_profile(ticket, issuer.certificate))
     _check_signature(ticket, issuer.certificate)
 
 
-def _check_profile(subject: Certificate) -> None:
+def _check_profile(subject: Certificate, _: Certificate) -> permissions.EndEntity:
     """TS 103 097 6, which binds all certificates of ETSI's PKI."""
     tbs = subject.record.to_be_signed
     if tbs.craca_id != _NO_CRACA or tbs.crl_series:
@@ -263,6 +271,7 @@ def _check_profile(subject: Certificate) -> None:
     held = tbs.app_permissions
     if held and len(held) > 1 and len({entry.psid for entry in held}) != len(held):
         raise InvalidChain(f"{subject.hex8}: a PSID twice", rule="profile")
+    return "app"
 
 
 def _check_role(leaf: Certificate) -> None:
@@ -292,7 +301,7 @@ def _check_keys(certificate: Certificate) -> None:
         raise InvalidChain(f"{certificate.hex8}: {error}", rule="key") from error
 
 
-def _check_within(subject: Certificate, issuer: _Issuer) -> None:
+def _check_within(subject: Certificate, issuer: _Issuer, ee: permissions.EndEntity) -> None:
     tbs = subject.record.to_be_signed
     if subject.issuer_id8 != issuer.certificate.hashed_id8:
         raise InvalidChain(
@@ -308,7 +317,7 @@ def _check_within(subject: Certificate, issuer: _Issuer) -> None:
         )
     if tbs.app_permissions:
         try:
-            issuer.grants.check_app_permissions(tbs.app_permissions)
+            issuer.grants.check_app_permissions(tbs.app_permissions, ee)
         except PermissionDenied as error:
             raise InvalidChain(f"{subject.hex8}: {error}", rule=error.rule) from error
     if tbs.region is not None and not regions.region_contains(issuer.region, tbs.region):

@@ -110,6 +110,19 @@ def _role(s: ScmsSubject) -> str | None:
     return "an end entity that signs CRLs" if CRL in held else None
 
 
+@_rule("e_scms_issuer", "IEEE 1609.2.1 7.1", "a root and an elector sign themselves, nobody else does")
+def _issuer(s: ScmsSubject) -> str | None:
+    alone = s.kind in COMPONENTS and scms_profile(s.kind).self_signed
+    return None if alone == (s.issuer is None) else "self-signed" if s.issuer is None else "issued by another"
+
+
+@_rule("e_scms_elector", "IEEE 1609.2.1 7.1", "an elector signs CTLs: it neither issues, asks nor decrypts")
+def _elector(s: ScmsSubject) -> str | None:
+    tbs = s.tbs
+    more = (tbs.cert_issue_permissions, tbs.cert_request_permissions, tbs.encryption_key)
+    return "it has" if s.kind == "ELECTOR" and any(field is not None for field in more) else None
+
+
 @_rule("e_scms_app_permissions", "IEEE 1609.2 6.4.8", "appPermissions names something, and each PSID once")
 def _app_permissions(s: ScmsSubject) -> str | None:
     held = s.tbs.app_permissions or ()

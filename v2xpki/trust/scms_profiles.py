@@ -19,7 +19,7 @@ from v2xpki.errors import ConfigError, PermissionDenied
 from v2xpki.trust import validity
 from v2xpki.wire import dot2, scms
 
-ScmsKind = Literal["SCMS_ROOT", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "DCM"]
+ScmsKind = Literal["SCMS_ROOT", "ELECTOR", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "DCM"]
 EndEntityKind = Literal["PSEUDONYM", "IDENTIFICATION", "APPLICATION", "ENROLMENT"]
 COMPONENTS: tuple[ScmsKind, ...] = get_args(ScmsKind)
 END_ENTITIES: tuple[EndEntityKind, ...] = get_args(EndEntityKind)
@@ -148,7 +148,7 @@ def _profile(kind: ScmsKind, table: dict[str, Any], services: tuple[int, ...]) -
         self_signed=table.pop("issuer", "digest") == "self",
         encryption_key=table.pop("encryption_key", False),
         uses_cubk=table.pop("uses_cubk", False),
-        crl_series=table.pop("crl_series", 1),
+        crl_series=table.pop("crl_series", 2),
         validity=dot2.Duration(unit, count),
         cert_issue_permissions=_groups(table.pop("cert_issue_permissions", ()), services),
         cert_request_permissions=_groups(table.pop("cert_request_permissions", ()), services),

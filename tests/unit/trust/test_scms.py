@@ -35,18 +35,21 @@ def unsigned(tbs: dot2.ToBeSignedCertificate, issuer: dot2.IssuerIdentifier) -> 
     return dot2.CertificateBase(3, "explicit", issuer, tbs, signature)
 
 
-def component(kind: str, key: MemoryKey, root: Certificate) -> dot2.ToBeSignedCertificate:
+def component(kind: str, key: MemoryKey, root: Certificate | None) -> dot2.ToBeSignedCertificate:
     encryption = key.public_key if scms_profile(kind).encryption_key else None
+    issuer = None if scms_profile(kind).self_signed else root
     return scms_profile(kind).build_tbs(
-        verification_key=key.public_key, now=NOW, name=kind.lower(), issuer=root, encryption_key=encryption,
-        craca_id=root.hashed_id3, **EXTRA.get(kind, {}),
+        verification_key=key.public_key, now=NOW, name=kind.lower(), issuer=issuer, encryption_key=encryption,
+        craca_id=root.hashed_id3 if root else bytes(3), **EXTRA.get(kind, {}),
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", [kind for kind in COMPONENTS if kind != "SCMS_ROOT"])
 def test_a_component_holds_its_role_and_breaks_no_rule(kind: str, key: MemoryKey, root: Certificate):
     tbs = component(kind, key, root)
-    assert lint_scms_tbs(tbs, kind, root) == []
+    above, other = (None, root) if scms_profile(kind).self_signed else (root, None)
+    assert lint_scms_tbs(tbs, kind, above) == []
+    assert "e_scms_issuer" in rules(tbs, kind, other)
     made = Certificate.of(unsigned(tbs, dot2.IssuerIdentifier("sha256AndDigest", root.hashed_id8)))
     assert wire.decode(dot2.Certificate, made.octets) == made.record
     role = role_of(made)
@@ -91,6 +94,12 @@ def test_calls_that_make_no_component_are_refused(key: MemoryKey, root: Certific
     assert set(scms_profiles()) == set(COMPONENTS)
 
 
+def test_an_elector_does_nothing_but_sign(key: MemoryKey, root: Certificate):
+    tbs = component("ELECTOR", key, root)
+    issues = scms_profile("SCMS_ROOT").cert_issue_permissions
+    assert "e_scms_elector" in rules(tbs._replace(cert_issue_permissions=issues), "ELECTOR", None)
+
+
 def test_what_an_ra_may_ask_for_is_in_its_certificate(key: MemoryKey, root: Certificate):
     grants = Grants(component("RA", key, root).cert_request_permissions)
     grants.check_requested([dot2.PsidSsp(32, None)])
@@ -124,7 +133,7 @@ BROKEN = {
     "e_scms_validity": {"validity_period": dot2.ValidityPeriod(NOW, dot2.Duration("years", 30))},
     "e_scms_verify_key": {
         "verify_key_indicator": dot2.VerificationKeyIndicator(
-            "reconstructionValue", dot2.EccP256CurvePoint("compressed-y-0", bytes(32))
+            "reconstructionValue", dot2.EccP256CurvePoint("x-only", bytes(32))
         )
     },
     "e_scms_permissions": {"app_permissions": (dot2.PsidSsp(99, None),)},

@@ -302,9 +302,10 @@ class AcaReader:
             outer = issuer.record.to_be_signed.region
             if tbs.region is not None and not region_contains(outer, tbs.region):
                 raise RefusedCertificate(AcaReason.DENIED_PERMISSIONS, f"region not inside {issuer.hex8}'s")
+        policy = self._policy
         made = tbs._replace(
             craca_id=self._craca,
-            crl_series=self._policy.crl_series,
+            crl_series=policy.crl_series if kind == "PSEUDONYM" else policy.other_crl_series,
             verify_key_indicator=_indicator(key, implicit=tbs.verify_key_indicator.kind != "verificationKey"),
         )
         try:

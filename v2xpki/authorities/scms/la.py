@@ -44,7 +44,7 @@ class LaPolicy:
 
     certificates: j of a wish. values: of a batch. chain_periods: length of a chain; a vehicle that is
     served for longer gets another lci. ahead: how many periods after the present one are served. cached:
-    derived seeds that are kept in memory, some 500 octets each.
+    derived seeds that are kept in memory, some 500 octets each. further: chains of a case beside the first.
     """
 
     certificates: int = 64
@@ -52,6 +52,7 @@ class LaPolicy:
     chain_periods: int = 318
     ahead: int = 160
     cached: int = 16_384
+    further: int = 16
 
     def last_of(self, first: int) -> int:
         """The last i of a chain."""

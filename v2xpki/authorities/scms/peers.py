@@ -65,19 +65,34 @@ class SealedParts(NamedTuple):
     request_hash: bytes
 
 
-class TracedParts(NamedTuple):
-    """What an RA gives for a case: which j, and the lcis, each encrypted to its linkage authority."""
+class TracedChain(NamedTuple):
+    """A pair of linkage chains of a vehicle: the lcis, each encrypted to its linkage authority; from which
+    period on and up to which there are certificates, and how many a period."""
 
-    j: int
     lci1: bytes
     lci2: bytes
+    first: int
+    last: int
+    certificates: int
+
+
+class TracedParts(NamedTuple):
+    """What an RA gives for a case: the certificate's j, the chains that it is of, and those of the other
+    requests of its vehicle that have not ended. la ids: 2 octets, whose lci1 and lci2 are."""
+
+    j: int
+    la_id1: bytes
+    la_id2: bytes
+    chain: TracedChain
+    others: tuple[TracedChain, ...]
 
 
 class AcaCases(Protocol):
     """The misbehaviour authority's way to an ACA."""
 
     def parts_of(self, certificate: bytes, case: bytes) -> SealedParts | None:
-        """None for a certificate that the ACA has not made. Recorded, and audited, before it is answered."""
+        """None for a certificate with linkage that the ACA has not made. Recorded, and audited, before it is
+        answered. Raises RefusedParts."""
         ...
 
 
@@ -86,7 +101,12 @@ class RaCases(Protocol):
 
     def trace(self, request_hash: bytes, i: int, case: bytes) -> TracedParts | None:
         """request_hash: name_of_request, as the ACA sealed it. The device is on the blocklist before this is
-        answered."""
+        answered. None for a certificate that was not asked for here. Raises RefusedParts."""
+        ...
+
+    def block(self, enrolment: bytes, case: bytes) -> bool:
+        """Put the device of an enrolment certificate (HashedId8) on the blocklist; False for one that is not
+        known here."""
         ...
 
 
@@ -95,7 +115,12 @@ class LaCases(Protocol):
 
     def seed_at(self, plv: bytes, lci: bytes, i: int, j: int, i_rev: int, case: bytes) -> bytes:
         """ls(i_rev), 16 octets, of the chain of a value. plv, lci: as ACA and RA sealed them. Raises
-        RefusedCase."""
+        RefusedCase, RefusedParts."""
+        ...
+
+    def further_seed(self, lci: bytes, i_rev: int, case: bytes) -> bytes:
+        """The same of another chain of the vehicle, on the RA's word, once the first of the case is proven.
+        Raises RefusedCase, RefusedParts."""
         ...
 
 

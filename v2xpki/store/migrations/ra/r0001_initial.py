@@ -93,6 +93,16 @@ def upgrade() -> None:
         batch_op.create_index("ix_ra_batch_state", ["state", "period", "request"], unique=False)
 
     op.create_table(
+        "ra_case",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("period", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("j", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_case")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "ra_chunk",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("open_by", sa.LargeBinary(), nullable=True),
@@ -205,6 +215,7 @@ def downgrade() -> None:
     op.drop_table("ra_enrolment")
     op.drop_table("ra_device")
     op.drop_table("ra_chunk")
+    op.drop_table("ra_case")
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
         batch_op.drop_index("ix_ra_batch_state")
         batch_op.drop_index(batch_op.f("ix_ra_batch_expires"))
