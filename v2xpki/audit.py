@@ -66,12 +66,21 @@ class Event(StrEnum):
     BUTTERFLY_GRANTED = "butterfly.granted"
     BUTTERFLY_SENDING = "butterfly.sending"
     BUTTERFLY_PACKED = "butterfly.packed"
+    CERTIFICATES_ASKED = "certificates.asked"
+    CERTIFICATES_PACKED = "certificates.packed"
+    BATCHES_REFUSED = "batches.refused"
+    BATCHES_STOPPED = "batches.stopped"
     REQUESTS_PURGED = "requests.purged"
     CHAINS_BEGUN = "linkage.begun"
     CHAIN_TRACED = "linkage.traced"
     CHAIN_REVOKED = "linkage.revoked"
     CHAIN_REFUSED = "linkage.refused"
     CHAINS_PURGED = "linkage.purged"
+    CASE_OPENED = "case.opened"
+    CASE_MOVED = "case.moved"
+    CASE_PARTS_GIVEN = "case.parts.given"
+    CASE_TRACED = "case.traced"
+    CASE_REFUSED = "case.refused"
     POLICY_CHANGED = "policy.changed"
 
 
@@ -117,6 +126,11 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     # the EA's chunks; the AA knows nothing of their ids
     Event.BUTTERFLY_SENDING: frozenset({"chunk", "count"}),
     Event.BUTTERFLY_PACKED: frozenset({"chunk", "count", "refused"}),
+    # an SCMS's RA: counts alone, under ids of chunks that nobody else knows
+    Event.CERTIFICATES_ASKED: frozenset({"chunk", "count"}),
+    Event.CERTIFICATES_PACKED: frozenset({"chunk", "count"}),
+    Event.BATCHES_REFUSED: frozenset({"chunk", "reason", "count"}),
+    Event.BATCHES_STOPPED: frozenset({"count"}),
     Event.REQUESTS_PURGED: frozenset({"count"}),
     Event.CHAINS_BEGUN: frozenset({"count"}),
     # a linkage authority's: `case` is a keyed digest of the case id, which the other one may have, too
@@ -124,6 +138,12 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CHAIN_REVOKED: frozenset({"case", "i_rev"}),
     Event.CHAIN_REFUSED: frozenset({"case", "reason"}),
     Event.CHAINS_PURGED: frozenset({"count", "expired_before"}),
+    # `case`: the misbehaviour authority's own id; everywhere else a keyed digest of it
+    Event.CASE_OPENED: frozenset({"case", "certificate", "reason", "operator"}),
+    Event.CASE_MOVED: frozenset({"case", "state"}),
+    Event.CASE_PARTS_GIVEN: frozenset({"case"}),
+    Event.CASE_TRACED: frozenset({"case", "chains", "batches"}),
+    Event.CASE_REFUSED: frozenset({"case", "reason"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }
 

@@ -235,6 +235,9 @@ class ScmsPolicy:
     requests_per_day: int = 5
     #: How old a download request may be (download-maxAge).
     download_max_age: Seconds = seconds("10 minutes")
+    #: Give files to whoever knows their names, without a signature. What is in them is encrypted to their
+    #: devices.
+    plain_downloads: bool = False
     #: The ACA sees the certificates of at least so many vehicles mixed together, unless one waited this long.
     mix_vehicles: int = 10
     mix_wait: Seconds = seconds("1 minute")
@@ -268,6 +271,39 @@ class ScmsPolicy:
                 f"generation_time_window ({self.generation_time_window} s): "
                 "a repeated request would be a new one"
             )
+
+
+JOB_BACKENDS = ("inline", "procrastinate")
+
+
+@dataclass(frozen=True, slots=True)
+class JobsPolicy:
+    """`[jobs]`: who shares out what is done outside of requests. Threads are counted where the work is."""
+
+    #: inline: threads of each worker process find it in their domain's database. procrastinate: a queue on
+    #: PostgreSQL, for services on several hosts.
+    backend: str = "inline"
+    #: procrastinate's PostgreSQL database; without it each domain's own, in a schema beside the domain's.
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.backend not in JOB_BACKENDS:
+            raise ConfigError(f"backend {self.backend!r} is not one of {', '.join(JOB_BACKENDS)}")
+        if self.url and self.backend == "inline":
+            raise ConfigError('url is read with backend = "procrastinate" alone')
+        if self.url and not is_postgresql(self.url):
+            raise ConfigError("url leads to no PostgreSQL database", hint="postgresql://HOST/DATABASE")
+
+    def url_for(self, domain: str, database_url: str) -> str:
+        """Where the queue of a domain is. Raises ConfigError where that is no PostgreSQL database."""
+        url = self.url or database_url
+        if not is_postgresql(url):
+            raise ConfigError(
+                f'[jobs] backend = "procrastinate" needs PostgreSQL, and the database of {domain} is SQLite',
+                hint=f"set database_url in [domains.{domain}] or url in [jobs] to a postgresql:// URL, "
+                'or leave backend = "inline"',
+            )
+        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -469,6 +505,7 @@ class Settings:
     eca: EcaPolicy = field(default_factory=EcaPolicy)
     butterfly: ButterflyPolicy = field(default_factory=ButterflyPolicy)
     scms: ScmsPolicy = field(default_factory=ScmsPolicy)
+    jobs: JobsPolicy = field(default_factory=JobsPolicy)
     lists: ListPolicy = field(default_factory=ListPolicy)
     serve: ServePolicy = field(default_factory=ServePolicy)
     limits: Limits = field(default_factory=Limits)
@@ -495,6 +532,14 @@ class Settings:
                 f"aa.foreign_calls ({self.aa.foreign_calls}) is not below serve.threads "
                 f"({self.serve.threads}): an EA of another PKI that is dead would stop this AA"
             )
+
+        if self.jobs.backend == "procrastinate":
+            for name in self._domains_with_jobs():
+                self.jobs.url_for(name, self.domains.get(name, DomainSection()).database_url)
+
+    def _domains_with_jobs(self) -> list[str]:
+        ea = self.profile in ("etsi", "all") and self.butterfly.enabled
+        return ["ea"] * ea + ["ra"] * (self.profile in ("scms", "all"))
 
     @classmethod
     def parse(cls, text: str) -> "Settings":
@@ -669,6 +714,11 @@ def check_url(url: str, name: str) -> None:
     # CtlCommand's Url is an IA5String (TS 102 941 A.2.7).
     if not url.isascii() or any(character <= " " for character in url):
         raise ConfigError(f"{name} {url!r} is not printable ASCII")
+
+
+def is_postgresql(url: str) -> bool:
+    """Whether a database URL is PostgreSQL's, with or without its driver's name."""
+    return urlsplit(url).scheme.partition("+")[0] in ("postgresql", "postgres")
 
 
 def _check_roots(roots: tuple[str, ...]) -> None:

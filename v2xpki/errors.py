@@ -19,6 +19,8 @@
     │   ├── InvalidMessage     a signed message is not acceptable; `rule` says which
     │   ├── InvalidList        a CTL, ECTL or CRL is not acceptable
     │   ├── InvalidCtl         a CTL that electors have signed is not; `rule` says why
+    │   ├── InvalidCrl         a CRL of an SCMS is not; `rule` says why
+    │   ├── Revoked            a certificate is on a CRL of an SCMS
     │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
@@ -140,6 +142,14 @@ class InvalidList(TrustError):
 
 
 class InvalidCtl(TrustError):
+    pass
+
+
+class InvalidCrl(TrustError):
+    pass
+
+
+class Revoked(TrustError):
     pass
 
 

@@ -15,6 +15,8 @@ FLOORS = {
     "aca_issue": {"sign": 3, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
     "aca_issue_memory": {"softsign": 3, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
     "aca_issue_cubk": {"sign": 2, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
+    "scms_batch": {"sign": 4, "verify": 3, "keygen": 1, "ecdh": 1, "mulg": 2},
+    "butterfly_expand": {"mulg": 1},
     "ec_issue_brainpoolP256r1": {
         "agree": 1, "sign": 2, "verify": 2, "verify_brainpoolP256r1": 1, "commit": 1,
     },
@@ -46,6 +48,14 @@ def test_efficiency_is_the_floor_over_the_time_taken(results, name):
     share = 2 if name.startswith("at_http") else 1  # cores
     assert result["floor"] == pytest.approx(floor, rel=0.01)
     assert result["efficiency"] == pytest.approx(floor * 1e-6 * result["value"] / share, rel=0.02, abs=0.002)
+
+
+def test_the_check_against_a_crl_counts_the_expansion_of_a_period_in():
+    command = [sys.executable, "-m", "v2xpki", "bench", "--seconds", "0.1", "--json", "crl_check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    (result,) = json.loads(done.stdout)
+    each = sum(part["count"] * part["us"] for part in result["detail"].values())
+    assert result["value"] == pytest.approx(1e6 / each, rel=0.02) and result["n"] >= 40_000
 
 
 def test_a_benchmark_that_is_not_there_is_named_with_those_that_are():

@@ -334,6 +334,21 @@ def test_sigterm_ends_every_process_and_lets_a_running_request_finish(tmp_path: 
     assert not list((tmp_path / "pki" / "run").glob("*.sock"))
 
 
+def test_connections_that_only_wait_do_not_hold_up_the_end(tmp_path: Path) -> None:
+    # As long as a running request may take, which is longer than `end` waits.
+    served = start_serve(tmp_path / "pki", "[serve]\ngraceful_timeout = 300\n")
+    kept = http.client.HTTPConnection(*served.address("http"), timeout=20)
+    try:
+        kept.request("POST", "/ea", b"x", REQUEST)
+        assert kept.getresponse().read()
+        with socket.create_connection(served.address("http")):  # and one that never asked
+            served.end()
+    finally:
+        kept.close()
+        served.kill()
+    assert served.process.returncode == 0
+
+
 def test_nothing_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     served = start_serve(tmp_path / "pki")
     pids = list(served.state["processes"].values())

@@ -51,12 +51,6 @@ def tlm_of(lab):
     return Certificate.parse((lab.directory / "tlm/certificates/tlm-1.oer").read_bytes())
 
 
-def hang_up(cars):
-    """Connections that are kept alive would hold the end of `serve` up."""
-    for car in cars:
-        car.http.close()
-
-
 def station(lab, north, folder, name):
     """A vehicle of a PKI; everybody's CPOC is north's."""
     settings = Settings(
@@ -91,8 +85,7 @@ def cars(pair, tmp_path_factory):
     made = station(north, north, folder, "north-1"), station(south, north, folder, "south-1")
     for car in made:
         car.authorize(1)
-    yield made
-    hang_up(made)
+    return made
 
 
 def test_each_accepts_the_other_s_cam_through_the_ectl(pair, cars):
@@ -139,7 +132,6 @@ def test_the_command_asks_an_aa_of_another_root(pair, tmp_path):
 def test_a_dead_dc_and_ea_of_the_other_stop_nobody_at_home(pair, cars):
     north, south = pair
     one, other = cars
-    hang_up(cars)
     south.stop()
     assert len(one.authorize(1)) == 1
     assert one.refresh().problems  # told, and what was fetched before still counts

@@ -1,24 +1,38 @@
-"""aca_issue and its kin: an ACA's certificates in chunks, requests made beforehand, one process."""
+"""Benchmarks of an SCMS, one process each.
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+aca_issue and its kin   an ACA's certificates in chunks, requests made beforehand
+scms_batch              the whole production line, all authorities: from requests to ZIPs
+butterfly_expand        the RA's cocoon keys
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from v2xpki.authorities.scms.ra_expanding import Expansion
 from v2xpki.bench.parts import Parts, group_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_laboratory import ScmsLaboratory
+from v2xpki.bench.scms_line_laboratory import COMPONENTS, LineLaboratory
+from v2xpki.bench.scms_vehicles import VehicleDoor
+from v2xpki.config import ScmsPolicy, Seconds
 from v2xpki.crypto import Curve
 from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore, TokenConfig, create_token, open_token
 from v2xpki.time import SystemClock
 
 #: Requests that an RA sends at once.
 CHUNK = 200
+#: Vehicles of one chunk of the line: each has what is within the horizon, four periods of twenty.
+VEHICLES, PERIODS, CERTIFICATES = 12, 4, 20
 _REST = {"verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1}
 _FLOORS = {
     "aca_issue": {"sign": 3} | _REST,
     "aca_issue_memory": {"softsign": 3} | _REST,
     "aca_issue_cubk": {"sign": 2} | _REST,
+    "scms_batch": {"sign": 4, "verify": 3, "keygen": 1, "ecdh": 1, "mulg": 2},
+    "butterfly_expand": {"mulg": 1},
 }
 
 
@@ -28,31 +42,74 @@ def names() -> list[str]:
 
 
 def run_all(wanted: list[str], seconds: float, directory: Path) -> list[Result]:
-    """The wanted ones, in the order of `names`; the ACA's database and token lie in the folder."""
+    """The wanted ones, in the order of `names`; databases and tokens lie in the folder."""
     results = []
     for name in names():
         if name in wanted:
             place = directory / name
             place.mkdir(mode=0o700, parents=True)
-            with _keystore(place, memory=name.endswith("_memory")) as keystore:
-                results.append(_run(name, seconds, place, keystore))
+            results.append(_RUNS.get(name, _run_aca)(name, seconds, place))
     return results
 
 
-def _run(name: str, seconds: float, directory: Path, keystore: Keystore) -> Result:
-    laboratory = ScmsLaboratory(directory, keystore, SystemClock())
+def _run_aca(name: str, seconds: float, directory: Path) -> Result:
+    with _keystores(directory, ["aca"], memory=name.endswith("_memory")) as keystores:
+        laboratory = ScmsLaboratory(directory, keystores["aca"], SystemClock())
+        try:
+            benchmark = Benchmark(
+                name,
+                _requests(laboratory, cubk=name.endswith("_cubk")),
+                _certify(laboratory),
+                _FLOORS[name],
+                CHUNK,
+            )
+            return run(benchmark, Parts(_operations(keystores["aca"])), seconds)
+        finally:
+            laboratory.close()
+
+
+def _run_batch(name: str, seconds: float, directory: Path) -> Result:
+    with _keystores(directory, COMPONENTS) as keystores:
+        policy = ScmsPolicy(certificates=CERTIFICATES)
+        policy = replace(policy, batches=VEHICLES * PERIODS, preload=Seconds((PERIODS - 1) * policy.period))
+        laboratory = LineLaboratory(directory, keystores, SystemClock(), policy=policy)
+        door = VehicleDoor(laboratory)
+        try:
+            benchmark = Benchmark(
+                name,
+                lambda count: [[door.request()[0] for _ in range(VEHICLES)] for _ in range(count)],
+                _produce(laboratory, door),
+                _FLOORS[name],
+                VEHICLES * PERIODS * CERTIFICATES,
+            )
+            return run(benchmark, Parts(_operations(keystores["aca"])), seconds)
+        finally:
+            door.close()
+            laboratory.close()
+
+
+def _run_expansion(name: str, seconds: float, directory: Path) -> Result:
+    keystores = {component: MemoryKeystore("bench") for component in COMPONENTS}
+    laboratory = LineLaboratory(directory, keystores, SystemClock())
     try:
-        operations = software_parts(Curve.NIST_P256) | group_part()
-        operations |= sign_part(keystore, KeyLabel("aca", "sign"))
-        work = _certify(laboratory)
-        inputs = _inputs(laboratory, cubk=name.endswith("_cubk"))
-        benchmark = Benchmark(name, inputs, work, _FLOORS[name], CHUNK)
-        return run(benchmark, Parts(operations), seconds)
+        benchmark = Benchmark(name, _grants(laboratory), _expand, _FLOORS[name], VEHICLES * CERTIFICATES)
+        return run(benchmark, Parts(group_part()), seconds)
     finally:
         laboratory.close()
 
 
-def _inputs(laboratory: ScmsLaboratory, *, cubk: bool) -> Callable[[int], list[Any]]:
+_RUNS: dict[str, Callable[[str, float, Path], Result]] = {
+    "scms_batch": _run_batch,
+    "butterfly_expand": _run_expansion,
+}
+
+
+def _operations(keystore: Keystore) -> dict[str, Callable[[], object]]:
+    operations = software_parts(Curve.NIST_P256) | group_part()
+    return operations | sign_part(keystore, KeyLabel("aca", "sign"))
+
+
+def _requests(laboratory: ScmsLaboratory, *, cubk: bool) -> Callable[[int], list[Any]]:
     return lambda count: [laboratory.requests(CHUNK, cubk=cubk) for _ in range(count)]
 
 
@@ -67,18 +124,51 @@ def _certify(laboratory: ScmsLaboratory) -> Callable[[list[bytes]], object]:
     return work
 
 
+def _produce(laboratory: LineLaboratory, door: VehicleDoor) -> Callable[[list[bytes]], object]:
+    def work(requests: list[bytes]) -> object:
+        for octets in requests:
+            door.ra.request(octets)
+        done = laboratory.work()
+        if done != 1:
+            raise RuntimeError(f"{done} chunks where one belongs")
+        return done
+
+    return work
+
+
+def _grants(laboratory: LineLaboratory) -> Callable[[int], list[Any]]:
+    def inputs(count: int) -> list[Any]:
+        made = []
+        for _ in range(count):
+            rows = [laboratory.request()[1] for _ in range(VEHICLES)]
+            made.append([Expansion.of(row["kind"], row["wish"], row["params"]) for row in rows])
+        return made
+
+    return inputs
+
+
+def _expand(grants: list[Expansion]) -> object:
+    return [grant.keys(9, CERTIFICATES) for grant in grants]
+
+
 @contextmanager
-def _keystore(directory: Path, *, memory: bool) -> Iterator[Keystore]:
+def _keystores(
+    directory: Path, components: list[str] | tuple[str, ...], *, memory: bool = False
+) -> Iterator[Mapping[str, Keystore]]:
+    """A token for each component, all under the one SoftHSM configuration that a process may have."""
     if memory:
-        yield MemoryKeystore("bench")
+        yield {component: MemoryKeystore("bench") for component in components}
         return
-    config = TokenConfig(
-        "softhsm2",
-        "aca",
-        pin_file=directory / "pin",
-        softhsm2_conf=directory / "softhsm2.conf",
-        token_dir=directory / "tokens",
-    )
-    create_token(config)
-    with open_token(config) as keystore:
-        yield keystore
+    with ExitStack() as stack:
+        made = {}
+        for component in components:
+            config = TokenConfig(
+                "softhsm2",
+                component,
+                pin_file=directory / f"{component}.pin",
+                softhsm2_conf=directory / "softhsm2.conf",
+                token_dir=directory / "tokens",
+            )
+            create_token(config)
+            made[component] = stack.enter_context(open_token(config))
+        yield made

@@ -51,7 +51,8 @@ class ScmsLaboratory:
         policy: AcaPolicy | None = None,
     ) -> None:
         self.clock, self.keystore, self.policy, now = clock, keystore, policy, clock.time32()
-        self.root_key, self.ra_key, other = (MemoryKey.generate(Curve.NIST_P256) for _ in range(3))
+        self.root_key, self.ra_key = (MemoryKey.generate(Curve.NIST_P256) for _ in range(2))
+        self.encryption_key = other = MemoryKey.generate(Curve.NIST_P256)  # of RA and ACA
         root = scms_profile("SCMS_ROOT").build_tbs(
             verification_key=self.root_key.public_key, now=now, name="root"
         )
@@ -69,6 +70,7 @@ class ScmsLaboratory:
         for la_id, key in zip(LA_IDS, self.la_keys, strict=True):
             secrets.add(la_name(la_id, key), key)
         self.secrets = secrets
+        self.ras = [self.ra]  # whom the ACA serves
         self.aca = self.open_aca()
         self._templates: dict[bool, RequestTemplate] = {}
 
@@ -79,7 +81,7 @@ class ScmsLaboratory:
             1,
             self.aca_certificate,
             database or self.database,
-            ras=KnownRas([self.ra]),
+            ras=KnownRas(self.ras),
             clock=self.clock,
             craca_id=self.root.hashed_id3,
             policy=self.policy,

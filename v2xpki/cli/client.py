@@ -1,15 +1,14 @@
 """`v2xpki client`: a station against any PKI's URLs. The directory it works in is the station's."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from v2xpki.cli import EXIT_FAULT, EXIT_NO, EXIT_USAGE
+from v2xpki.cli import EXIT_NO, client_scms
+from v2xpki.cli.client_text import degrees_of, octets_of, station_errors
 from v2xpki.cli.output import json_option, note, print_json
-from v2xpki.errors import ConfigError, StationError
+from v2xpki.errors import ConfigError
 
 if TYPE_CHECKING:
     from v2xpki.crypto import Certificate
@@ -35,6 +34,9 @@ def command() -> None:
       v2xpki client send car --psid cam --payload 0102 --out cam.oer
       v2xpki client verify rsu cam.oer
     """
+
+
+command.add_command(client_scms.command)
 
 
 @command.command("init")
@@ -85,7 +87,7 @@ def init(directory: Path, text_id: str | None, hex_id: str | None, **options: st
         tls_ca=None if ca is None else str(Path(ca).resolve()),
         region=text("region"),
     )
-    with _answers():
+    with station_errors():
         Station.create(directory, settings, canonical)
     public = directory / "canonical.pub.pem"
     public.write_bytes(canonical.public_key.to_pem())
@@ -104,7 +106,7 @@ def enrol(directory: Path, curve: str, by_ec: bool, as_json: bool) -> None:
     """Obtain an enrolment credential."""
     from v2xpki.crypto import Curve
 
-    with _answers():
+    with station_errors():
         station = _station(directory)
         station.refresh()
         chosen = Curve.from_text(curve)
@@ -155,7 +157,7 @@ def authorize(
         foreign = None if aa is None else bytes.fromhex(aa)
     except ValueError:
         raise ConfigError(f"--aa {aa}: not hex") from None
-    with _answers():
+    with station_errors():
         station = _station(directory)
         station.refresh()
         tickets = station.authorize(
@@ -177,7 +179,7 @@ def authorize(
 @json_option
 def renew(directory: Path, count: int, as_json: bool) -> None:
     """Fetch the lists anew; renew the EC near its end; drop expired tickets and obtain what is missing."""
-    with _answers():
+    with station_errors():
         renewed, obtained = _station(directory).renew(count)
     if as_json:
         print_json({"renewed": renewed, "obtained": obtained})
@@ -214,7 +216,7 @@ def butterfly_request(
     except ValueError as error:
         raise ConfigError(f"--until {until}: {error}") from None
     wanted = [_permission(text) for text in permission] or None
-    with _answers():
+    with station_errors():
         supply = _station(directory).request_butterfly(variant, until=end, permissions=wanted)  # type: ignore[arg-type]
     _print_supplies([supply], as_json)
 
@@ -225,7 +227,7 @@ def butterfly_request(
 def butterfly_download(directory: Path, as_json: bool) -> None:
     """Fetch the tickets that are there, of every request that was granted."""
     made = []
-    with _answers():
+    with station_errors():
         station = _station(directory)
         for supply in station.supplies:
             made += station.download_butterfly(supply)[1]
@@ -239,7 +241,7 @@ def butterfly_download(directory: Path, as_json: bool) -> None:
 @json_option
 def butterfly_show(directory: Path, as_json: bool) -> None:
     """The requests that were granted, and the periods downloaded."""
-    with _answers():
+    with station_errors():
         supplies = _station(directory).supplies
     _print_supplies(supplies, as_json)
 
@@ -283,9 +285,9 @@ def send(
     from v2xpki.station import location
 
     number = _psid(psid)
-    octets = payload_file.read_bytes() if payload_file is not None else _hex("--payload", payload)
-    where = None if place is None else location(*_degrees(place))
-    with _answers():
+    octets = payload_file.read_bytes() if payload_file is not None else octets_of("--payload", payload)
+    where = None if place is None else location(*degrees_of(place))
+    with station_errors():
         message = _station(directory).sign_message(number, octets, where)
     out.write_bytes(message)
     note(f"{out}: {len(message)} octets, psid {number}")
@@ -310,9 +312,9 @@ def verify(
     from v2xpki.crypto import Certificate
     from v2xpki.errors import CryptoError, DecodeError, SecuredError, TrustError
 
-    own = None if place is None else tuple(round(degrees * 10_000_000) for degrees in _degrees(place))
+    own = None if place is None else tuple(round(degrees * 10_000_000) for degrees in degrees_of(place))
     verdicts = []
-    with _answers():
+    with station_errors():
         station = _station(directory)
         for path in certificate:
             station.learn(Certificate.parse(path.read_bytes()))
@@ -341,7 +343,7 @@ def show(directory: Path, as_json: bool) -> None:
     """What the station holds."""
     from dataclasses import asdict
 
-    with _answers():
+    with station_errors():
         station = _station(directory)
         ec, tickets, settings = station.ec, station.tickets, asdict(station.settings)
     document = {
@@ -357,23 +359,6 @@ def show(directory: Path, as_json: bool) -> None:
             click.echo(f"{name:10} {value}")
     _print([*([] if ec is None else [ec]), *tickets], "", as_json=False)
     note("no enrolment credential yet" if ec is None else f"{len(tickets)} tickets")
-
-
-@contextmanager
-def _answers() -> Iterator[None]:
-    """The exit code of a station's error: an answer that is no, a wrong directory, or a fault."""
-    from v2xpki.station import BadState, Unreachable
-
-    try:
-        yield
-    except StationError as error:
-        click.echo(f"v2xpki: {error.diagnostics()}", err=True)
-        code = EXIT_NO
-        if isinstance(error, BadState):
-            code = EXIT_USAGE
-        elif isinstance(error, Unreachable):
-            code = EXIT_FAULT
-        click.get_current_context().exit(code)
 
 
 def _station(directory: Path) -> "Station":
@@ -406,13 +391,6 @@ def _print(certificates: "list[Certificate]", kind: str, as_json: bool) -> None:
         click.echo(f"{certificate.hex8}  {facts['start']} to {facts['end']}  {facts['curve']}  psid {psids}")
 
 
-def _hex(name: str, text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise ConfigError(f"{name} {text!r} is not hex") from None
-
-
 def _psid(text: str) -> int:
     if text.lower() in _PSIDS:
         return _PSIDS[text.lower()]
@@ -425,16 +403,6 @@ def _permission(text: str) -> "dot2.PsidSsp":
     from v2xpki.wire import dot2
 
     name, _, octets = text.partition("=")
-    ssp = _hex("--permission", octets)
+    ssp = octets_of("--permission", octets)
     value = dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=ssp) if ssp else None
     return dot2.PsidSsp(psid=_psid(name), ssp=value)
-
-
-def _degrees(text: str) -> tuple[float, float]:
-    try:
-        latitude, longitude = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"{text!r} is not LAT,LON in degrees") from None
-    if not (-90 <= latitude <= 90 and -180 < longitude <= 180):
-        raise ConfigError(f"{text!r} is no place on Earth")
-    return latitude, longitude

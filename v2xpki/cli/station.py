@@ -1,4 +1,4 @@
-"""`v2xpki station`: the EA's register of stations."""
+"""`v2xpki station`: the register of stations, an EA's or (station_scms.py) an ECA's."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from v2xpki.cli import station_scms
 from v2xpki.cli.output import json_option, note, print_json
 from v2xpki.config import Instance
 from v2xpki.errors import ConfigError
@@ -30,7 +31,7 @@ def _barring_options(function: Callable[..., Any]) -> Callable[..., Any]:
         function
     )
     function = click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")(function)
-    return json_option(function)
+    return json_option(station_scms.option(function))
 
 
 @click.group("station")
@@ -42,8 +43,9 @@ def command() -> None:
 @_DIR
 @_id_options
 @click.option("--key", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--profile", default=None, metavar="NAME", help="vehicle, rsu, or one of your own.")
+@click.option("--profile", default=None, metavar="NAME", help="vehicle, obe, rsu, or one of your own.")
 @click.option("--region", default=None, metavar="TEXT", help="countries:276,40 or circle:48.1,11.5,500")
+@station_scms.option
 @json_option
 def register(
     directory: Path,
@@ -52,6 +54,7 @@ def register(
     key: Path,
     profile: str | None,
     region: str | None,
+    scms: bool,
     as_json: bool,
 ) -> None:
     """Let a station enrol with its canonical public key (PEM)."""
@@ -60,6 +63,9 @@ def register(
     from v2xpki.trust.profiles import Profiles
 
     instance = Instance.load(directory)
+    if station_scms.is_meant(instance, scms):
+        station_scms.register(instance, text_id, hex_id, key, profile, region, as_json)
+        return
     try:
         station = station_files.make_station(
             Profiles.load(instance.profiles_path),
@@ -80,10 +86,15 @@ def register(
 
 @command.command("list")
 @_DIR
+@station_scms.option
 @json_option
-def list_stations(directory: Path, as_json: bool) -> None:
+def list_stations(directory: Path, scms: bool, as_json: bool) -> None:
     """All stations, by canonical id."""
-    with _database(Instance.load(directory)) as database:
+    instance = Instance.load(directory)
+    if station_scms.is_meant(instance, scms):
+        station_scms.list_devices(instance, as_json)
+        return
+    with _database(instance) as database:
         stations = list(_register_of(database).all())
     if as_json:
         print_json([_document(station) for station in stations])
@@ -96,13 +107,18 @@ def list_stations(directory: Path, as_json: bool) -> None:
 @command.command("show")
 @_DIR
 @_id_options
+@station_scms.option
 @json_option
-def show(directory: Path, text_id: str | None, hex_id: str | None, as_json: bool) -> None:
+def show(directory: Path, text_id: str | None, hex_id: str | None, scms: bool, as_json: bool) -> None:
     """One station and its enrolment credentials."""
     from v2xpki.crypto import Certificate
     from v2xpki.time import iso_from_time32
 
-    with _database(Instance.load(directory)) as database:
+    instance = Instance.load(directory)
+    if station_scms.is_meant(instance, scms):
+        station_scms.show(instance, text_id, hex_id, as_json)
+        return
+    with _database(instance) as database:
         stations = _register_of(database)
         known = _find(stations, text_id, hex_id)
         credentials = [Certificate.parse(octets) for octets in stations.credentials(known.id)]
@@ -146,8 +162,9 @@ def unbar(directory: Path, text_id: str | None, hex_id: str | None, **options: A
 @_DIR
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--yes", is_flag=True, help="Do it; without this the file is only checked.")
+@station_scms.option
 @json_option
-def import_file(directory: Path, file: Path, yes: bool, as_json: bool) -> None:
+def import_file(directory: Path, file: Path, yes: bool, scms: bool, as_json: bool) -> None:
     """Register all stations of a CSV file, or none.
 
     Columns: id or hex_id, key (a PEM file, or a point in hex with its curve), curve, profile, region.
@@ -157,6 +174,9 @@ def import_file(directory: Path, file: Path, yes: bool, as_json: bool) -> None:
     from v2xpki.trust.profiles import Profiles
 
     instance = Instance.load(directory)
+    if station_scms.is_meant(instance, scms):
+        station_scms.import_file(instance, file, yes, as_json)
+        return
     with _database(instance) as database:
         stations = _register_of(database)
         found = station_files.read_station_file(
@@ -197,10 +217,24 @@ def _set_barred(
     yes: bool,
     as_json: bool,
     barred: bool,
+    scms: bool,
 ) -> None:
     from v2xpki.cli.ceremony import operator_name
 
-    with _database(Instance.load(directory)) as database:
+    instance = Instance.load(directory)
+    if station_scms.is_meant(instance, scms):
+        station_scms.set_barred(
+            instance,
+            text_id,
+            hex_id,
+            reason=reason,
+            operator=operator,
+            yes=yes,
+            as_json=as_json,
+            barred=barred,
+        )
+        return
+    with _database(instance) as database:
         stations = _register_of(database)
         known = _find(stations, text_id, hex_id)
         verb = "bar" if barred else "unbar"

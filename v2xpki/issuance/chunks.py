@@ -9,13 +9,16 @@
     with database.write(durable=False) as tx:
         tx_complete_chunk(tx, chunk, made)                  all are stored, one audit entry
 
+Implicit certificates go the same way (issuance/implicit.py).
+
 The issuer itself writes what it signs: a template that it has linted, with holes for linkage data, the start
 of validity and the key. What could be wrong with these three is looked at each time. A chunk is its own
 token: it signs once. docs/adr/0010 says how its audit entries tie it to its records.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
@@ -89,7 +92,7 @@ class Chunk:
 
     def __init__(
         self,
-        owner: "ChunkIssuer",
+        owner: "BatchIssuer",
         kind: str,
         tbs: list[bytes],
         expires: int,
@@ -114,43 +117,28 @@ class Made(NamedTuple):
     fault: V2xPkiError | None
 
 
-class ChunkIssuer:
-    """A CA's key on P-256 with its certificate, for chunks of certificates. For all threads of a process."""
+class BatchIssuer(ABC):
+    """A CA with its certificate on P-256, for chunks of certificates of one type. For all threads of a
+    process."""
+
+    #: CertificateBase up to its issuer (IEEE 1609.2 6.4.2).
+    _HEAD: bytes
 
     def __init__(
         self,
-        key: IssuingKey,
         certificate: Certificate,
         database: Database,
         model: type[DeclarativeBase],
         clock: Clock,
         linter: ScmsLinter | None = None,
     ) -> None:
-        if certificate.verification_key != key.public_key:
-            raise IssuanceError(f"certificate {certificate.hex8} is not of the key {key.label}")
-        if key.public_key.curve is not Curve.NIST_P256:
-            raise IssuanceError(f"chunks are signed by keys on nistP256, not {key.public_key.curve.text}")
+        if certificate.curve is not Curve.NIST_P256:
+            raise IssuanceError(f"chunks are made by keys on nistP256, not {certificate.curve.text}")
         self.certificate, self.database, self.model = certificate, database, model
-        self._key, self._clock = key, clock
+        self._clock = clock
         self._linter = linter or lint_scms_tbs
         issuer = dot2.IssuerIdentifier(kind="sha256AndDigest", value=certificate.hashed_id8)
-        # version 3, explicit, with signature (IEEE 1609.2 6.4.2); after it the tbs, then P-256 and x-only
-        self._before, self._between = b"\x80\x03\x00" + wire.encode(issuer), b"\x80\x80"
-
-    @classmethod
-    def open(
-        cls,
-        keystore: Keystore,
-        label: KeyLabel,
-        certificate: Certificate,
-        database: Database,
-        model: type[DeclarativeBase],
-        clock: Clock,
-        *,
-        linter: ScmsLinter | None = None,
-    ) -> Self:
-        """With the key of a label. `model` is the domain's table of chunks. Errors as Issuer.open."""
-        return cls(keystore.issuing_key(label), certificate, database, model, clock, linter)
+        self._before = self._HEAD + wire.encode(issuer)
 
     def template(self, tbs: dot2.ToBeSignedCertificate, kind: str) -> CertificateTemplate:
         """A shape to be certified, linted with this very tbs. Raises LintFailed, EncodeError."""
@@ -185,7 +173,7 @@ class ChunkIssuer:
         return Chunk(self, kind, tbs, expires + -expires % HOUR, rider)
 
     def issue(self, chunk: Chunk) -> Made:
-        """Sign what was recorded. The chunk is spent, whatever comes of it.
+        """Make what was recorded. The chunk is spent, whatever comes of it.
 
         Raises RecordFailed (the record is not committed), TokenSpent. A key that fails, or signs what does
         not verify, ends the work: what was signed before it stands, the rest has no certificate.
@@ -193,16 +181,11 @@ class ChunkIssuer:
         if chunk.owner is not self:
             raise IssuanceError("a chunk of another issuer")
         chunk.slip.burn()
-        signer, sign, public = self.certificate.digest, self._key.sign, self._key.public_key
-        before, between, sha256 = self._before, self._between, hashlib.sha256
         made: list[bytes | None] = []
         fault: V2xPkiError | None = None
         try:
-            for octets, inner in zip(chunk.tbs, chunk.digests, strict=True):
-                digest = sha256(inner + signer).digest()
-                raw = sign(digest)
-                verify_raw(public, raw, digest)
-                made.append(b"".join((before, octets, between, raw)))
+            for octets in self._certificates(chunk):
+                made.append(octets)
         except InvalidSignature as error:
             fault = IssuanceError("the signature made does not verify")
             fault.__cause__ = error
@@ -211,6 +194,55 @@ class ChunkIssuer:
         made += [None] * (len(chunk) - len(made))
         chunk.slip.signed = pack_made(chunk, made)
         return Made(made, fault)
+
+    @abstractmethod
+    def _certificates(self, chunk: Chunk) -> Iterator[bytes]:
+        """COER of each, checked."""
+
+
+class ChunkIssuer(BatchIssuer):
+    """Explicit certificates, signed by a key of the keystore."""
+
+    _HEAD = b"\x80\x03\x00"  # version 3, explicit, with a signature
+    _BETWEEN = b"\x80\x80"  # after the tbs: a signature on P-256, r as x-only
+
+    def __init__(
+        self,
+        key: IssuingKey,
+        certificate: Certificate,
+        database: Database,
+        model: type[DeclarativeBase],
+        clock: Clock,
+        linter: ScmsLinter | None = None,
+    ) -> None:
+        if certificate.verification_key != key.public_key:
+            raise IssuanceError(f"certificate {certificate.hex8} is not of the key {key.label}")
+        super().__init__(certificate, database, model, clock, linter)
+        self._key = key
+
+    @classmethod
+    def open(
+        cls,
+        keystore: Keystore,
+        label: KeyLabel,
+        certificate: Certificate,
+        database: Database,
+        model: type[DeclarativeBase],
+        clock: Clock,
+        *,
+        linter: ScmsLinter | None = None,
+    ) -> Self:
+        """With the key of a label. `model` is the domain's table of chunks. Errors as Issuer.open."""
+        return cls(keystore.issuing_key(label), certificate, database, model, clock, linter)
+
+    def _certificates(self, chunk: Chunk) -> Iterator[bytes]:
+        signer, sign, public = self.certificate.digest, self._key.sign, self._key.public_key
+        before, between, sha256 = self._before, self._BETWEEN, hashlib.sha256
+        for octets, inner in zip(chunk.tbs, chunk.digests, strict=True):
+            digest = sha256(inner + signer).digest()
+            raw = sign(digest)
+            verify_raw(public, raw, digest)
+            yield b"".join((before, octets, between, raw))
 
 
 def pack_made(chunk: Chunk, made: Sequence[bytes | None]) -> bytes:

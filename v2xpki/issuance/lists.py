@@ -5,20 +5,20 @@ around an elector's word for a CTL of an SCMS.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Self
 
 from v2xpki import wire
-from v2xpki.crypto import Certificate, signing_digest_of
-from v2xpki.errors import InvalidSignature, IssuanceError
-from v2xpki.issuance.records import Prepared, Record, Token, new_slip, tx_complete, tx_save
+from v2xpki.crypto import Certificate
+from v2xpki.errors import IssuanceError
+from v2xpki.issuance.messages import MessageIssuer
+from v2xpki.issuance.records import Prepared, tx_complete, tx_save
 from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
-from v2xpki.secured import Identifier, SignedMessage, etsi_header, frames, scms_header
-from v2xpki.store import Database, random_key
-from v2xpki.time import HOUR, Clock
-from v2xpki.wire import dot2, etsi, scms
+from v2xpki.secured import Identifier, SignedMessage, etsi_header, scms_header
+from v2xpki.store import Database
+from v2xpki.time import Clock
+from v2xpki.wire import etsi, scms
 
 CRL_PSID, SCR_PSID, CTL_PSID = 622, 623, 624
-_FOREVER = (1 << 32) - 1
 
 # What this door signs, with which PSID: never an answer to a station, which is the responder's.
 _KINDS = {
@@ -32,14 +32,7 @@ _KINDS = {
 }
 
 
-class _Material(NamedTuple):
-    payload: bytes
-    tbs: bytes
-    digest: bytes
-    signer: bytes
-
-
-class ListIssuer:
+class ListIssuer(MessageIssuer):
     """A key with its certificate, for lists. `certificate` None: signs as `self` (a first CA request)."""
 
     def __init__(
@@ -50,11 +43,9 @@ class ListIssuer:
         clock: Clock,
         linter: Callable[[etsi.EtsiTs102941Data], None] | None = None,
     ) -> None:
-        if certificate is not None and certificate.verification_key != key.public_key:
-            raise IssuanceError(f"certificate {certificate.hex8} is not of the key {key.label}")
-        self.certificate = certificate
+        super().__init__(key, certificate)
         self.database = database
-        self._key, self._clock, self._linter = key, clock, linter
+        self._clock, self._linter = clock, linter
 
     @classmethod
     def open(
@@ -113,44 +104,6 @@ class ListIssuer:
         inner = scms.CertManagementPdu(kind="tbsCtlSignature", value=signature)
         pdu = scms.ScmsPdu(version=2, content=scms.ScmsPduContent(kind="cert", value=inner))
         return self._prepared("CTL", wire.encode(pdu), scms_header(), "digest")
-
-    def _prepared(self, kind: str, payload: bytes, header: dot2.HeaderInfo, named: Identifier) -> Prepared:
-        if (named == "self") != (self.certificate is None):
-            raise IssuanceError("who has a certificate signs under it")
-        tbs = frames.payload_of(frames.unsecured(payload), None) + frames.header(header)
-        end = _FOREVER if self.certificate is None else self.certificate.end
-        slip = new_slip()
-        record = Record(
-            id=random_key(),
-            kind=kind,
-            issuer=None if self.certificate is None else self.certificate.hashed_id8,
-            to_be_signed=tbs,
-            expires=end + -end % HOUR,
-            slip=slip,
-        )
-        signer_hash = None if self.certificate is None else self.certificate.digest
-        digest = signing_digest_of(self._key.public_key.curve.hash, tbs, signer_hash)
-        signer = frames.signer_of(named, self.certificate)
-        return Prepared(record, Token(slip, self, _Material(payload, tbs, digest, signer)))
-
-    def issue(self, token: Token) -> bytes:
-        """Sign what was recorded: COER of the Ieee1609Dot2Data. Errors as `Issuer.issue`."""
-        material: Any = token.material
-        if token.owner is not self or not isinstance(material, _Material):
-            raise IssuanceError("a token of another issuer")
-        token.burn()
-        key = self._key.public_key
-        raw = self._key.sign(material.digest)
-        octets = frames.signed(key.curve, material.tbs, material.signer, raw)
-        message = SignedMessage.parse(octets)
-        if message.tbs_octets != material.tbs or message.payload != material.payload:
-            raise IssuanceError("the list is not what was recorded")
-        try:
-            message.verify(key, self.certificate or b"")
-        except InvalidSignature as error:
-            raise IssuanceError("the signature made does not verify") from error
-        token.signed(octets)
-        return octets
 
 
 def sign_ca_request(

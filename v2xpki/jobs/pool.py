@@ -19,8 +19,7 @@ from types import TracebackType
 from typing import Self
 
 from v2xpki.authorities.queue import Job, Work
-
-FIRST_PAUSE, LONGEST_PAUSE = 2.0, 300.0
+from v2xpki.jobs.pauses import pause_after
 
 
 class InlinePool:
@@ -136,8 +135,7 @@ class InlinePool:
             with self._changed:
                 count = self._failures[job] = self._failures.get(job, 0) + 1
                 self._known.discard(job)
-                pause = min(FIRST_PAUSE * 2 ** min(count - 1, 20), LONGEST_PAUSE)
-                self._add(job, self._monotonic() + pause)
+                self._add(job, self._monotonic() + pause_after(count))
         else:
             with self._changed:
                 self._failures.pop(job, None)

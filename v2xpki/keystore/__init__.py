@@ -8,6 +8,7 @@ from v2xpki.keystore.memory import MemoryKey, MemoryKeystore
 from v2xpki.keystore.profiles import VendorProfile
 from v2xpki.keystore.responder import Responder
 from v2xpki.keystore.scms_responder import Delivery, Envelope, ScmsResponder
+from v2xpki.keystore.unwrapped import UnwrappedKey
 from v2xpki.keystore.wrapping import Wrapper
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "Responder",
     "ScmsResponder",
     "TokenConfig",
+    "UnwrappedKey",
     "VendorProfile",
     "Wrapper",
     "create_token",

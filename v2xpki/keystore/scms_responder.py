@@ -10,19 +10,25 @@ AES key as it was wrapped for the cocoon, in an envelope's fixed places. There t
 recorded deployments have it: the certificate inside names the same issuer, and 200 octets are saved.
 
     answers = responder.certify_each(deliveries, generation_time)     one or two signatures each
+
+An RA asks its ACA with the same key. Requests are signed as they are written by a template of a typed
+RaAcaCertRequest, whose holes are keys, times and pre-linkage values: what is signed is always that PDU.
+
+    requests = responder.request_each(like, pieces)                   one signature each
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256, sha384
 from typing import Literal, NamedTuple
 
 from v2xpki import wire
-from v2xpki.crypto import Certificate, Wrapped, ccm_encrypt, rek_ids
+from v2xpki.crypto import Certificate, Curve, Wrapped, ccm_encrypt, rek_ids
 from v2xpki.errors import KeyRefused
 from v2xpki.keystore.labels import KeyLabel
 from v2xpki.secured import frames, scms_header
-from v2xpki.wire import scms
+from v2xpki.wire import dot2, scms
+from v2xpki.wire.templates import Pieces, RequestTemplate
 
 #: What an answer holds: the kinds of the interface's choice and of the PDU, and its record.
 ANSWERS: dict[tuple[str, str], type] = {
@@ -42,6 +48,7 @@ _ACA_EE = b"\x02\x80\x80"
 _RESPONSE = b"\x00\x02", b"\x40\x02"
 # ScmsPdu 2, aca-ra, acaRaCertResponse, preamble, version 2
 _ACA_RA = b"\x02\x83\x81\x00\x02"
+_NO_SIGNATURE = bytes(64)
 
 
 class Envelope(NamedTuple):
@@ -111,6 +118,49 @@ class ScmsResponder:
         time32 = generation_time.to_bytes(4, "big")
         return [self.__certified(delivery, time32) for delivery in deliveries]
 
+    def request(self, asked: scms.RaAcaCertRequest) -> bytes:
+        """COER of the signed certificate request SPDU; the signer is its certificate's digest.
+
+        Raises KeyRefused for another PDU, TokenLost as IssuingKey.sign, EncodeError.
+        """
+        tbs = wire.encode(self.__asking(asked))
+        return frames.certificate_request(self.__curve, tbs, self.__by_digest, self.__signature_of(tbs))
+
+    def request_each(self, like: scms.RaAcaCertRequest, pieces: Sequence[Pieces]) -> list[bytes]:
+        """As request, for many that are like one typed request but for the pieces, whose signatures are left
+        out (64 zeros). Raises KeyRefused also for pieces that are not of this shape, and for a request that
+        has no template."""
+        blank = dot2.EcdsaP256Signature(dot2.EccP256CurvePoint("x-only", bytes(32)), bytes(32))
+        signature = dot2.Signature("ecdsaNistP256Signature", blank)
+        signer = dot2.SignerIdentifier("digest", self.certificate.hashed_id8)
+        template = None
+        if self.__curve is Curve.NIST_P256:
+            template = RequestTemplate.of(
+                scms.SignedCertificateRequest("sha256", self.__asking(like), signer, signature)
+            )
+        if template is None:
+            raise KeyRefused(f"{self.label}: a request that no others are like")
+        made = []
+        for one in pieces:
+            try:
+                octets = template.write(one)
+            except ValueError as error:  # more pieces than there are holes, or fewer
+                raise KeyRefused(f"{self.label}: pieces of another request") from error
+            # each piece in its own hole, and of its size
+            if template.read(octets) != one or one.signature != _NO_SIGNATURE:
+                raise KeyRefused(f"{self.label}: pieces of another request")
+            made.append(octets[:-64] + self.__signature_of(octets[template.tbs]))
+        return made
+
+    def __asking(self, asked: scms.RaAcaCertRequest) -> scms.ScmsPdu:
+        if not isinstance(asked, scms.RaAcaCertRequest):
+            raise KeyRefused(f"{self.label} asks for certificates; it does not sign {type(asked).__name__}")
+        inner = scms.AcaRaInterfacePdu("raAcaCertRequest", asked)
+        return scms.ScmsPdu(2, scms.ScmsPduContent("aca-ra", inner))
+
+    def __signature_of(self, tbs: bytes) -> bytes:
+        return self.__sign(self.__sha(self.__sha(tbs).digest() + self.__hash).digest())
+
     def __certified(self, delivery: Delivery, time32: bytes) -> bytes:
         form, certificate, info, envelope, request_hash = delivery
         if (
@@ -138,5 +188,5 @@ class ScmsResponder:
 
     def __signed(self, data: bytes, signer: bytes) -> bytes:
         tbs = b"".join((_DATA_ONLY, data, self.__header))
-        raw = self.__sign(self.__sha(self.__sha(tbs).digest() + self.__hash).digest())
+        raw = self.__signature_of(tbs)
         return b"".join((self.__before, tbs, signer, self.__between, raw))

@@ -2,6 +2,7 @@
 
 StationError
 ├── Unreachable     no HTTP answer, or another one than the protocol's
+│   └── Refusal     an HTTP status that says no, where the protocol has no other way
 ├── Untrusted       a certificate or list that does not verify down from the TLM; `rule` says why
 ├── BadAnswer       an answer that breaks a rule of TS 102 941; `rule` is its name in this package
 ├── RequestRefused  a proper answer that says no; `code` is the wire's response code
@@ -18,6 +19,10 @@ class Unreachable(StationError):
     def __init__(self, message: str, *, status: int | None = None, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.status = status
+
+
+class Refusal(Unreachable):
+    """An HTTP status of 400 and above, which is all that IEEE 1609.2.1 has for a no; always with `status`."""
 
 
 class Untrusted(StationError):

@@ -1,7 +1,9 @@
 """HTTP of a station: bounded in time and size, no redirects, no proxies, TLS against a given CA."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import urllib3
@@ -13,14 +15,16 @@ REQUEST, RESPONSE = "application/x-its-request", "application/x-its-response"
 CTL, CRL, OCTETS = "application/x-its-ctl", "application/x-its-crl", "application/octet-stream"
 ZIP = "application/zip"
 _CHUNK = 65536
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Reply(NamedTuple):
-    """Status, content type in lower case, body."""
+    """Status, content type in lower case, body; headers by their names in lower case."""
 
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = _NONE
 
 
 class Http(Protocol):
@@ -29,6 +33,12 @@ class Http(Protocol):
     def get(self, url: str) -> Reply: ...
 
     def post(self, url: str, body: bytes, content_type: str) -> Reply: ...
+
+
+class HttpWithHeaders(Http, Protocol):
+    """Http whose GET may carry headers, and tells those of the answer."""
+
+    def get(self, url: str, headers: Mapping[str, str] = _NONE) -> Reply: ...
 
 
 class Urllib3Http:
@@ -58,8 +68,8 @@ class Urllib3Http:
             ca_certs=None if tls_ca is None else str(tls_ca),
         )
 
-    def get(self, url: str) -> Reply:
-        return self._call("GET", url, None, {})
+    def get(self, url: str, headers: Mapping[str, str] = _NONE) -> Reply:
+        return self._call("GET", url, None, headers)
 
     def post(self, url: str, body: bytes, content_type: str) -> Reply:
         return self._call("POST", url, body, {"Content-Type": content_type})
@@ -67,7 +77,7 @@ class Urllib3Http:
     def close(self) -> None:
         self._pool.clear()
 
-    def _call(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Reply:
+    def _call(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
         if not url.startswith(("http://", "https://")):
             raise Unreachable(f"{url}: not an http or https URL")
         end = time.monotonic() + self._total
@@ -84,7 +94,9 @@ class Urllib3Http:
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise Unreachable(f"{method} {url}: {type(error).__name__}: {error}") from error
         kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        return Reply(response.status, kind, content)
+        return Reply(
+            response.status, kind, content, {name.lower(): text for name, text in response.headers.items()}
+        )
 
     def _read(self, response: urllib3.BaseHTTPResponse, url: str, end: float) -> bytes:
         # chunk by chunk: a read timeout alone would let a server drip octets for ever

@@ -10,9 +10,7 @@ Every file is replaced whole: a crash leaves the old one or the new one.
 """
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from v2xpki.crypto import Certificate
 from v2xpki.errors import CryptoError, DecodeError
 from v2xpki.keystore.memory import MemoryKey
 from v2xpki.station.errors import BadState
+from v2xpki.station.files import write_whole
 
 VERSION = 1
 _HEX8 = re.compile(r"[0-9A-F]{16}")
@@ -125,13 +124,13 @@ class StateDirectory:
             "tickets": list(state.tickets),
             "followed": asdict(state.followed) | {"from": [state.settings.tlm, state.settings.root]},
         }
-        self._write(self._json, json.dumps(document, indent=2).encode() + b"\n", 0o644)
+        write_whole(self._json, json.dumps(document, indent=2).encode() + b"\n", 0o644)
 
     def add_credential(self, state: State, certificate: Certificate, key: MemoryKey, *, ec: bool) -> State:
         """Keep a certificate with its key, the EC or one more ticket; the new state is saved."""
         name = certificate.hex8
         self.write_key(name, key)
-        self._write(self.path / "certificates" / f"{name}.oer", certificate.octets, 0o644)
+        write_whole(self.path / "certificates" / f"{name}.oer", certificate.octets, 0o644)
         state = replace(state, ec=name) if ec else replace(state, tickets=(*state.tickets, name))
         self.save(state)
         return state
@@ -153,7 +152,7 @@ class StateDirectory:
             raise BadState(f"{path}: {error}") from error
 
     def write_key(self, name: str, key: MemoryKey) -> None:
-        self._write(self.path / "keys" / f"{name}.pem", key.to_pem(), 0o600)
+        write_whole(self.path / "keys" / f"{name}.pem", key.to_pem(), 0o600)
 
     def key(self, name: str) -> MemoryKey:
         """ "canonical", or the HashedId8 of the key's certificate."""
@@ -169,7 +168,7 @@ class StateDirectory:
         """Keep a butterfly request's document; private keys are in it."""
         folder = self.path / "butterfly"
         folder.mkdir(mode=0o700, exist_ok=True)
-        self._write(folder / f"{name}.json", json.dumps(document, indent=2).encode() + b"\n", 0o600)
+        write_whole(folder / f"{name}.json", json.dumps(document, indent=2).encode() + b"\n", 0o600)
 
     def drop_supply(self, name: str) -> None:
         """Forget a butterfly request, which was refused."""
@@ -193,7 +192,7 @@ class StateDirectory:
         for certificate, key in tickets:
             name = certificate.hex8
             self.write_key(name, key)
-            self._write(self.path / "certificates" / f"{name}.oer", certificate.octets, 0o644)
+            write_whole(self.path / "certificates" / f"{name}.oer", certificate.octets, 0o644)
             if name not in names:
                 names.append(name)
         state = replace(state, tickets=tuple(names))
@@ -209,18 +208,4 @@ class StateDirectory:
 
     def write_document(self, name: str, octets: bytes) -> None:
         assert _NAME.fullmatch(name), name
-        self._write(self.path / "trust" / f"{name}.oer", octets, 0o644)
-
-    @staticmethod
-    def _write(path: Path, octets: bytes, mode: int) -> None:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(octets)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(self.path / "trust" / f"{name}.oer", octets, 0o644)

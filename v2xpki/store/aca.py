@@ -4,7 +4,7 @@ request, and the secrets for that, wrapped.
 It holds nothing of a vehicle, and no request: what it was asked is known again by a keyed digest.
 """
 
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from v2xpki.store.base import WITHOUT_ROWID, AcaBase, Key16
 from v2xpki.store.chunks import IssuanceChunkColumns
@@ -26,6 +26,31 @@ class Certified(AcaBase):
     id: Mapped[Key16]
     chunk: Mapped[bytes]
     position: Mapped[int]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class CaseOfRevocation(AcaBase):
+    """A case of a misbehaviour authority, whose parts were given. `id`: the blinded case id; `certificate`: a
+    blinded digest of it, so that this database tells nobody whom it is about."""
+
+    __tablename__ = "case_of_revocation"
+
+    id: Mapped[Key16]
+    certificate: Mapped[bytes]
+    expires: Mapped[int]  # TAI seconds, a whole hour
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class CasesOfDay(AcaBase):
+    """How many new cases a misbehaviour authority had within a day."""
+
+    __tablename__ = "cases_of_day"
+
+    ma: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[int]
+    count: Mapped[int]
 
     __table_args__ = (WITHOUT_ROWID,)
 

@@ -41,6 +41,11 @@ def random_key() -> bytes:
     return secrets.token_bytes(16)
 
 
+def random_number() -> int:
+    """The same for a key of 63 bits, where SQLite does better with its rowid."""
+    return secrets.randbits(63)
+
+
 def table_of(model: type[DeclarativeBase]) -> Table:
     """The table of a model, for Core statements."""
     return cast(Table, model.__table__)

@@ -53,13 +53,17 @@ class Entry(NamedTuple):
     octets: bytes
 
 
-# What stands around the tbs in a certificate of a chunk: version, type and issuer; a P-256 signature.
-_BEFORE_TBS, _AFTER_TBS = 12, 66
+# What stands around the tbs in a certificate of a chunk: version, type and issuer; a P-256 signature, which
+# the first bit says is there: an implicit certificate has none.
+_BEFORE_TBS, _AFTER_TBS, _HAS_SIGNATURE = 12, 66, 0x80
 
 
 def tbs_of(entry: Entry) -> bytes:
-    """What was, or was to be, signed."""
-    return entry.octets[_BEFORE_TBS:-_AFTER_TBS] if entry.signed else entry.octets
+    """What was, or was to be, certified."""
+    signed, octets = entry
+    if not signed:
+        return octets
+    return octets[_BEFORE_TBS:-_AFTER_TBS] if octets[0] & _HAS_SIGNATURE else octets[_BEFORE_TBS:]
 
 
 def pack(entries: Iterable[Entry]) -> bytes:

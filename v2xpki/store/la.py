@@ -32,7 +32,8 @@ class LinkageChain(LaBase):
 
 class RevocationCase(LaBase):
     """A case of the misbehaviour authority, for one chain. `id`: the blinded case id, which the other linkage
-    authority may have too. Nothing leaves about the chain before its row, and an audit entry, are durable."""
+    authority may have too. Nothing leaves about the chain before its row, and an audit entry, are durable.
+    A further chain of the same vehicle has a row of its own, counted in that of the first."""
 
     __tablename__ = "revocation_case"
 
@@ -40,6 +41,8 @@ class RevocationCase(LaBase):
     chain: Mapped[bytes]
     #: The first period whose seed was given; None: none was.
     i_rev: Mapped[int | None]
+    #: How many further chains the RA has named for the case.
+    further: Mapped[int]
     expires: Mapped[int] = mapped_column()
 
     __table_args__ = (WITHOUT_ROWID,)

@@ -21,7 +21,7 @@ a known AA costs one signature check. Times are TAI seconds since 2004. InvalidC
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 
-from v2xpki.crypto import Certificate
+from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import CryptoError, ImplicitKey, InvalidChain, InvalidSignature, PermissionDenied
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import permissions, regions
@@ -171,6 +171,10 @@ class TrustStore:
     def ticket(self, id8: bytes) -> Certificate | None:
         """A ticket verified before."""
         return self._tickets.get(id8)
+
+    def key_of(self, ticket: Certificate) -> PublicKey:
+        """The key of a ticket that was verified: it is explicit, so that it stands in it."""
+        return ticket.verification_key
 
     def region_of(self, certificate: Certificate) -> dot2.GeographicRegion | None:
         """A certificate's region: its own, else the one it inherits; None is everywhere."""

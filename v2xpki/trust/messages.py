@@ -19,16 +19,37 @@ InvalidMessage.rule is one of
 import hashlib
 from collections import deque
 from dataclasses import dataclass
+from typing import Protocol
 
-from v2xpki.crypto import Certificate
+from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import CryptoError, InvalidChain, InvalidMessage
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS, iso_from_time32
 from v2xpki.trust import regions
-from v2xpki.trust.chain import Place, TrustStore
+from v2xpki.trust.chain import Place
 from v2xpki.wire import dot2
 
-CAM, DENM = 36, 37
+CAM, DENM, BSM = 36, 37, 32
+
+
+class Tickets(Protocol):
+    """How a receiver judges the certificates that messages are signed with. A TrustStore is one."""
+
+    def ticket(self, id8: bytes) -> Certificate | None:
+        """One that was verified before."""
+        ...
+
+    def verify_ticket(self, ticket: Certificate, at: int) -> Certificate:
+        """The ticket, verified down to a root at `at` (Time32); known from now on. Raises InvalidChain."""
+        ...
+
+    def key_of(self, ticket: Certificate) -> PublicKey:
+        """The key of a ticket that was verified."""
+        ...
+
+    def region_of(self, certificate: Certificate) -> dot2.GeographicRegion | None:
+        """Where it holds; None for everywhere."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -43,8 +64,8 @@ class Window:
             raise ValueError(f"a window of {self.past} us past and {self.future} us ahead")
 
 
-# A CAM tells where a station is now; other messages may be stored and forwarded.
-WINDOWS = {CAM: Window(2 * MICROSECONDS)}
+# A CAM or BSM tells where a station is now; other messages may be stored and forwarded.
+WINDOWS = {psid: Window(2 * MICROSECONDS) for psid in (CAM, BSM)}
 WINDOW = Window(600 * MICROSECONDS)
 
 
@@ -116,7 +137,7 @@ class VerifiedMessage:
 
 def verify_message(
     message: bytes | SignedMessage,
-    trust: TrustStore,
+    trust: Tickets,
     at: int | None,
     *,
     window: Window | None = None,
@@ -143,7 +164,7 @@ def verify_message(
         raise InvalidMessage(f"ticket {ticket.hex8} does not hold psid {header.psid}", rule="psid")
     _check_place(header, ticket, trust, place)
     try:
-        message.verify(ticket.verification_key, ticket)
+        message.verify(trust.key_of(ticket), ticket)
     except CryptoError as error:
         raise InvalidMessage(str(error), rule="signature") from error
     if replay is not None:
@@ -216,7 +237,7 @@ def _check_fresh(header: dot2.HeaderInfo, generated: int, at: int, limits: Windo
         raise InvalidMessage("past its expiryTime", rule="expired")
 
 
-def _ticket(message: SignedMessage, trust: TrustStore, at: int) -> Certificate:
+def _ticket(message: SignedMessage, trust: Tickets, at: int) -> Certificate:
     """The signer's ticket, verified at the second of generation."""
     if message.signer.kind == "certificate":
         try:
@@ -244,7 +265,7 @@ def _ticket(message: SignedMessage, trust: TrustStore, at: int) -> Certificate:
 
 
 def _check_place(
-    header: dot2.HeaderInfo, ticket: Certificate, trust: TrustStore, place: Place | None
+    header: dot2.HeaderInfo, ticket: Certificate, trust: Tickets, place: Place | None
 ) -> None:
     location = header.generation_location
     if location is not None:

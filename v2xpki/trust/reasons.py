@@ -1,5 +1,5 @@
-"""Why something is refused: every `rule` of InvalidChain, InvalidMessage, InvalidList and InvalidLink, as
-enumerations.
+"""Why something is refused: every `rule` of InvalidChain, InvalidMessage, InvalidList, InvalidCrl and
+InvalidLink, as enumerations.
 
 A rule is a short text that keeps its meaning; members compare equal to it:
 
@@ -69,6 +69,29 @@ class ListRule(StrEnum):
     OUT_OF_DATE = "out-of-date"
     KIND = "kind"
     DELTA = "delta"
+
+
+class CrlRule(StrEnum):
+    """See scms_crl.py; the first three are for making CRLs, too."""
+
+    SCHEDULE = "schedule"
+    ENTRY = "entry"
+    SERIES = "series"
+    CONTENT = "content"
+    VERSION = "version"
+    FORM = "form"
+    PSID = "psid"
+    HEADER = "header"
+    SIGNER = "signer"
+    UNKNOWN_SIGNER = "unknown-signer"
+    SIGNER_PERMISSIONS = "signer-permissions"
+    CHAIN = "chain"
+    CRACA = "craca"
+    SIGNATURE = "signature"
+    NOT_YET_VALID = "not-yet-valid"
+    OUT_OF_DATE = "out-of-date"
+    ROLLBACK = "rollback"
+    PERIOD = "period"
 
 
 class LinkRule(StrEnum):

@@ -10,18 +10,18 @@ The rules of TS 103 097 are other ones: there cracaId is zero, and nothing but C
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from v2xpki import wire
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, DecodeError, InvalidChain, PermissionDenied
+from v2xpki.errors import InvalidChain, PermissionDenied
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import regions, validity
 from v2xpki.trust.lint_engine import Finding, Rule, rule_of, run
 from v2xpki.trust.permissions import Grants, check_request_permissions
-from v2xpki.trust.scms_devices import EE_PERMISSIONS, SECURITY_MGMT, ranges_of
-from v2xpki.wire import dot2, scms
+from v2xpki.trust.scms_devices import EE_PERMISSIONS, ranges_of
+from v2xpki.trust.scms_end_entities import LONGEST_CHAIN, check_now, check_signature
+from v2xpki.trust.scms_profiles import role_of
+from v2xpki.wire import dot2
 
 ENROLMENT_RULES: dict[str, Rule] = {}
-LONGEST_CHAIN = 5
 _FOREVER = 1 << 62
 _KEYS = ("ecdsaNistP256", "ecdsaBrainpoolP256r1")
 _COMPRESSED = ("compressed-y-0", "compressed-y-1")
@@ -57,13 +57,14 @@ def verify_eca(
     above = next((root for root in roots if root.hashed_id8 == links[-1].issuer_id8), None)
     if above is None:
         raise InvalidChain(f"{links[-1].hex8} is of no root that is trusted", rule="anchor")
-    _check_signature(above, None)
-    _check_now(above, at)
+    check_signature(above, None)
+    check_now(above, at)
     region = above.record.to_be_signed.region
     for link in reversed(links):
         region = _check_ca(link, above, region, at)
         above = link
-    if _role_of(above) != "eca":
+    role = role_of(above)
+    if role is None or role.kind != "eca":
         raise InvalidChain(f"{above.hex8} is no ECA", rule="type")
     return region
 
@@ -78,7 +79,7 @@ def verify_enrolment(
     findings = run(ENROLMENT_RULES.values(), _Subject(certificate.record.to_be_signed, eca, region), _FOREVER)
     if findings:
         raise InvalidChain(f"{certificate.hex8}: {findings[0]}", rule="profile")
-    _check_signature(certificate, eca)
+    check_signature(certificate, eca)
     if at >= certificate.end:
         raise InvalidChain(
             f"{certificate.hex8} expired at {iso_from_time32(certificate.end)}", rule="expired"
@@ -91,8 +92,8 @@ def _check_ca(
     tbs = subject.record.to_be_signed
     if subject.is_implicit or subject.is_self_signed or tbs.cert_issue_permissions is None:
         raise InvalidChain(f"{subject.hex8} is no CA below {issuer.hex8}", rule="type")
-    _check_signature(subject, issuer)
-    _check_now(subject, at)
+    check_signature(subject, issuer)
+    check_now(subject, at)
     if subject.start < issuer.start or subject.end > issuer.end:
         raise InvalidChain(f"{subject.hex8}: validity beyond its issuer's", rule="validity-inside")
     grants = Grants.of(issuer)
@@ -106,28 +107,6 @@ def _check_ca(
     if not regions.region_contains(outer, tbs.region):
         raise InvalidChain(f"{subject.hex8}: region is not proven to be inside its issuer's", rule="region")
     return tbs.region
-
-
-def _check_signature(subject: Certificate, issuer: Certificate | None) -> None:
-    try:
-        subject.verify_signature(issuer)
-    except CryptoError as error:
-        raise InvalidChain(f"{subject.hex8}: {error}", rule="signature") from error
-
-
-def _check_now(certificate: Certificate, at: int) -> None:
-    if not certificate.start <= at < certificate.end:
-        raise InvalidChain(f"{certificate.hex8} is not in force at {iso_from_time32(at)}", rule="expired")
-
-
-def _role_of(certificate: Certificate) -> str | None:
-    ssp = certificate.app_permissions.get(SECURITY_MGMT)
-    if ssp is None or ssp.kind != "opaque" or not isinstance(ssp.value, bytes):
-        return None
-    try:
-        return wire.decode(scms.SecurityMgmtSsp, ssp.value).kind
-    except DecodeError:
-        return None
 
 
 # --- the rules -----------------------------------------------------------------------------

@@ -66,12 +66,18 @@ def _craca(s: ScmsSubject) -> str | None:
     return f"cracaId {s.tbs.craca_id.hex()}, crlSeries {s.tbs.crl_series}"
 
 
-@_rule("e_scms_verify_key", "IEEE 1609.2 6.4.2", "there is a verification key, compressed")
+@_rule(
+    "e_scms_verify_key",
+    "IEEE 1609.2 6.4.2",
+    "there is a verification key, or an end entity's reconstruction value, compressed",
+)
 def _verify_key(s: ScmsSubject) -> str | None:
     key = s.tbs.verify_key_indicator.value
-    if isinstance(key, dot2.PublicVerificationKey) and key.value.kind in _COMPRESSED:
+    if isinstance(key, dot2.PublicVerificationKey):
+        return None if key.value.kind in _COMPRESSED else f"verificationKey {key.value.kind}"
+    if s.kind in END_ENTITIES and s.kind != "ENROLMENT" and key.kind in _COMPRESSED:
         return None
-    return s.tbs.verify_key_indicator.kind
+    return f"reconstructionValue {key.kind} of {s.kind}"
 
 
 @_rule("e_scms_encryption_key", "IEEE 1609.2 6.4.2", "an encryption key is compressed, for AES-128 and P-256")

@@ -148,7 +148,7 @@ def _profile(kind: ScmsKind, table: dict[str, Any], services: tuple[int, ...]) -
         self_signed=table.pop("issuer", "digest") == "self",
         encryption_key=table.pop("encryption_key", False),
         uses_cubk=table.pop("uses_cubk", False),
-        crl_series=table.pop("crl_series", 1),
+        crl_series=table.pop("crl_series", 2),
         validity=dot2.Duration(unit, count),
         cert_issue_permissions=_groups(table.pop("cert_issue_permissions", ()), services),
         cert_request_permissions=_groups(table.pop("cert_request_permissions", ()), services),

@@ -21,7 +21,7 @@ from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
 from v2xpki.authorities.queue import Job
 from v2xpki.config import DomainConfig
 from v2xpki.errors import OutOfService
-from v2xpki.jobs import InlinePool
+from v2xpki.jobs import open_queue
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
 from v2xpki.links.http import HttpEaLink
 from v2xpki.links.lists import HttpListSource
@@ -59,7 +59,7 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
     closes = [authority.close]
     if supply is not None:
         # In every worker process: what one leaves undone the others find.
-        pool = InlinePool(supply, threads=policy.threads, failed=_job_failed)
+        pool = open_queue(supply, instance.settings.jobs, domain, threads=policy.threads, failed=_job_failed)
         pool.start()
         closes = [lambda: pool.close(_LAST_JOB), supply.close, authority.close]
     return Opened(

@@ -14,6 +14,7 @@ answers in one go; 155-332 us with the same view (docs/performance.md). Whatever
 (chunks, 100-continue, HTTP/1.0, two of the same header ...) is given back unread to gunicorn's parser.
 """
 
+import gc
 import io
 import os
 import signal
@@ -294,6 +295,9 @@ def main() -> None:
     # gunicorn reads its command line from here otherwise
     sys.argv[1:] = []
     preload(settings.role)
+    # What is imported stays: the collector need not look at it again, which would copy the pages that workers
+    # share, and takes 0.35 s of CPU at each process's end.
+    gc.freeze()
     RoleApplication(settings).run()
 
 

@@ -79,8 +79,8 @@ def _runs(low: bytes, high: bytes) -> list[int]:
 class Pieces(NamedTuple):
     """What varies between the RaAcaCertRequests of one shape. What a shape has not is empty.
 
-    Times in 4 octets; nonces 12, ciphertexts 25; keys: 33 octets, the form (82, 83) and x; linkage: iCert and
-    the linkage value, 11 octets; signature: r || s.
+    Times in 4 octets; nonces 12, ciphertexts 25; keys, or reconstruction values: 33 octets, the form (82, 83)
+    and x; linkage: iCert and the linkage value, 11 octets; signature: r || s.
     """
 
     generation_time: bytes
@@ -247,10 +247,10 @@ def _filled_plv(plv: scms.EncryptedIndividualPLV, fill: bytes) -> scms.Encrypted
 def _filled_tbs(tbs: dot2.ToBeSignedCertificate, bit: int) -> dot2.ToBeSignedCertificate | None:
     fill, indicator = b"\xff" if bit else b"\0", tbs.verify_key_indicator
     key: Any = indicator.value
+    implicit = indicator.kind == "reconstructionValue"
     if (
-        indicator.kind != "verificationKey"
-        or key.kind != "ecdsaNistP256"
-        or key.value.kind not in _FORMS
+        (not implicit and key.kind != "ecdsaNistP256")
+        or (key if implicit else key.value).kind not in _FORMS
         or tbs.flags is not None
         or tbs.app_extensions is not None
         or tbs.cert_issue_extensions is not None
@@ -262,7 +262,8 @@ def _filled_tbs(tbs: dot2.ToBeSignedCertificate, bit: int) -> dot2.ToBeSignedCer
         if identity.value.group_linkage_value is not None:
             return None
         identity = identity._replace(value=dot2.LinkageData(0xFFFF * bit, fill * 9))
-    key = key._replace(value=dot2.EccP256CurvePoint(_FORMS[bit], fill * 32))
+    point = dot2.EccP256CurvePoint(_FORMS[bit], fill * 32)
+    key = point if implicit else key._replace(value=point)
     return tbs._replace(
         id=identity,
         validity_period=tbs.validity_period._replace(start=0xFFFFFFFF * bit),

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from tests.unit.ceremony.conftest import Hall
-from tests.unit.publishing.conftest import House, make_house
+from tests.unit.publishing.conftest import House, copy_house, template
 from v2xpki.authorities.etsi import ca_approval, ca_revocation, subca
 from v2xpki.authorities.etsi.ca_request import CaRequest
 from v2xpki.authorities.etsi.ca_review import Review
-from v2xpki.config import Instance
+from v2xpki.config import FILE_NAME, Instance
 from v2xpki.crypto import Certificate
 from v2xpki.keystore import KeyLabel, MemoryKeystore
 from v2xpki.store import Database
 from v2xpki.time import FixedClock
 from v2xpki.trust.lists import AaEntry
+
+__all__ = ["template"]
 
 
 @dataclass
@@ -90,30 +92,17 @@ class Life:
             (trust / "crl.oer").write_bytes(self.house.crl().octets)
 
 
-@pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """A house that is made once; every test has a copy."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MemoryKeystore, "close", lambda self: None)
-        folder = tmp_path_factory.mktemp("house")
-        (folder / "v2xpki.toml").write_text("lab = true\n")
-        return make_house(Hall(Instance.load(folder), FixedClock(707_356_805)))
-
-
 @pytest.fixture
 def house(template: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setattr(MemoryKeystore, "close", lambda self: None)
-    return copy_house(template, tmp_path / "pki")
+    return house_in(template, tmp_path / "pki")
 
 
-def copy_house(template: House, folder: Path) -> House:
-    """Another one of its own, in a folder that is not there yet."""
-    shutil.copytree(template.hall.directory, folder)
-    keystores = {}
-    for name, keystore in template.hall.keystores.items():
-        keystores[name] = copied = MemoryKeystore("test")
-        copied._keys.update(keystore._keys)
-    return House(Hall(Instance.load(folder), FixedClock(template.clock.now), keystores))
+def house_in(template: House, folder: Path) -> House:
+    """A copy of a house in a folder that is not there yet."""
+    folder.mkdir()
+    shutil.copy(template.hall.directory / FILE_NAME, folder)
+    return copy_house(template, Hall(Instance.load(folder), FixedClock(template.clock.now)))
 
 
 @pytest.fixture

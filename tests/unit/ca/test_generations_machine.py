@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.unit.ca.conftest import Life, bring_to_life, copy_house
+from tests.unit.ca.conftest import Life, bring_to_life, house_in
 from v2xpki.authorities.etsi.ca_request import CaRequest
 from v2xpki.authorities.etsi.opening import open_own_keys
 from v2xpki.crypto import Certificate
@@ -146,17 +146,20 @@ class Generations(RuleBasedStateMachine):
                 assert opened.decrypt() == b"anything"
 
 
-def test_whatever_operators_do_generations_stay_in_order(template, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.soak)])
+def test_whatever_operators_do_generations_stay_in_order(
+    template, tmp_path: Path, monkeypatch, examples: int
+) -> None:
     monkeypatch.setattr(MemoryKeystore, "close", lambda self: None)
     numbers = itertools.count()
 
     def machine() -> Generations:
-        return Generations(bring_to_life(copy_house(template, tmp_path / str(next(numbers)))))
+        return Generations(bring_to_life(house_in(template, tmp_path / str(next(numbers)))))
 
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=10,
+            max_examples=examples,
             stateful_step_count=12,
             deadline=None,
             derandomize=True,

@@ -1,54 +1,13 @@
 """The inline pool: what is due gets done, what fails is done later, nothing twice at once."""
 
 import threading
-from collections.abc import Callable
 
 import pytest
 
+from tests.support.recorded import ONE, PATIENCE, TWO, Recorded
 from v2xpki.authorities.queue import Job
 from v2xpki.jobs import InlinePool
-from v2xpki.jobs.pool import FIRST_PAUSE, LONGEST_PAUSE
-
-ONE, TWO = Job("chunk", b"1"), Job("chunk", b"2")
-PATIENCE = 20
-
-
-class Recorded:
-    """Work with its rows in memory; a job fails as often as it is told to."""
-
-    def __init__(self, *jobs: Job, fails: int = 0) -> None:
-        self.open, self.fails = list(jobs), fails
-        self.begun: list[Job] = []
-        self.at_once, self.most_at_once = 0, 0
-        self.changed = threading.Condition()
-        self.hold: threading.Event | None = None
-
-    def due(self) -> list[Job]:
-        return list(self.open)
-
-    def run(self, job: Job) -> None:
-        with self.changed:
-            self.begun.append(job)
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-            self.changed.notify_all()
-        try:
-            if self.hold is not None:
-                assert self.hold.wait(PATIENCE)
-            if self.fails:
-                self.fails -= 1
-                raise RuntimeError("not now")
-            with self.changed:
-                if job in self.open:
-                    self.open.remove(job)
-        finally:
-            with self.changed:
-                self.at_once -= 1
-                self.changed.notify_all()
-
-    def until(self, holds: Callable[[], bool]) -> None:
-        with self.changed:
-            assert self.changed.wait_for(holds, PATIENCE)
+from v2xpki.jobs.pauses import FIRST_PAUSE, LONGEST_PAUSE
 
 
 class Hands:

@@ -16,8 +16,9 @@ from v2xpki.crypto import (
 )
 from v2xpki.errors import KeyRefused
 from v2xpki.keystore import Delivery, Envelope, KeyLabel, MemoryKey, MemoryKeystore, ScmsResponder
-from v2xpki.secured import RecipientKey, SignedMessage, decrypt, rek_id
+from v2xpki.secured import CertificateRequest, RecipientKey, SignedMessage, decrypt, rek_id
 from v2xpki.wire import dot2, etsi, scms
+from v2xpki.wire.templates import Pieces, RequestTemplate
 
 LABEL = KeyLabel("aca", "sign")
 HASH = b"8 octets"
@@ -158,3 +159,71 @@ def test_nothing_but_answers_is_signed(responder, issued):
         with pytest.raises(KeyRefused):
             responder.respond(wrong)
     assert not [name for name in dir(responder) if name.endswith("sign") and not name.startswith("_")]
+
+
+# --- what an RA asks its ACA with the same key ---------------------------------------------------------
+
+
+def asked(station: MemoryKey, *, keyed: bool = True) -> scms.RaAcaCertRequest:
+    tbs = certificate_tbs(station)._replace(craca_id=bytes(3), crl_series=0)
+    key = station.public_key.to_encryption_key() if keyed else None
+    return scms.RaAcaCertRequest(2, 7, "explicit", 0x80, tbs, None, key)
+
+
+def blank_pieces(responder: ScmsResponder, request: scms.RaAcaCertRequest) -> Pieces:
+    record = CertificateRequest.parse(responder.request(request)).record
+    template = RequestTemplate.of(record)
+    return template.read(responder.request(request))._replace(signature=bytes(64))
+
+
+def test_requests_to_an_aca_are_signed_as_typed_or_by_their_places(responder, station):
+    like = asked(station)
+    pieces = [
+        blank_pieces(responder, asked(MemoryKey.generate(Curve.NIST_P256))._replace(generation_time=n))
+        for n in range(3)
+    ]
+    made = responder.request_each(like, pieces)
+    for n, octets in enumerate(made):
+        request = CertificateRequest.parse(octets)
+        assert request.record.signer.value == responder.certificate.hashed_id8
+        assert request.pdu.generation_time == n
+        request.verify(responder.certificate.verification_key, responder.certificate)
+        assert request.record.tbs_request.content.kind == "aca-ra"
+    assert len({octets[-64:] for octets in made}) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"signature": b"\1" * 64},
+        {"start": b"12345", "generation_time": b"123"},  # the same octets in all, in other holes
+        {"key": b"\x80" + bytes(32)},
+        {"linkage": bytes(11)},
+        {"encryption_key": b""},
+    ],
+)
+def test_pieces_that_are_not_of_the_shape_are_not_signed(responder, station, change):
+    pieces = blank_pieces(responder, asked(station))
+    with pytest.raises(KeyRefused):
+        responder.request_each(asked(station), [pieces._replace(**change)])
+
+
+def test_no_other_request_is_signed(responder, station):
+    download = scms.EeRaDownloadRequest(generation_time=1, filename="x")
+    uncompressed = station.public_key.to_verification_key()
+    point = dot2.EccP256CurvePointUncompressedP256(bytes(32), bytes(32))
+    odd = asked(station)
+    odd = odd._replace(
+        tbs_cert=odd.tbs_cert._replace(
+            verify_key_indicator=dot2.VerificationKeyIndicator(
+                "verificationKey",
+                uncompressed._replace(value=dot2.EccP256CurvePoint("uncompressedP256", point)),
+            )
+        )
+    )
+    with pytest.raises(KeyRefused):
+        responder.request(download)
+    with pytest.raises(KeyRefused):
+        responder.request_each(download, [])
+    with pytest.raises(KeyRefused):
+        responder.request_each(odd, [])

@@ -1,5 +1,6 @@
 """An instance whose ceremonies are held in this process, and its distribution centre."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,12 @@ from tests.unit.ceremony.conftest import Hall, hall
 from v2xpki.authorities.etsi import ceremony, publishing
 from v2xpki.authorities.etsi.ceremony_process import Held, held
 from v2xpki.authorities.etsi.distribution import Distribution, Publisher, import_publications, published_tlm
+from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
+from v2xpki.keystore import MemoryKeystore
 from v2xpki.store import Database, upgrade
 from v2xpki.store.dc import DcStore
+from v2xpki.time import FixedClock
 from v2xpki.trust import SignedList
 
 __all__ = ["hall", "new_url", "postgres_server"]
@@ -85,9 +89,29 @@ class House:
         return SignedList.parse(self.distribution().ectl(self.tlm.hashed_id8).octets)
 
 
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> House:
+    """A house that is made once; every test has a copy."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryKeystore, "close", lambda self: None)
+        folder = tmp_path_factory.mktemp("house")
+        (folder / "v2xpki.toml").write_text("lab = true\n")
+        return make_house(Hall(Instance.load(folder), FixedClock(707_356_805)))
+
+
 @pytest.fixture
-def house(hall: Hall) -> House:
-    return make_house(hall)
+def house(template: House, hall: Hall) -> House:
+    return copy_house(template, hall)
+
+
+def copy_house(template: House, hall: Hall) -> House:
+    """Another one of its own, in a hall where nothing was done yet."""
+    assert hall.clock.now == template.clock.now
+    shutil.copytree(template.hall.directory, hall.directory, dirs_exist_ok=True)
+    for name, keystore in template.hall.keystores.items():
+        hall.keystores[name] = copied = MemoryKeystore("test")
+        copied._keys.update(keystore._keys)
+    return House(hall)
 
 
 def make_house(hall: Hall) -> House:

@@ -133,7 +133,7 @@ BROKEN = {
     "e_scms_validity": {"validity_period": dot2.ValidityPeriod(NOW, dot2.Duration("years", 30))},
     "e_scms_verify_key": {
         "verify_key_indicator": dot2.VerificationKeyIndicator(
-            "reconstructionValue", dot2.EccP256CurvePoint("compressed-y-0", bytes(32))
+            "reconstructionValue", dot2.EccP256CurvePoint("x-only", bytes(32))
         )
     },
     "e_scms_permissions": {"app_permissions": (dot2.PsidSsp(99, None),)},

@@ -15,15 +15,23 @@ import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from v2xpki.authorities.etsi.stations import NewStation
 from v2xpki.crypto import Curve, PublicKey
 from v2xpki.errors import ConfigError, CryptoError, V2xPkiError
-from v2xpki.trust.profiles import Profiles
 from v2xpki.trust.regions import from_text
 
 COLUMNS = ("id", "hex_id", "key", "curve", "profile", "region")
 MAX_ID = 255  # octets; an EC's name takes no more (IEEE 1609.2 6.4.9, Hostname)
+
+
+class KnownProfiles(Protocol):
+    """Which profiles there are."""
+
+    def station(self, name: str) -> object:
+        """Raises ConfigError for an unknown one."""
+        ...
 
 
 class RuleBroken(V2xPkiError):
@@ -76,7 +84,7 @@ def read_key(path: Path) -> PublicKey:
 
 
 def make_station(
-    profiles: Profiles, octets: bytes, key: PublicKey, profile: str, region: str | None
+    profiles: KnownProfiles, octets: bytes, key: PublicKey, profile: str, region: str | None
 ) -> NewStation:
     """A station whose profile and region exist. Raises RuleBroken."""
     if key.curve.size != 32:
@@ -94,7 +102,7 @@ def make_station(
 
 
 def read_station_file(
-    path: Path, profiles: Profiles, default_profile: str, registered: Iterable[bytes]
+    path: Path, profiles: KnownProfiles, default_profile: str, registered: Iterable[bytes]
 ) -> StationFile:
     """Parse and check a whole file; `registered` are the ids that are taken. Raises ConfigError for a file
     that is no CSV with these columns."""
@@ -141,7 +149,10 @@ def _check_header(path: Path, names: Iterable[str]) -> None:
 
 
 def _station(
-    path: Path, row: Mapping[str | None, str | list[str] | None], profiles: Profiles, default_profile: str
+    path: Path,
+    row: Mapping[str | None, str | list[str] | None],
+    profiles: KnownProfiles,
+    default_profile: str,
 ) -> NewStation:
     if None in row or None in row.values():
         raise RuleBroken("columns", "it has not as many fields as the header")

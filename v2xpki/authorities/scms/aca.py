@@ -7,7 +7,7 @@ then signed, verified and stored (issuance/chunks.py), then put into the answers
 the same certificate in a fresh envelope: c is derived from the request under a secret of the ACA's own, so
 that the certificate to be signed is known again without keeping c or the request.
 
-The ACA keeps of a certificate: its octets; the pre-linkage values and the request's hash, sealed under a key
+The ACA keeps of a certificate: its octets; the pre-linkage values and the request's name, sealed under a key
 that the token has wrapped. Nothing of a vehicle, no time finer than an hour.
 """
 
@@ -21,8 +21,9 @@ import sqlalchemy as sa
 from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.scms.aca_policy import AcaPolicy, RaDirectory
 from v2xpki.authorities.scms.aca_reading import AcaReader, Wish
+from v2xpki.authorities.scms.peers import name_of_request
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal, RefusedCertificate
-from v2xpki.authorities.scms.secrets import SecretStore, la_keys
+from v2xpki.authorities.scms.secrets import SecretStore, implicit_name, la_keys
 from v2xpki.crypto import (
     Certificate,
     CertifiedKeys,
@@ -40,6 +41,7 @@ from v2xpki.issuance import (
     Body,
     Chunk,
     ChunkIssuer,
+    ImplicitIssuer,
     Made,
     purge_chunks,
     recover_chunks,
@@ -47,7 +49,7 @@ from v2xpki.issuance import (
     tx_save_chunk,
 )
 from v2xpki.issuance.chunks import MOST
-from v2xpki.keystore import Delivery, Envelope, KeyLabel, Keystore, ScmsResponder
+from v2xpki.keystore import Delivery, Envelope, KeyLabel, Keystore, ScmsResponder, UnwrappedKey
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store.aca import Certified, IssuanceChunk, WrappedSecret
 from v2xpki.store.base import table_of
@@ -69,7 +71,7 @@ _CHUNK = Statement(sa.select(_k.state, _k.open_by, _k.octets, _k.rider).where(_k
 class Linked(NamedTuple):
     """What a certificate was made of, for a revocation. la ids 2 octets, values 9; all empty without linkage.
 
-    ra: HashedId8 of who asked; request_hash: of its request.
+    ra: HashedId8 of who asked; request_hash: name_of_request of its request.
     """
 
     la_id1: bytes
@@ -107,20 +109,26 @@ class AuthorizationCertificateAuthority:
         clock: Clock,
         craca_id: bytes,
         policy: AcaPolicy | None = None,
+        implicit: ImplicitIssuer | None = None,
     ) -> None:
-        """craca_id: HashedId3 of who signs the CRLs that name these certificates. Raises ConfigError for a
-        certificate that is not an ACA's, KeystoreError where the secrets do not open."""
-        role = role_of(issuer.certificate)
-        if role is None or role.kind != "aca" or responder.certificate != issuer.certificate:
-            raise ConfigError(f"certificate {issuer.certificate.hex8} is not an ACA's, or of two of them")
+        """craca_id: HashedId3 of who signs the CRLs that name these certificates. implicit: for implicit
+        certificates, where the operator allows them (ADR 0011). Raises ConfigError for a certificate that is
+        not an ACA's, KeystoreError where the secrets do not open."""
+        if responder.certificate != issuer.certificate:
+            raise ConfigError(f"certificate {issuer.certificate.hex8}: another one answers")
+        for own in (issuer,) if implicit is None else (issuer, implicit):
+            role = role_of(own.certificate)
+            if role is None or role.kind != "aca":
+                raise ConfigError(f"certificate {own.certificate.hex8} is not an ACA's")
         if len(craca_id) != 3:
             raise ConfigError("cracaId has 3 octets")
         recover_chunks(database, IssuanceChunk)
-        self._issuer, self._responder, self._database, self._clock = issuer, responder, database, clock
+        self._responder, self._database, self._clock = responder, database, clock
         self._scalars = secrets.get_or_make(_SCALARS, 32)
         self._seal = secrets.get_or_make(_SEAL, 16)
         self._seal_id = psk_id(self._seal)
-        self._reader = AcaReader(issuer, ras, la_keys(secrets), policy or AcaPolicy(), craca_id)
+        self._implicit = implicit
+        self._reader = AcaReader(issuer, ras, la_keys(secrets), policy or AcaPolicy(), craca_id, implicit)
         self._ledger = AnswerLedger(database, clock, LEDGER_BLOCK)
 
     @classmethod
@@ -137,15 +145,22 @@ class AuthorizationCertificateAuthority:
         policy: AcaPolicy | None = None,
         name: str = "aca",
         wrapping: int = 1,
+        implicit: Certificate | None = None,
     ) -> Self:
         """With the keys of a keystore: `aca-sign-N`, and `aca-wrap-N` for secrets that are new, N being the
-        generation and `wrapping`."""
+        generation and `wrapping`. implicit: the certificate of the key that `new_implicit_key` made."""
         label = KeyLabel(name, "sign", generation)
+        secrets = SecretStore(database, WrappedSecret, keystore, KeyLabel(name, "wrap", wrapping))
+        unsigned = None
+        if implicit is not None:
+            key = UnwrappedKey(secrets.get(implicit_name(implicit.verification_key)))
+            unsigned = ImplicitIssuer(key, implicit, database, IssuanceChunk, clock)
         return cls(
             issuer=ChunkIssuer.open(keystore, label, certificate, database, IssuanceChunk, clock),
             responder=keystore.scms_responder(label, certificate),
             database=database,
-            secrets=SecretStore(database, WrappedSecret, keystore, KeyLabel(name, "wrap", wrapping)),
+            secrets=secrets,
+            implicit=unsigned,
             ras=ras,
             clock=clock,
             craca_id=craca_id,
@@ -181,8 +196,9 @@ class AuthorizationCertificateAuthority:
         for place, one in zip(places, asked, strict=True):
             found = certificates.get(one.identity)
             if isinstance(found, bytes):
-                wish = one.wish
-                info = one.info if wish.shape.butterfly else None
+                wish, info = one.wish, one.info or None
+                if self._implicit is not None and wish.shape.implicit:
+                    info = self._implicit.private_key_info(found, one.info)
                 deliveries.append(Delivery(wish.shape.form, found, info, one.envelope, wish.request_hash))
                 answered.append(place)
             elif answers[place] is None:
@@ -250,6 +266,9 @@ class AuthorizationCertificateAuthority:
         for one in asked:
             if not one.wish.shape.butterfly:
                 one.point = one.wish.point
+                if one.wish.shape.implicit:
+                    made = certified_keys([one.wish.point], self._infos([one]))
+                    one.point, one.info = made.points[0], made.private_key_infos[0]
                 if one.wish.recipient:
                     key = os.urandom(16)
                     (parts,) = wrap_parts_each([one.wish.recipient], [key])
@@ -263,9 +282,10 @@ class AuthorizationCertificateAuthority:
     def _issue(self, asked: Sequence[_Asked]) -> dict[bytes, bytes | Refusal]:
         """The certificate of each identity, new or as it was."""
         found: dict[bytes, bytes | Refusal] = {}
-        kinds: dict[str, dict[bytes, _Asked]] = {}
+        kinds: dict[tuple[str, bool], dict[bytes, _Asked]] = {}
         for one in asked:
-            kinds.setdefault(one.wish.shape.kind, {}).setdefault(one.identity, one)
+            kind = one.wish.shape.kind, one.wish.shape.implicit
+            kinds.setdefault(kind, {}).setdefault(one.identity, one)
         for wanted in kinds.values():
             # in the order of secret numbers, so that the record tells nothing of the order of the requests
             left = sorted(wanted.values(), key=lambda one: (one.info, one.identity))
@@ -284,7 +304,8 @@ class AuthorizationCertificateAuthority:
     def _issue_chunk(self, asked: list[_Asked], found: dict[bytes, bytes | Refusal]) -> list[_Asked]:
         """Issue a chunk; those that are to be tried once more."""
         bodies = [Body(one.wish.shape.certificate, one.linkage, one.wish.start, one.point) for one in asked]
-        chunk = self._issuer.prepare(bodies, self._sealed(asked))
+        issuer = asked[0].wish.shape.issuer
+        chunk = issuer.prepare(bodies, self._sealed(asked))
         ids = [self._id_of(digest) for digest in chunk.digests]
         rows = [{"id": id_, "chunk": chunk.id, "position": n} for n, id_ in enumerate(ids)]
         try:
@@ -293,7 +314,7 @@ class AuthorizationCertificateAuthority:
                 tx_save_chunk(tx, chunk)
         except AlreadyRecorded:
             return self._standing(asked, ids, found)
-        made = self._issuer.issue(chunk)
+        made = issuer.issue(chunk)
         self._store(chunk, made)
         for one, octets in zip(asked, made.certificates, strict=True):
             if octets is None:
@@ -344,7 +365,7 @@ class AuthorizationCertificateAuthority:
 
     def _another(self, one: _Asked) -> bool:
         """The next certificate for the same request; False where a request has but one."""
-        if not one.wish.shape.butterfly or one.attempt == 255:
+        if not one.wish.shape.has_info or one.attempt == 255:
             return False
         one.attempt += 1
         (one.info,) = self._infos([one])
@@ -358,15 +379,15 @@ class AuthorizationCertificateAuthority:
     # --- what a revocation will need ---------------------------------------------------------------
 
     def _sealed(self, asked: Sequence[_Asked]) -> bytes:
-        """Of each: la id and value of both, the RA, the request hash; 38 octets, under the ACA's seal."""
+        """Of each: la id and value of both, the RA, the request's name; 38 octets, under the ACA's seal."""
         parts: list[bytes] = []
         for one in asked:
-            shape, request_hash, plv1, plv2, *_ = one.wish
+            shape, _, plv1, plv2, _, _, cocoon, recipient = one.wish
             if shape.la1 is None or shape.la2 is None:
                 parts += (_NO_PLV, _NO_PLV)
             else:
                 parts += (shape.la1.la_id, plv1, shape.la2.la_id, plv2)
-            parts += (shape.ra.hashed_id8, request_hash)
+            parts += (shape.ra.hashed_id8, name_of_request(cocoon, recipient))
         nonce = os.urandom(12)
         return self._seal_id + nonce + ccm_encrypt(self._seal, nonce, b"".join(parts))
 

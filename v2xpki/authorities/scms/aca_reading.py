@@ -19,6 +19,7 @@ from v2xpki.authorities.scms.aca_policy import AcaPolicy, RaDirectory
 from v2xpki.authorities.scms.reasons import AcaReason, RefusedCertificate
 from v2xpki.authorities.scms.secrets import LaKey
 from v2xpki.crypto import Certificate, Curve, PublicKey, seconds_of, verify_raw
+from v2xpki.crypto.keys import sec1_of_point
 from v2xpki.errors import (
     CryptoError,
     DecodeError,
@@ -28,7 +29,7 @@ from v2xpki.errors import (
     PermissionDenied,
     UnexpectedContent,
 )
-from v2xpki.issuance import CertificateTemplate, ChunkIssuer
+from v2xpki.issuance import BatchIssuer, CertificateTemplate, ImplicitIssuer
 from v2xpki.keystore.scms_responder import Form
 from v2xpki.secured import CertificateRequest
 from v2xpki.trust.permissions import Grants
@@ -44,11 +45,14 @@ _NO_LINKAGE = b""
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What requests of one shape have in common. ra: who signs; la1, la2: whose pre-linkage values."""
+    """What requests of one shape have in common. ra: who signs; la1, la2: whose pre-linkage values; issuer:
+    whose certificate it becomes."""
 
     kind: str
     form: Form
     butterfly: bool
+    implicit: bool
+    issuer: BatchIssuer
     ra: Certificate
     ra_key: PublicKey
     ra_digest: bytes
@@ -58,6 +62,11 @@ class Shape:
     certificate: CertificateTemplate
     identity: bytes  # digest of all that is the same in the certificates
     request: RequestTemplate | None
+
+    @property
+    def has_info(self) -> bool:
+        """Whether the answer holds a privateKeyInfo: c, or s of an implicit certificate."""
+        return self.butterfly or self.implicit
 
 
 class Wish(NamedTuple):
@@ -79,16 +88,17 @@ class AcaReader:
 
     def __init__(
         self,
-        issuer: ChunkIssuer,
+        issuer: BatchIssuer,
         ras: RaDirectory,
         keys: Mapping[bytes, LaKey],
         policy: AcaPolicy,
         craca_id: bytes,
+        implicit: ImplicitIssuer | None = None,
     ) -> None:
-        self._issuer, self._ras, self._keys = issuer, ras, keys
+        """implicit: None where this ACA issues no implicit certificates."""
+        self._issuer, self._implicit, self._ras, self._keys = issuer, implicit, ras, keys
         self._policy, self._craca = policy, craca_id
         self._own = issuer.certificate
-        self._first, self._last = self._own.start, self._own.end
         self._shapes: dict[int, list[Shape]] = {}  # by the length of the SPDU
         self._count = 0
 
@@ -112,7 +122,9 @@ class AcaReader:
             except InvalidSignature as error:
                 raise RefusedCertificate(AcaReason.BAD_SIGNATURE, str(error)) from error
             first = int.from_bytes(start, "big")
-            self._check_times(shape.kind, shape.duration, int.from_bytes(time, "big"), first, now)
+            self._check_times(
+                shape.kind, shape.issuer, shape.duration, int.from_bytes(time, "big"), first, now
+            )
             point = _sec1(key)
             recipient = point if shape.form == "cubk" or encryption == key else _sec1(encryption)
             plv1 = plv2 = b""
@@ -192,11 +204,12 @@ class AcaReader:
         """The shape of a request, the key to be certified and whom the answer is for."""
         tbs, flags = asked.tbs_cert, asked.flags
         butterfly, cubk = bool(flags & BUTTERFLY), bool(flags & CUBK)
-        key = tbs.verify_key_indicator.value
-        if asked.type != "explicit":
+        key, implicit = tbs.verify_key_indicator.value, asked.type == "implicit"
+        issuer: BatchIssuer | None = self._implicit if implicit else self._issuer
+        if issuer is None:
             raise RefusedCertificate(AcaReason.NOT_OFFERED, "implicit certificates")
-        if not isinstance(key, dot2.PublicVerificationKey) or flags & ~(BUTTERFLY | CUBK):
-            _form("verifyKeyIndicator and flags of an explicit certificate")
+        if isinstance(key, dot2.PublicVerificationKey) == implicit or flags & ~(BUTTERFLY | CUBK):
+            _form(f"verifyKeyIndicator and flags of an {asked.type} certificate")
         if tbs.craca_id != bytes(3) or tbs.crl_series != 0:
             _form("cracaId and crlSeries are the ACA's to set")
         form = self._form(asked, butterfly=butterfly, cubk=cubk)
@@ -210,13 +223,18 @@ class AcaReader:
         if kind == "APPLICATION" and self._policy.butterfly_only:
             raise RefusedCertificate(AcaReason.NOT_OFFERED, "certificates without butterfly keys")
         duration = seconds_of(tbs.validity_period.duration)
-        self._check_times(kind, duration, asked.generation_time, tbs.validity_period.start, now)
-        certificate, identity = self._certificate(tbs, kind, point, ra)
+        self._check_times(kind, issuer, duration, asked.generation_time, tbs.validity_period.start, now)
+        certificate, identity = self._certificate(tbs, kind, point, ra, issuer)
         holds = b"".join((kind.encode(), form.encode(), b"\1" if butterfly else b"\0", identity))
+        if isinstance(issuer, ImplicitIssuer):
+            # k is derived of this: the same k in certificates under two of the issuer's would tell its key
+            holds += issuer.identity
         shape = Shape(
             kind=kind,
             form=form,
             butterfly=butterfly,
+            implicit=implicit,
+            issuer=issuer,
             ra=ra,
             ra_key=ra.verification_key,
             ra_digest=ra.digest,
@@ -267,26 +285,31 @@ class AcaReader:
         return known
 
     def _certificate(
-        self, tbs: dot2.ToBeSignedCertificate, kind: str, key: PublicKey, ra: Certificate
+        self,
+        tbs: dot2.ToBeSignedCertificate,
+        kind: str,
+        key: PublicKey,
+        ra: Certificate,
+        by: BatchIssuer,
     ) -> tuple[CertificateTemplate, bytes]:
         """What is to be certified, and a digest of what its shape has in common."""
-        own = self._own
         permissions = tbs.app_permissions or ()
         try:
             Grants(ra.record.to_be_signed.cert_request_permissions).check_requested(permissions)
         except PermissionDenied as error:
             raise RefusedCertificate(AcaReason.DENIED_PERMISSIONS, str(error)) from error
-        for issuer in (ra, own):
+        for issuer in (ra, by.certificate):
             outer = issuer.record.to_be_signed.region
             if tbs.region is not None and not region_contains(outer, tbs.region):
                 raise RefusedCertificate(AcaReason.DENIED_PERMISSIONS, f"region not inside {issuer.hex8}'s")
+        policy = self._policy
         made = tbs._replace(
             craca_id=self._craca,
-            crl_series=self._policy.crl_series,
-            verify_key_indicator=dot2.VerificationKeyIndicator("verificationKey", key.to_verification_key()),
+            crl_series=policy.crl_series if kind == "PSEUDONYM" else policy.other_crl_series,
+            verify_key_indicator=_indicator(key, implicit=tbs.verify_key_indicator.kind != "verificationKey"),
         )
         try:
-            certificate = self._issuer.template(made, kind)
+            certificate = by.template(made, kind)
         except LintFailed as error:
             raise RefusedCertificate(AcaReason.DENIED_PERMISSIONS, str(error)) from error
         identity = made.id
@@ -297,12 +320,14 @@ class AcaReader:
             common = common._replace(verify_key_indicator=_NO_KEY)
         return certificate, wire.encode(common)
 
-    def _check_times(self, kind: str, duration: int, generated: int, start: int, now: int) -> None:
+    def _check_times(
+        self, kind: str, issuer: BatchIssuer, duration: int, generated: int, start: int, now: int
+    ) -> None:
         policy, end = self._policy, start + duration
         if abs(generated - now) > policy.generation_time_window:
             raise RefusedCertificate(AcaReason.OUT_OF_TIME)
         most = policy.pseudonym_validity_max if kind == "PSEUDONYM" else policy.other_validity_max
-        if not self._first <= start < end <= self._last:
+        if not issuer.certificate.start <= start < end <= issuer.certificate.end:
             raise RefusedCertificate(AcaReason.NO_VALIDITY, "not inside the ACA's")
         if end <= now or end > now + policy.preload_max or duration > most:
             raise RefusedCertificate(AcaReason.NO_VALIDITY, "over, too far ahead, or too long")
@@ -319,13 +344,23 @@ def _sec1(key: bytes) -> bytes:
     return bytes((key[0] & 0x7F,)) + key[1:] if key else b""
 
 
+def _indicator(key: PublicKey, *, implicit: bool) -> dot2.VerificationKeyIndicator:
+    found = key.to_verification_key()
+    if implicit and isinstance(found.value, dot2.EccP256CurvePoint):
+        return dot2.VerificationKeyIndicator("reconstructionValue", found.value)
+    return dot2.VerificationKeyIndicator("verificationKey", found)
+
+
 def _keys(
-    key: dot2.PublicVerificationKey, encryption: dot2.PublicEncryptionKey | None
+    key: dot2.PublicVerificationKey | dot2.EccP256CurvePoint, encryption: dot2.PublicEncryptionKey | None
 ) -> tuple[PublicKey, PublicKey | None]:
+    """The key to be certified, for an implicit certificate what its reconstruction value is made of."""
     try:
-        return PublicKey.of_verification_key(key), (
-            None if encryption is None else PublicKey.of_encryption_key(encryption)
-        )
+        return (
+            PublicKey.of_verification_key(key)
+            if isinstance(key, dot2.PublicVerificationKey)
+            else PublicKey.from_sec1(Curve.NIST_P256, sec1_of_point(key))
+        ), (None if encryption is None else PublicKey.of_encryption_key(encryption))
     except CryptoError as error:
         raise RefusedCertificate(AcaReason.BAD_KEYS, str(error)) from error
 

@@ -4,7 +4,7 @@ A canonical id is text of IA5 (ASCII) characters. A barred device gets no certif
 others believe the one it has no more is for a CRL to say.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,21 @@ def tx_insert(tx: Transaction, device: KnownDevice) -> bool:
     )
 
 
+def _insert(tx: Transaction, device: NewDevice) -> KnownDevice:
+    made = KnownDevice(
+        random_key(),
+        device.canonical_id,
+        device.key.curve.text,
+        device.key.point,
+        device.profile,
+        ACTIVE,
+        None if device.region is None else wire.encode(device.region),
+    )
+    if not tx_insert(tx, made):
+        raise AlreadyRecorded(f"device {made.canonical_id} is registered already")
+    return made
+
+
 class DeviceRegister:
     """What an operator does with the devices of an ECA."""
 
@@ -127,20 +142,17 @@ class DeviceRegister:
 
     def register(self, device: NewDevice, *, operator: str = "") -> KnownDevice:
         """Raises AlreadyRecorded where the canonical id is taken."""
-        made = KnownDevice(
-            random_key(),
-            device.canonical_id,
-            device.key.curve.text,
-            device.key.point,
-            device.profile,
-            ACTIVE,
-            None if device.region is None else wire.encode(device.region),
-        )
         with self._database.write(durable=True) as tx:
-            if not tx_insert(tx, made):
-                raise AlreadyRecorded(f"device {made.canonical_id} is registered already")
+            made = _insert(tx, device)
             tx.audit(Event.STATION_REGISTERED, station=made.id, profile=made.profile, operator=operator)
         return made
+
+    def register_all(self, devices: Iterable[NewDevice], *, digest: bytes, operator: str = "") -> int:
+        """All of them or none; `digest` of the file they come from, for the audit. Raises AlreadyRecorded."""
+        with self._database.write(durable=True) as tx:
+            count = len([_insert(tx, device) for device in devices])
+            tx.audit(Event.STATIONS_IMPORTED, count=count, digest=digest, operator=operator)
+        return count
 
     def bar(self, device: bytes, *, reason: str, operator: str = "") -> None:
         """No further enrolment certificate; `device` is KnownDevice.id. Raises StoreError: no such device."""

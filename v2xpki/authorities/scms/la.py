@@ -44,7 +44,7 @@ class LaPolicy:
 
     certificates: j of a wish. values: of a batch. chain_periods: length of a chain; a vehicle that is
     served for longer gets another lci. ahead: how many periods after the present one are served. cached:
-    derived seeds that are kept in memory, some 500 octets each.
+    derived seeds that are kept in memory, some 500 octets each. further: chains of a case beside the first.
     """
 
     certificates: int = 64
@@ -52,6 +52,7 @@ class LaPolicy:
     chain_periods: int = 318
     ahead: int = 160
     cached: int = 16_384
+    further: int = 16
 
     def last_of(self, first: int) -> int:
         """The last i of a chain."""
@@ -59,11 +60,13 @@ class LaPolicy:
 
 
 class Wish(NamedTuple):
-    """What an RA wants of a chain: the pre-linkage values of period i for each j."""
+    """What an RA wants of a chain: the pre-linkage values of period i for each j. first: where a chain that
+    is new is to begin, for periods before i that will be asked for later; None: at i."""
 
     lci: bytes
     i: int
     js: Sequence[int]
+    first: int | None = None
 
     def __repr__(self) -> str:
         return f"<Wish for i={self.i}, {len(self.js)} values>"
@@ -110,7 +113,7 @@ class LinkageAuthority:
         """For each wish, COER of an EncryptedIndividualPLV for each of its js, in order.
 
         `ra` is who asks, as the link has proved it: an lci is a name within its RA's own. Chains that are new
-        begin at the least i that is asked of them.
+        begin where their wishes say, by default at the least i that is asked of them.
 
         Raises RefusedWishes, and gives no value, where any wish is against the policy; KeyNotFound where no
         key is shared with the ACA; RecordFailed, AuditError where chains cannot be recorded.
@@ -133,7 +136,7 @@ class LinkageAuthority:
         made: list[list[bytes]] = [[]] * len(wishes)
         # a chain's periods in their order: each is a step from the one before
         for n in sorted(range(len(wishes)), key=lambda n: wishes[n].i):
-            _, i, js = wishes[n]
+            _, i, js, _ = wishes[n]
             seed = self.chains.seed(found[ids[n]], i)
             made[n] = sealer.seal(pre_linkage_values(self.la_id, seed, js))
         return made
@@ -160,9 +163,13 @@ class LinkageAuthority:
         policy, periods = self.policy, self._periods
         ended, farthest = periods.last_ending_by(now), min(periods.at(now) + policy.ahead, LAST_PERIOD)
         refused = []
-        for n, (lci, i, js) in enumerate(wishes):
+        for n, (lci, i, js, first) in enumerate(wishes):
             if len(lci) != LCI_OCTETS:
                 refused.append((n, WishReason.BAD_LCI))
+            elif first is not None and not 0 <= first <= i:
+                refused.append((n, WishReason.BEFORE_CHAIN))
+            elif first is not None and i > policy.last_of(first):
+                refused.append((n, WishReason.BEYOND_CHAIN))
             elif i <= ended:
                 refused.append((n, WishReason.PERIOD_ENDED))
             elif i > farthest:
@@ -179,9 +186,10 @@ class LinkageAuthority:
         self, wishes: Sequence[Wish], ids: Sequence[bytes], found: dict[bytes, Chain], ra: str
     ) -> dict[bytes, NewChain]:
         first: dict[bytes, tuple[int, bytes]] = {}
-        for id_, (lci, i, _) in zip(ids, wishes, strict=True):
-            if id_ not in found and (id_ not in first or i < first[id_][0]):
-                first[id_] = i, lci
+        for id_, (lci, i, _, begins) in zip(ids, wishes, strict=True):
+            begin = i if begins is None else begins
+            if id_ not in found and (id_ not in first or begin < first[id_][0]):
+                first[id_] = begin, lci
         return {id_: NewChain(Named(ra, lci), i, self._expires(i)) for id_, (i, lci) in first.items()}
 
     def _expires(self, first: int) -> int:
@@ -191,7 +199,7 @@ class LinkageAuthority:
     def _check(self, wishes: Sequence[Wish], ids: Sequence[bytes], found: dict[bytes, Chain]) -> None:
         """Each wish against the chain that there is. Raises RefusedWishes."""
         refused = []
-        for n, (id_, (_, i, _)) in enumerate(zip(ids, wishes, strict=True)):
+        for n, (id_, (_, i, _, _)) in enumerate(zip(ids, wishes, strict=True)):
             chain = found.get(id_)
             if chain is None:
                 continue

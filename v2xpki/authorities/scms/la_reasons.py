@@ -39,6 +39,8 @@ class CaseReason(Enum):
     PAST = "period iRev has ended: its seed would tie what was driven before the revocation"
     BEFORE_CHAIN = "period iRev lies before the chain's first"
     BEYOND_CHAIN = "period iRev lies beyond the chain's last"
+    OTHER_RA = "a further chain of a case is of the RA that the first one is of"
+    TOO_MANY = "more further chains than the policy has for a case"
 
 
 class RefusedWishes(Refused):

@@ -2,6 +2,8 @@
 
     named = revocation.chain_of(plv, i, j, case)        whose chain gave this value: the RA's lci
     seed = revocation.seed_at(named, i_rev, case)       ls(iRev), for the CRL
+    revocation.include(other, case)                     one more chain of the same vehicle, the RA says
+    seed = revocation.seed_at(other, i_rev, case)
 
 A case is of one chain: it is recorded, with an audit entry, before the lci is given, and once more before
 the seed is. The seed of iRev tells all later ones, so it is given for no period that has ended, and for
@@ -38,6 +40,17 @@ _CASE = Statement(
     .where(_T.c.id == sa.bindparam("id", type_=_T.c.id.type))
     .with_for_update()
 )
+_FURTHER = Statement(
+    sa.select(_T.c.chain, _T.c.further).where(_T.c.id == sa.bindparam("id", type_=_T.c.id.type))
+)
+_LOCKED = Statement(
+    sa.select(_T.c.chain, _T.c.further)
+    .where(_T.c.id == sa.bindparam("id", type_=_T.c.id.type))
+    .with_for_update()
+)
+_COUNT = Statement(
+    sa.update(_T).where(_T.c.id == sa.bindparam("case", type_=_T.c.id.type)).values(further=_T.c.further + 1)
+)
 _GIVEN = Statement(
     sa.update(_T)
     .where(_T.c.id == sa.bindparam("case", type_=_T.c.id.type))
@@ -67,7 +80,7 @@ class LaRevocation:
                 tx.audit(Event.CHAIN_TRACED, case=case_id, found=False)
                 reason = CaseReason.NO_CHAIN
             elif tx.insert_if_new(
-                RevocationCase, id=case_id, chain=chain.id, i_rev=None, expires=chain.expires
+                RevocationCase, id=case_id, chain=chain.id, i_rev=None, further=0, expires=chain.expires
             ):
                 tx.audit(Event.CHAIN_TRACED, case=case_id, found=True)
             else:
@@ -78,13 +91,54 @@ class LaRevocation:
             raise RefusedCase(reason or CaseReason.NO_CHAIN)
         return self._la.chains.open(chain)[1]
 
+    def include(self, named: Named, case: bytes) -> None:
+        """Make a further chain part of a case, on the word of the RA whose first chain is proven.
+
+        There is no value of it to prove it by: a vehicle asks anew from time to time, and each request has
+        chains of its own. So it must be of the same RA, and there are not more of them than the policy has.
+        Raises RefusedCase, RecordFailed, AuditError.
+        """
+        case_id, chain_id = self._case_id(case), self._la.chains.id_of(named)
+        proven = self._database.row(_FURTHER, id=case_id)
+        ids = [chain_id] if proven is None else [chain_id, bytes(proven[0])]
+        found = self._la.chains.find(ids)
+        chain, first = found.get(chain_id), found.get(ids[-1])
+        reason: CaseReason | None = CaseReason.NO_CASE
+        with self._database.write(durable=True) as tx:
+            if proven is None or first is None:
+                pass
+            elif chain is None:
+                reason = CaseReason.NO_CHAIN
+            elif self._la.chains.open(first)[1].ra != named.ra:
+                reason = CaseReason.OTHER_RA
+            else:
+                reason = self._tx_include(tx, case_id, chain, self._further_id(case, chain_id))
+            if reason is not None:
+                _refuse(tx, case_id, reason)
+        if reason is not None:
+            raise RefusedCase(reason)
+
+    def _tx_include(self, tx: Transaction, case_id: bytes, chain: Chain, id_: bytes) -> CaseReason | None:
+        recorded = tx.row(_LOCKED, id=case_id)
+        if recorded is None:
+            return CaseReason.NO_CASE
+        if tx.row(_CASE, id=id_) is not None:
+            return None
+        if recorded[1] >= self._la.policy.further:
+            return CaseReason.TOO_MANY
+        expires = chain.expires
+        tx.insert(RevocationCase, id=id_, chain=chain.id, i_rev=None, further=0, expires=expires)
+        tx.run(_COUNT, case=case_id)
+        tx.audit(Event.CHAIN_TRACED, case=case_id, found=True)
+        return None
+
     def seed_at(self, named: Named, i_rev: int, case: bytes) -> bytes:
         """ls(i_rev) of the chain that a case is recorded for, 16 octets. No value is given from i_rev on.
 
         Raises RefusedCase, which is on the record, and RecordFailed, AuditError; then no seed is given.
         """
-        case_id = self._case_id(case)
         chain_id = self._la.chains.id_of(named)
+        case_id = self._row_of(case, chain_id)
         chain = None
         with self._database.write(durable=True) as tx:
             recorded = tx.row(_CASE, id=case_id)
@@ -122,6 +176,14 @@ class LaRevocation:
         if len(case) not in _CASE_OCTETS:
             raise RefusedCase(CaseReason.BAD_CASE)
         return self._database.blind("case", case)[:16]
+
+    def _further_id(self, case: bytes, chain_id: bytes) -> bytes:
+        return self._database.blind("further", self._case_id(case) + chain_id)[:16]
+
+    def _row_of(self, case: bytes, chain_id: bytes) -> bytes:
+        """The row that a chain has in a case: that of its first chain unless it is a further one."""
+        further = self._further_id(case, chain_id)
+        return further if self._database.row(_FURTHER, id=further) is not None else self._case_id(case)
 
     def _suspect(self, named: Named, plv: bytes, i: int, j: int) -> Chain | None:
         if len(named.lci) != LCI_OCTETS:

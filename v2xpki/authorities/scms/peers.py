@@ -6,10 +6,18 @@ Each raises LinkError for whatever is not an answer: no connection, no time left
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 from v2xpki.authorities.scms.la import Wish
 from v2xpki.authorities.scms.reasons import Refusal
+
+
+def name_of_request(key: bytes, recipient: bytes) -> bytes:
+    """What an RA finds a request to its ACA by, 8 octets: of the keys in it (SEC1 compressed; recipient empty
+    where the answer is in plain). However often a certificate is asked for, in whatever SPDU, this is the
+    same, as the certificate is."""
+    return sha256(key + recipient).digest()[-8:]
 
 
 class LinkageLink(Protocol):
@@ -46,7 +54,7 @@ class SealedParts(NamedTuple):
     """What an ACA gives for a case: nothing in it is for the misbehaviour authority to read.
 
     Each is COER of Ieee1609Dot2Data, encrypted to the component that is to have it: the pre-linkage values to
-    their linkage authorities, the hash of the RA's request to the RA. la ids: 2 octets.
+    their linkage authorities, the name of the RA's request to the RA. la ids: 2 octets.
     """
 
     la_id1: bytes
@@ -57,19 +65,34 @@ class SealedParts(NamedTuple):
     request_hash: bytes
 
 
-class TracedParts(NamedTuple):
-    """What an RA gives for a case: which j, and the lcis, each encrypted to its linkage authority."""
+class TracedChain(NamedTuple):
+    """A pair of linkage chains of a vehicle: the lcis, each encrypted to its linkage authority; from which
+    period on and up to which there are certificates, and how many a period."""
 
-    j: int
     lci1: bytes
     lci2: bytes
+    first: int
+    last: int
+    certificates: int
+
+
+class TracedParts(NamedTuple):
+    """What an RA gives for a case: the certificate's j, the chains that it is of, and those of the other
+    requests of its vehicle that have not ended. la ids: 2 octets, whose lci1 and lci2 are."""
+
+    j: int
+    la_id1: bytes
+    la_id2: bytes
+    chain: TracedChain
+    others: tuple[TracedChain, ...]
 
 
 class AcaCases(Protocol):
     """The misbehaviour authority's way to an ACA."""
 
     def parts_of(self, certificate: bytes, case: bytes) -> SealedParts | None:
-        """None for a certificate that the ACA has not made. Recorded, and audited, before it is answered."""
+        """None for a certificate with linkage that the ACA has not made. Recorded, and audited, before it is
+        answered. Raises RefusedParts."""
         ...
 
 
@@ -77,7 +100,13 @@ class RaCases(Protocol):
     """Its way to an RA."""
 
     def trace(self, request_hash: bytes, i: int, case: bytes) -> TracedParts | None:
-        """request_hash: as the ACA sealed it. The device is on the blocklist before this is answered."""
+        """request_hash: name_of_request, as the ACA sealed it. The device is on the blocklist before this is
+        answered. None for a certificate that was not asked for here. Raises RefusedParts."""
+        ...
+
+    def block(self, enrolment: bytes) -> None:
+        """Put the device of an enrolment certificate (HashedId8) on the blocklist, also one that has not come
+        here yet."""
         ...
 
 
@@ -86,7 +115,12 @@ class LaCases(Protocol):
 
     def seed_at(self, plv: bytes, lci: bytes, i: int, j: int, i_rev: int, case: bytes) -> bytes:
         """ls(i_rev), 16 octets, of the chain of a value. plv, lci: as ACA and RA sealed them. Raises
-        RefusedCase."""
+        RefusedCase, RefusedParts."""
+        ...
+
+    def further_seed(self, lci: bytes, i_rev: int, case: bytes) -> bytes:
+        """The same of another chain of the vehicle, on the RA's word, once the first of the case is proven.
+        Raises RefusedCase, RefusedParts."""
         ...
 
 

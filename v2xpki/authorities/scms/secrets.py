@@ -16,14 +16,14 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase
 
 from v2xpki.audit import Event
-from v2xpki.crypto import CcmKey, psk_id
+from v2xpki.crypto import CcmKey, PublicKey, psk_id
 from v2xpki.errors import KeyNotFound, KeyRefused
-from v2xpki.keystore import KeyLabel, Keystore
+from v2xpki.keystore import KeyLabel, Keystore, UnwrappedKey
 from v2xpki.store import Database
 from v2xpki.store.base import table_of
 from v2xpki.time import HOUR
 
-_LA = "la"
+_LA, _IMPLICIT = "la", "own:implicit"
 
 
 class LaKey(NamedTuple):
@@ -150,3 +150,17 @@ def la_keys(secrets: SecretStore) -> Mapping[bytes, LaKey]:
         made = LaKey(bytes.fromhex(name.split(":")[1]), CcmKey(key))
         found[made.key.id] = made
     return found
+
+
+def implicit_name(key: PublicKey) -> str:
+    """The name of an ACA's private key for implicit certificates."""
+    return f"{_IMPLICIT}:{key.point.hex()}"
+
+
+def new_implicit_key(secrets: SecretStore) -> PublicKey:
+    """Make one and keep it wrapped: an operator's express decision (ADR 0011). The root certifies it as an
+    ACA's. Raises KeyRefused, TokenLost."""
+    octets = UnwrappedKey.new_octets()
+    key = UnwrappedKey(octets).public_key
+    secrets.add(implicit_name(key), octets)
+    return key

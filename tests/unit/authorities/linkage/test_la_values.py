@@ -225,6 +225,16 @@ def test_a_period_before_the_chain_is_refused(la):
     assert refusal(la.again(), (lci(2), 4, [0]), (lci(1), 0, [0]))[1] == ((1, WishReason.BEFORE_CHAIN),)
 
 
+def test_a_chain_begins_where_its_wishes_say_though_a_later_period_is_asked_for_first(la, make_la):
+    later = la.ask((lci(1), 5, [0], 2))
+    assert la.again().ask((lci(1), 2, [0], 2), (lci(1), 5, [0])) == [la.ask((lci(1), 2, [0]))[0], later[0]]
+    assert refusal(la, (lci(1), 1, [0], 1))[1] == ((0, WishReason.BEFORE_CHAIN),)
+    for first, reason in ((6, WishReason.BEFORE_CHAIN), (-1, WishReason.BEFORE_CHAIN)):
+        assert refusal(la, (lci(2), 5, [0], first)) == (BatchReason.WISHES, ((0, reason),))
+    far = POLICY.chain_periods
+    assert refusal(la, (lci(2), far, [0], 0)) == (BatchReason.WISHES, ((0, WishReason.BEYOND_CHAIN),))
+
+
 def test_a_period_beyond_the_chain_is_refused(la):
     la.ask((lci(1), 0, [0]), (lci(1), 11, [0]))
     assert refusal(la, (lci(1), 12, [0]))[1] == ((0, WishReason.BEYOND_CHAIN),)

@@ -148,13 +148,13 @@ def test_another_recipient_or_linkage_value_is_another_certificate(quick: ScmsLa
 def test_a_request_that_is_being_answered_elsewhere_is_to_be_asked_again(laboratory: ScmsLaboratory):
     request = laboratory.signed(laboratory.request(new_cocoon().public_key))
     other, seen = laboratory.open_aca(), []
-    issue = laboratory.aca._issuer.issue
+    issue = laboratory.aca._reader._issuer.issue
 
     def slow(chunk):
         seen.append(reason(other.certify([request])))
         return issue(chunk)
 
-    laboratory.aca._issuer.issue = slow
+    laboratory.aca._reader._issuer.issue = slow
     only(laboratory.aca.certify([request]))
     assert seen == [AcaReason.BUSY]
     only(other.certify([request]))
@@ -358,7 +358,7 @@ def test_mutated_requests_are_refused_with_a_reason(quick: ScmsLaboratory, data)
 @pytest.mark.parametrize("cubk", [False, True])
 def test_requests_read_by_their_places_ask_what_the_codec_reads(quick: ScmsLaboratory, cubk: bool):
     keys = la_keys(quick.secrets)
-    issuer, craca = quick.aca._issuer, quick.root.hashed_id3
+    issuer, craca = quick.aca._reader._issuer, quick.root.hashed_id3
     reader = AcaReader(issuer, KnownRas([quick.ra]), keys, AcaPolicy(), craca)
     now = quick.clock.time32()
     requests = quick.requests(20, cubk=cubk)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from tests.support.scms import NotingKeystore, certificate, die, new_cocoon, response
 from v2xpki.authorities.scms import aca as module
+from v2xpki.authorities.scms.peers import name_of_request
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal
 from v2xpki.bench.scms_laboratory import LA_IDS, ScmsLaboratory
 from v2xpki.crypto import signing_digest
@@ -49,7 +50,7 @@ def test_what_a_certificate_was_made_of_is_told_to_the_aca_alone(laboratory: Scm
     made = certificate(laboratory, answer, cocoon)
     told = laboratory.aca.linked(made)
     assert told == (LA_IDS[0], plvs[0], LA_IDS[1], plvs[1], laboratory.ra.hashed_id8,
-                    response(laboratory, answer).request_hash)  # fmt: skip
+                    name_of_request(cocoon.public_key.point, cocoon.public_key.point))  # fmt: skip
     assert laboratory.open_aca().linked(made) == told
     assert laboratory.aca.linked(laboratory.ra) is None
 
@@ -268,7 +269,7 @@ def arm(laboratory: ScmsLaboratory, point: str) -> None:
     if point == "before the record is committed":
         module.tx_save_chunk = then_die(save)
     elif point == "after the record":
-        aca._issuer.issue = lambda _: die()
+        aca._reader._issuer.issue = lambda _: die()
     elif point == "before a signature":
         keystore.die_before = keystore.count + 5
     elif point == "after a signature":

@@ -36,6 +36,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_head")),
     )
     op.create_table(
+        "case_of_revocation",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_case_of_revocation")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "cases_of_day",
+        sa.Column("ma", sa.Text(), nullable=False),
+        sa.Column("day", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("ma", name=op.f("pk_cases_of_day")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "certified",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("chunk", sa.LargeBinary(), nullable=False),
@@ -127,6 +143,8 @@ def downgrade() -> None:
 
     op.drop_table("issuance_chunk")
     op.drop_table("certified")
+    op.drop_table("cases_of_day")
+    op.drop_table("case_of_revocation")
     op.drop_table("audit_head")
     op.drop_table("audit_entry")
     # ### end Alembic commands ###

@@ -38,13 +38,15 @@ def upgrade() -> None:
     op.create_table(
         "case_of_revocation",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("hashed_id10", sa.LargeBinary(), nullable=False),
         sa.Column("certificate", sa.LargeBinary(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("opened", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("entry", sa.LargeBinary(), nullable=True),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_case_of_revocation")),
-        sa.UniqueConstraint("certificate", name=op.f("uq_case_of_revocation_certificate")),
+        sa.UniqueConstraint("hashed_id10", name=op.f("uq_case_of_revocation_hashed_id10")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -74,14 +76,15 @@ def upgrade() -> None:
         "revoked_entry",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("craca", sa.LargeBinary(), nullable=False),
         sa.Column("series", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.Column("i_rev", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("i_max", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("j_max", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("listed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_revoked_entry")),
+        sa.UniqueConstraint("value", name=op.f("uq_revoked_entry_value")),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -106,6 +109,8 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column("next_crl", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("i_rev", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("record", sa.LargeBinary(), nullable=False),
         sa.Column("published", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("craca", "series", "issue_date", name=op.f("pk_signed_crl")),

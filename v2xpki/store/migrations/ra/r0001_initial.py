@@ -62,35 +62,46 @@ def upgrade() -> None:
         "ra_answer",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("wish", sa.LargeBinary(), nullable=True),
-        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_answer")),
         sa.UniqueConstraint("wish", name=op.f("uq_ra_answer_wish")),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("ra_answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ra_answer_expires"), ["expires"], unique=False)
+
     op.create_table(
         "ra_batch",
-        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
         sa.Column(
-            "period",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
-            autoincrement=False,
-            nullable=False,
+            "id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
         ),
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("period", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("chunk", sa.LargeBinary(length=16), nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=True),
         sa.Column("archive", sa.LargeBinary(), nullable=True),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.PrimaryKeyConstraint("request", "period", name=op.f("pk_ra_batch")),
-        sqlite_with_rowid=False,
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_batch")),
+        sa.UniqueConstraint("request", "period", name=op.f("uq_ra_batch_request")),
     )
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_batch_chunk"), ["chunk"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_batch_expires"), ["expires"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ra_batch_state"), ["state"], unique=False)
+        batch_op.create_index("ix_ra_batch_state", ["state", "period", "request"], unique=False)
 
+    op.create_table(
+        "ra_case",
+        sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("request", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("period", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("j", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ra_case")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "ra_chunk",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
@@ -111,20 +122,29 @@ def upgrade() -> None:
         "ra_enrolment",
         sa.Column("hashed_id8", sa.LargeBinary(length=8), nullable=False),
         sa.Column("device", sa.LargeBinary(length=16), nullable=False),
-        sa.Column("certificate", sa.LargeBinary(), nullable=False),
+        sa.Column("certificate", sa.LargeBinary(), nullable=True),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("hashed_id8", name=op.f("pk_ra_enrolment")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("ra_enrolment", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_enrolment_device"), ["device"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ra_enrolment_expires"), ["expires"], unique=False)
 
+    op.create_table(
+        "ra_name",
+        sa.Column("request_hash", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("first", sa.LargeBinary(length=8), nullable=False),
+        sa.PrimaryKeyConstraint("request_hash", name=op.f("pk_ra_name")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "ra_request",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
         sa.Column("request_hash", sa.LargeBinary(), nullable=False),
         sa.Column("device", sa.LargeBinary(length=16), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("wish", sa.LargeBinary(), nullable=False),
         sa.Column("params", sa.LargeBinary(), nullable=True),
         sa.Column("lci1", sa.LargeBinary(), nullable=True),
@@ -140,7 +160,25 @@ def upgrade() -> None:
     with op.batch_alter_table("ra_request", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_ra_request_device"), ["device"], unique=False)
         batch_op.create_index(batch_op.f("ix_ra_request_expires"), ["expires"], unique=False)
-        batch_op.create_index(batch_op.f("ix_ra_request_following"), ["following"], unique=False)
+        batch_op.create_index(
+            "ix_ra_request_following",
+            ["following", "id"],
+            unique=False,
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        )
+
+    op.create_table(
+        "ra_successor",
+        sa.Column("request_hash", sa.LargeBinary(length=8), nullable=False),
+        sa.Column("device", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("response", sa.LargeBinary(), nullable=False),
+        sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.PrimaryKeyConstraint("request_hash", name=op.f("pk_ra_successor")),
+        sqlite_with_rowid=False,
+    )
+    with op.batch_alter_table("ra_successor", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ra_successor_expires"), ["expires"], unique=False)
 
     op.create_table(
         "setting",
@@ -155,24 +193,38 @@ def downgrade() -> None:
     """Back from it."""
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("setting")
+    with op.batch_alter_table("ra_successor", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ra_successor_expires"))
+
+    op.drop_table("ra_successor")
     with op.batch_alter_table("ra_request", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ra_request_following"))
+        batch_op.drop_index(
+            "ix_ra_request_following",
+            sqlite_where=sa.text("following <= last"),
+            postgresql_where=sa.text("following <= last"),
+        )
         batch_op.drop_index(batch_op.f("ix_ra_request_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_request_device"))
 
     op.drop_table("ra_request")
+    op.drop_table("ra_name")
     with op.batch_alter_table("ra_enrolment", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ra_enrolment_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_enrolment_device"))
 
     op.drop_table("ra_enrolment")
     op.drop_table("ra_device")
     op.drop_table("ra_chunk")
+    op.drop_table("ra_case")
     with op.batch_alter_table("ra_batch", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ra_batch_state"))
+        batch_op.drop_index("ix_ra_batch_state")
         batch_op.drop_index(batch_op.f("ix_ra_batch_expires"))
         batch_op.drop_index(batch_op.f("ix_ra_batch_chunk"))
 
     op.drop_table("ra_batch")
+    with op.batch_alter_table("ra_answer", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_ra_answer_expires"))
+
     op.drop_table("ra_answer")
     with op.batch_alter_table("issuance_record", schema=None) as batch_op:
         batch_op.drop_index(
