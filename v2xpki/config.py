@@ -632,7 +632,9 @@ class Instance:
 
     @property
     def list_kinds(self) -> tuple[str, ...]:
-        """The kinds of list that this instance has signed and hands out."""
+        """The kinds of list of ETSI's that this instance has signed and hands out."""
+        if not self.has_etsi:
+            return ()
         return ("ctl", "crl", "ectl") if self.settings.own_tlm else ("ctl", "crl")
 
     @property
