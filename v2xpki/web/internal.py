@@ -132,7 +132,7 @@ def ra_blueprint(cases: Callable[[], RaCases]) -> Blueprint:
     """Of an RA."""
     blueprint = Blueprint("ra-internal", __name__)
     _serve(blueprint, frames.TRACE, lambda asked: cases().trace(*asked))
-    _serve(blueprint, frames.BLOCK, lambda asked: cases().block(*asked))
+    _serve(blueprint, frames.BLOCK, lambda asked: cases().block(asked))
     return blueprint
 
 

@@ -69,7 +69,7 @@ SAMPLES: dict[str, tuple[Any, Any, Any]] = {
     "SUCCEED": (sealed, sealed, st.builds(RefusedEnrolmentRequest, st.sampled_from(EcaReason))),
     "PARTS_OF": (st.tuples(st.binary(max_size=40), case), st.none() | parts, refused_parts),
     "TRACE": (st.tuples(sealed, period, case), st.none() | traced, refused_parts),
-    "BLOCK": (st.tuples(id8, case), st.booleans(), refused_parts),
+    "BLOCK": (id8, st.none(), None),
     "SEED_AT": (st.tuples(sealed, sealed, period, st.integers(0, 0xFFFF), period, case), seed, refused_case),
     "FURTHER_SEED": (st.tuples(sealed, period, case), seed, refused_case),
     "PUBLISH": (st.lists(sealed, max_size=5), st.none(), None),
@@ -133,7 +133,7 @@ def test_a_frame_that_was_changed_is_another_frame_or_none(name: str, data: st.D
         (frames.PRE_LINKAGE_VALUES, [Wish(bytes(300), 1, range(3))]),
         (frames.CERTIFY, [b""]),
         (frames.CERTIFY, [bytes(70_000)]),
-        (frames.BLOCK, (bytes(7), b"case")),
+        (frames.BLOCK, bytes(7)),
         (frames.SUCCEED, b""),
     ],
 )

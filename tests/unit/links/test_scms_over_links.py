@@ -14,6 +14,7 @@ from tests.support.scms_links import Listeners, write_identities
 from v2xpki.authorities.scms.case_parts import PartReason, RefusedParts
 from v2xpki.authorities.scms.la_reasons import CaseReason, RefusedCase
 from v2xpki.authorities.scms.ma import CasePeers, MisbehaviourAuthority
+from v2xpki.authorities.scms.ra_devices import Blocklist
 from v2xpki.bench.scms_laboratory import LA_IDS
 from v2xpki.bench.scms_line_laboratory import LineLaboratory
 from v2xpki.errors import LinkError
@@ -137,7 +138,7 @@ def test_a_case_over_the_links_revokes_the_vehicle_and_its_crl_is_published(
     lab: CaseLab, ma_peers: ScmsPeers
 ) -> None:
     bad = lab.vehicle(0, 1)
-    lab.request(bad, 1, 2)
+    lab.request(bad, 0, 2)
     case = authority(lab, ma_peers).revoke(bad.of(1)[0].octets, "sends from a desk", "ann")
     assert case.state == "revoked" and not case.is_open
     lab.crls.issue_due()
@@ -169,6 +170,7 @@ def test_refusals_of_all_components_come_back_as_they_are(lab: CaseLab, ma_peers
 
 
 def test_an_enrolment_is_blocked_over_the_link(lab: CaseLab, ma_peers: ScmsPeers) -> None:
-    vehicle = lab.vehicle(0, 0)
-    assert ma_peers.ra_cases().block(vehicle.enrolment, b"case 0001")
-    assert not ma_peers.ra_cases().block(bytes(8), b"case 0002")
+    enrolment = lab.vehicle(0, 0).enrolment
+    ma_peers.ra_cases().block(enrolment)
+    known = Blocklist(lab.ra_database).find(enrolment)
+    assert known is not None and known.is_blocked
