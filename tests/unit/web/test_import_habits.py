@@ -17,7 +17,8 @@ AUTHORITIES = {
 
 @pytest.mark.parametrize("role", ["ra", "aca"])
 def test_a_role_imports_its_own_authority_and_no_other(role: str) -> None:
-    code = f"import json, sys; from v2xpki.web import app; app.import_code({role!r}); print(json.dumps([*sys.modules]))"
+    code = f"import json, sys; from v2xpki.web import app; app.import_code({role!r}); "
+    code += "print(json.dumps([*sys.modules]))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stdout))
     assert loaded & set(AUTHORITIES.values()) == {AUTHORITIES[role]}
