@@ -81,7 +81,6 @@ class Event(StrEnum):
     CASE_PARTS_GIVEN = "case.parts.given"
     CASE_TRACED = "case.traced"
     CASE_REFUSED = "case.refused"
-    ENROLMENT_BLOCKED = "enrolment.blocked"
     POLICY_CHANGED = "policy.changed"
 
 
@@ -145,7 +144,6 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CASE_PARTS_GIVEN: frozenset({"case"}),
     Event.CASE_TRACED: frozenset({"case", "chains", "batches"}),
     Event.CASE_REFUSED: frozenset({"case", "reason"}),
-    Event.ENROLMENT_BLOCKED: frozenset({"case", "known"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
 }
 

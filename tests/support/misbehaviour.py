@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from tests.support.linkage import NOW, PERIODS, La
-from tests.support.scms import NotingKeystore, certificate, new_cocoon, response
+from tests.support.scms import NotingKeystore, certificate, new_cocoon
 from tests.support.scms_crl import SignerTrust
 from v2xpki import wire
 from v2xpki.authorities.scms.aca_cases import AcaCaseBook
@@ -17,6 +19,7 @@ from v2xpki.authorities.scms.crl_generator import CrlGenerator, CrlPolicy
 from v2xpki.authorities.scms.la import LaPolicy, Wish
 from v2xpki.authorities.scms.la_cases import LaCaseBook
 from v2xpki.authorities.scms.ma import CasePeers, MisbehaviourAuthority
+from v2xpki.authorities.scms.ra_batches import add_batches
 from v2xpki.authorities.scms.ra_cases import RaCaseBook
 from v2xpki.bench.scms_laboratory import LA_IDS, ScmsLaboratory
 from v2xpki.crypto import Certificate, Curve
@@ -25,7 +28,7 @@ from v2xpki.issuance import CrlSigner
 from v2xpki.keystore import KeyLabel, MemoryKey
 from v2xpki.secured import RecipientKey
 from v2xpki.store import Database, random_key, upgrade
-from v2xpki.store.ra import ACTIVE, PACKED, WAITING, RaBatch, RaDevice, RaEnrolment, RaRequest
+from v2xpki.store.ra import ACTIVE, PACKED, RaBatch, RaDevice, RaEnrolment, RaRequest
 from v2xpki.time import FixedClock
 from v2xpki.trust.scms_crl import Family
 from v2xpki.trust.scms_profiles import scms_profile
@@ -191,7 +194,7 @@ class CaseLab:
         with self.ra_database.write(durable=False) as tx:
             tx.insert(RaDevice, id=made.device, status=ACTIVE, day=0, requests=0)
             tx.insert(
-                RaEnrolment, hashed_id8=made.enrolment, device=made.device, certificate=b"", expires=NOW
+                RaEnrolment, hashed_id8=made.enrolment, device=made.device, certificate=None, expires=NOW
             )
         self.request(made, first, last)
         return made
@@ -211,15 +214,14 @@ class CaseLab:
         with self.ra_database.write(durable=False) as tx:
             tx.insert(
                 RaRequest, id=made.id, request_hash=os.urandom(8), device=vehicle.device, kind="pseudonym",
-                wish=b"", params=None, lci1=made.lcis[0], lci2=made.lcis[1], first=first, last=last + waiting,
+                count=J, wish=b"", params=None, lci1=made.lcis[0], lci2=made.lcis[1], first=first,
+                last=last + waiting,
                 following=last + 1 + waiting, expires=expires,
             )  # fmt: skip
-            for i in range(first, last + 1 + waiting):
-                state = PACKED if i <= last else WAITING
-                tx.insert(
-                    RaBatch, request=made.id, period=i, count=J, chunk=None, state=state,
-                    hashes=hashes.get(i), archive=None, expires=expires,
-                )  # fmt: skip
+            add_batches(tx, PERIODS, made.id, count=J, first=first, last=last + waiting)
+            for i, names in hashes.items():
+                of_period = sa.and_(RaBatch.request == made.id, RaBatch.period == i)
+                tx.execute(sa.update(RaBatch).where(of_period).values(state=PACKED, hashes=names))
         return made
 
     def _certify(self, made: Request, i: int, one: Sequence[bytes], other: Sequence[bytes]) -> bytes:
@@ -237,9 +239,9 @@ class CaseLab:
             assert isinstance(answer, bytes), answer
             certified = certificate(self.scms, answer, cocoon)
             made.certificates[i, j] = certified
-            made.hashes.append(response(self.scms, answer).request_hash)
             linked = self.scms.aca.linked(certified)
             assert linked is not None
+            made.hashes.append(linked.request_hash)
             made.plvs += [linked.plv1, linked.plv2]
         return b"".join(made.hashes[-J:])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from v2xpki.cli import EXIT_NO
+from v2xpki.cli import EXIT_NO, scms_crl
 from v2xpki.cli.output import confirm, json_option, note, print_json
 from v2xpki.cli.trustfiles import (
     VerifyCommand,
@@ -22,6 +22,7 @@ from v2xpki.cli.trustfiles import (
     tell,
     tell_findings,
 )
+from v2xpki.crypto import Certificate
 from v2xpki.errors import ConfigError, CryptoError, DecodeError, InvalidList, SecuredError, V2xPkiError
 from v2xpki.secured import SignedMessage
 from v2xpki.trust.deltas import changes
@@ -31,6 +32,8 @@ from v2xpki.trust.links import is_link
 from v2xpki.trust.lint_data import lint_data
 from v2xpki.trust.lists import ListKind, SignedList
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
+from v2xpki.trust.scms_crl import ScmsCrl
+from v2xpki.trust.scms_crl_lint import is_scms_crl, judge_scms_crl, lint_scms_crl
 
 _TITLES: dict[ListKind, str] = {
     "ctl": "certificate trust lists of root CAs",
@@ -187,7 +190,11 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
     @json_option
     def show(file: Path, *, as_json: bool) -> None:
         """Show a list and its entries; nothing is verified."""
-        described = describe_list(_read(file, kind))
+        octets = read_octets(file)
+        if kind == "crl" and is_scms_crl(octets):
+            scms_crl.show(octets, as_json=as_json)
+            return
+        described = describe_list(_listed(file, octets, kind))
         if as_json:
             print_json(described)
             return
@@ -229,9 +236,15 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
         """Verify a list under its signer, the anchor: now, or at --time."""
         at = moment(time)
         at = now() if at is None else at
-        tell(
-            lambda: judge_list(_read(file, kind), gather(chain, anchor, crl, place, at), at), as_json=as_json
-        )
+        octets = read_octets(file)
+
+        def judge() -> list[Certificate]:
+            evidence = gather(chain, anchor, crl, place, at)
+            if kind == "crl" and is_scms_crl(octets):
+                return judge_scms_crl(ScmsCrl.parse(octets), evidence, at)
+            return judge_list(_listed(file, octets, kind), evidence, at)
+
+        tell(judge, as_json=as_json)
 
     @group.command()
     @file_argument
@@ -246,7 +259,12 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
     def lint(file: Path, previous: Path | None, time: str | None, *, every: bool, as_json: bool) -> None:
         """Hold a list and the certificates in it against the rules."""
         before = None if previous is None else _read(previous, kind)
-        found = lint_data(_octets(file, kind), previous=before, at=moment(time), every=every)
+        octets = read_octets(file)
+        if kind == "crl" and is_scms_crl(octets):
+            tell_findings({str(file): lint_scms_crl(octets)}, as_json=as_json)
+            return
+        _refuse_other(file, octets, kind)
+        found = lint_data(octets, previous=before, at=moment(time), every=every)
         tell_findings({str(file): found}, as_json=as_json)
 
 
@@ -311,9 +329,8 @@ def _full(path: Path, kind: ListKind) -> SignedList:
     return found
 
 
-def _octets(path: Path, kind: ListKind) -> bytes:
-    """What is to be linted. Raises InvalidList for another kind of list, and for another kind of message."""
-    octets = read_octets(path)
+def _refuse_other(path: Path, octets: bytes, kind: ListKind) -> None:
+    """Raises InvalidList for another kind of list, and for another kind of message."""
     _refuse_link(path, octets)
     try:
         psid = SignedMessage.parse(octets).header.psid
@@ -321,13 +338,15 @@ def _octets(path: Path, kind: ListKind) -> bytes:
             raise InvalidList(f"{path} is a message of psid {psid}", rule="kind", hint="v2xpki data lint")
         found = SignedList.parse(octets)
     except (DecodeError, SecuredError, CryptoError):
-        return octets  # for the linter to say
+        return  # for the linter to say
     _check_kind(path, found, kind)
-    return octets
 
 
 def _read(path: Path, kind: ListKind) -> SignedList:
-    octets = read_octets(path)
+    return _listed(path, read_octets(path), kind)
+
+
+def _listed(path: Path, octets: bytes, kind: ListKind) -> SignedList:
     _refuse_link(path, octets)
     found = SignedList.parse(octets)
     _check_kind(path, found, kind)

@@ -10,6 +10,7 @@ from v2xpki.trust.lint_engine import LINT_KINDS, Rule
 from v2xpki.trust.lint_lists import LIST_RULES
 from v2xpki.trust.lint_messages import MESSAGE_RULES
 from v2xpki.trust.lint_tickets import TICKETS_RULES
+from v2xpki.trust.scms_crl_lint import CRL_RULES
 from v2xpki.trust.scms_enrolment import ENROLMENT_RULES
 from v2xpki.trust.scms_lint import SCMS_RULES
 
@@ -38,6 +39,7 @@ def document() -> str:
         ("Enrolment certificates of an SCMS, about to be signed", ENROLMENT_RULES.values()),
         ("Signed messages", MESSAGE_RULES.values()),
         ("Lists", LIST_RULES.values()),
+        ("CRLs of an SCMS", CRL_RULES.values()),
     ):
         parts.append(f"## {title}\n\n{_table(rules, kinds=title == 'Certificates')}")
     return "\n".join(parts)

@@ -45,6 +45,44 @@ class CrlTrust(Protocol):
         ...
 
 
+class Issuers(Protocol):
+    """Trusted roots, and what was verified under them: a TrustStore of scms_chain.py, an ScmsTrust."""
+
+    def issuer(self, id8: bytes) -> Certificate | None:
+        """A known CA certificate."""
+        ...
+
+    def verify(self, certificate: Certificate, at: int) -> None:
+        """Raise InvalidChain unless a certificate is in force under a known CA."""
+        ...
+
+
+class KnownSigners:
+    """A CrlTrust over Issuers, and the certificates of CRL signers, which are trusted for nothing."""
+
+    def __init__(self, issuers: Issuers, certificates: Iterable[Certificate] = ()) -> None:
+        self._issuers = issuers
+        self._known = {certificate.hashed_id8: certificate for certificate in certificates}
+
+    def certificate(self, hashed_id8: bytes) -> Certificate | None:
+        return self._known.get(hashed_id8) or self._issuers.issuer(hashed_id8)
+
+    def path(self, certificate: Certificate, at: int) -> Sequence[Certificate]:
+        if not certificate.is_self_signed:
+            self._issuers.verify(certificate, at)
+        elif self._issuers.issuer(certificate.hashed_id8) != certificate:
+            raise InvalidChain(f"root {certificate.hex8} is not trusted", rule="anchor")
+        elif not certificate.start <= at < certificate.end:
+            raise InvalidChain(f"root {certificate.hex8} is not in force", rule="expired")
+        path = [certificate]
+        while not path[-1].is_self_signed:
+            above = self._issuers.issuer(path[-1].issuer_id8 or b"")
+            if above is None:
+                raise InvalidChain(f"issuer of {path[-1].hex8} is not known", rule="chain")
+            path.append(above)
+        return path
+
+
 @dataclass(frozen=True)
 class CrlSchedule:
     """Whose CRL it is, and when it holds. craca: HashedId8; series 1 to 65535."""

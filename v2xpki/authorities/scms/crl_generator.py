@@ -172,14 +172,7 @@ class CrlGenerator:
     def publish_due(self) -> int:
         """Give the distribution centre what it does not have yet, the oldest first; how many. Raises
         LinkError: ask again."""
-        query = (
-            sa.select(_s.record, _s.series, _s.issue_date, _r.signed)
-            .join(table_of(IssuanceRecord), _r.id == _s.record)
-            .where(_s.published == 0, _r.state == _ISSUED)
-            .order_by(_s.issue_date, _s.series)
-        )
-        with self._database.read() as tx:
-            rows: Sequence[Any] = tx.execute(query).all()
+        rows = self._unpublished()
         if not rows:
             return 0
         self._publisher.publish([bytes(row[3]) for row in rows])
@@ -194,6 +187,21 @@ class CrlGenerator:
                         digest=hash_octets("sha256", bytes(octets)),
                     )
         return len(rows)
+
+    def has_unpublished(self) -> bool:
+        """Whether the distribution centre lacks a CRL."""
+        return bool(self._unpublished())
+
+    def _unpublished(self) -> Sequence[Any]:
+        query = (
+            sa.select(_s.record, _s.series, _s.issue_date, _r.signed)
+            .join(table_of(IssuanceRecord), _r.id == _s.record)
+            .where(_s.published == 0, _r.state == _ISSUED)
+            .order_by(_s.issue_date, _s.series)
+        )
+        with self._database.read() as tx:
+            rows: Sequence[Any] = tx.execute(query).all()
+        return rows
 
     # --- contents --------------------------------------------------------------------------------------
 

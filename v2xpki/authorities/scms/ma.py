@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from v2xpki.authorities.periods import Periods
+from v2xpki.authorities.scms.case_parts import PartReason
 from v2xpki.authorities.scms.la_reasons import CaseReason, RefusedCase
 from v2xpki.authorities.scms.ma_cases import (
     BLOCKED,
@@ -90,7 +91,10 @@ class MisbehaviourAuthority:
         if not linked and named.end <= now:
             raise RefusedRevocation(MaReason.ENDED)
         try:
-            self._trust.path(named, min(max(now, named.start), named.end - 1))
+            # An implicit one has no signature to verify; that it was made, its ACA says. Without linkage
+            # nobody is asked.
+            if not (linked and named.is_implicit):
+                self._trust.path(named, min(max(now, named.start), named.end - 1))
         except InvalidChain as error:
             raise RefusedRevocation(MaReason.UNTRUSTED, str(error)) from error
         tbs = named.record.to_be_signed
@@ -100,6 +104,10 @@ class MisbehaviourAuthority:
             raise RefusedRevocation(MaReason.NO_SERIES, f"{MaReason.NO_SERIES.value}: {tbs.crl_series}")
         return named
 
+    def case_of(self, certificate: Certificate) -> Case | None:
+        """The case that a certificate has already."""
+        return self._cases.of(certificate)
+
     def cases(self, *, only_open: bool = False) -> list[Case]:
         """All that there are."""
         return self._cases.all(only_open=only_open)
@@ -108,7 +116,7 @@ class MisbehaviourAuthority:
         """Take an open case as far as it goes; the case as it is then.
 
         Raises RefusedRevocation for one that there is not. LinkError and Refused (RefusedParts, RefusedCase)
-        leave it open, with the reason in its row: ask again.
+        leave it open, with the reason in its row: ask again. What will be refused for ever ends it.
         """
         found = self._case(case)
         if found.is_open:
@@ -119,8 +127,11 @@ class MisbehaviourAuthority:
                 else:
                     self._by_linkage(found, named)
             except (LinkError, Refused) as error:
-                self._cases.move(case, self._case(case).state, f"{type(error).__name__}: {error}")
-                raise
+                final = isinstance(error, Refused) and error.reason in _FINAL
+                state = FAILED if final else self._case(case).state
+                self._cases.move(case, state, f"{type(error).__name__}: {error}")
+                if not final:
+                    raise
         return self._case(case)
 
     def resume_all(self) -> list[tuple[Case, Exception]]:
@@ -143,7 +154,7 @@ class MisbehaviourAuthority:
         role = role_of(named)
         if role is not None and role.kind == "ee":
             for ra in self._peers.ras.values():
-                ra.block(named.hashed_id8, case.id)
+                ra.block(named.hashed_id8)
             self._cases.move(case.id, BLOCKED)
         series = named.record.to_be_signed.crl_series
         self._cases.finish(case.id, [NewEntry(HASH, series, named.hashed_id10, named.end)])
@@ -227,6 +238,12 @@ class MisbehaviourAuthority:
 
 
 _KEPT = 366 * 24 * 3600
+_FINAL = (
+    CaseReason.NO_CHAIN,
+    CaseReason.OTHER_CHAIN,
+    PartReason.OTHER_CERTIFICATE,
+    PartReason.BAD_CERTIFICATE,
+)
 
 
 def _linkage(certificate: Certificate) -> dot2.LinkageData | None:

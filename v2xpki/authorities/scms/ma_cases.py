@@ -88,9 +88,9 @@ class CaseBook:
         """The case of a certificate, recorded if there is none yet. expires: TAI seconds.
         Raises RecordFailed, AuditError."""
         now, id10 = self._database.clock.time32(), certificate.hashed_id10
-        found = self._database.row(_OF, id10=id10)
+        found = self.of(certificate)
         if found is not None:
-            return Case._make(found)
+            return found
         case = Case(
             random_key(), certificate.octets, OPENED, reason, "", now - now % HOUR, expires + -expires % HOUR
         )
@@ -105,6 +105,10 @@ class CaseBook:
                 )
             row = tx.row(_OF, id10=id10)
         return case if row is None else Case._make(row)
+
+    def of(self, certificate: Certificate) -> Case | None:
+        row = self._database.row(_OF, id10=certificate.hashed_id10)
+        return None if row is None else Case._make(row)
 
     def get(self, case: bytes) -> Case | None:
         row = self._database.row(_ONE, id=case)

@@ -104,9 +104,9 @@ class RaCases(Protocol):
         answered. None for a certificate that was not asked for here. Raises RefusedParts."""
         ...
 
-    def block(self, enrolment: bytes, case: bytes) -> bool:
-        """Put the device of an enrolment certificate (HashedId8) on the blocklist; False for one that is not
-        known here."""
+    def block(self, enrolment: bytes) -> None:
+        """Put the device of an enrolment certificate (HashedId8) on the blocklist, also one that has not come
+        here yet."""
         ...
 
 

@@ -27,6 +27,7 @@ from v2xpki.authorities.scms.peers import EcaLink
 from v2xpki.authorities.scms.ra_answers import Answers
 from v2xpki.authorities.scms.ra_asking import Asker, Askers
 from v2xpki.authorities.scms.ra_batches import add_batches, expires_after, horizon, next_download
+from v2xpki.authorities.scms.ra_chunks import Purging
 from v2xpki.authorities.scms.ra_documents import InfoStatus, ManagementInfo, policy_document
 from v2xpki.authorities.scms.ra_downloads import Downloads, FileName, ScmsFile
 from v2xpki.authorities.scms.ra_granting import Grant, Granting
@@ -40,7 +41,7 @@ from v2xpki.errors import AlreadyRecorded, ConfigError
 from v2xpki.keystore import ScmsResponder
 from v2xpki.store import Database, Statement, Transaction, random_key
 from v2xpki.store.base import table_of
-from v2xpki.store.ra import APPLICATION, PSEUDONYM, RaAnswer, RaBatch, RaName, RaRequest, RaSuccessor
+from v2xpki.store.ra import APPLICATION, PSEUDONYM, RaAnswer, RaName, RaRequest, RaSuccessor
 from v2xpki.time import Clock
 from v2xpki.trust.scms_kinds import CertificateKind, shipped_kinds
 from v2xpki.wire import scms
@@ -69,7 +70,7 @@ _END_EARLIER = Statement(
 _NAME, _SUCCESSOR = table_of(RaName), table_of(RaSuccessor)
 _PURGES = [
     Statement(sa.delete(table).where(table.c.expires <= sa.bindparam("before")))
-    for table in map(table_of, (RaBatch, RaRequest, RaAnswer, RaSuccessor))
+    for table in map(table_of, (RaAnswer, RaSuccessor))
 ]
 _FORGET_NAMES = Statement(
     sa.delete(_NAME).where(
@@ -108,6 +109,7 @@ class RegistrationAuthority:
         self._observer: Observer = observer or Silent()
         self.certificate: Certificate = responder.certificate
         self.periods = Periods(self._policy.epoch, self._policy.period, self._policy.overlap)
+        self._purging = Purging()
         self.blocklist = ra_devices.Blocklist(database)
         self._reader, self._askers = Reader(own), Askers(database, ecas, clock)
         self._granting = Granting(self.certificate, self._policy, self._kinds, self.periods)
@@ -283,8 +285,9 @@ class RegistrationAuthority:
     def purge(self, now: int) -> int:
         """Forget what has ended, and settle the ledger; the count of rows."""
         self._ledger.settle()
+        count = self._purging.purge(self._database, now)
         with self._database.write(durable=False) as tx:
-            count = sum(tx.run(statement, before=now) for statement in _PURGES)
+            count += sum(tx.run(statement, before=now) for statement in _PURGES)
             return count + tx.run(_FORGET_NAMES) + ra_devices.tx_purge(tx, now)
 
     def close(self) -> None:

@@ -2,7 +2,7 @@
 
     cases = RaCaseBook(database, keys, las, periods, clock)
     traced = cases.trace(sealed_request_hash, i, case)
-    cases.block(hashed_id8, case)                           by an enrolment certificate
+    cases.block(hashed_id8)                                 by an enrolment certificate
 
 In one durable transaction, before anything is told: the case is recorded, the device blocked, its waiting
 batches stopped, an audit entry written. What is told is which j, and the lcis, each sealed to its linkage
@@ -20,25 +20,25 @@ from v2xpki.authorities.scms.case_parts import (
     Part,
     PartReason,
     RefusedParts,
-    check_case,
     la_id_of,
     open_part,
     seal,
 )
 from v2xpki.authorities.scms.peers import TracedChain, TracedParts
+from v2xpki.authorities.scms.ra_devices import Blocklist, tx_block
 from v2xpki.crypto import Certificate
 from v2xpki.secured import RecipientKey
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store.base import table_of
 from v2xpki.store.expiry import Expiry
-from v2xpki.store.ra import BLOCKED, STOPPED, WAITING, RaBatch, RaCase, RaDevice, RaEnrolment, RaRequest
+from v2xpki.store.ra import STOPPED, WAITING, RaBatch, RaCase, RaRequest
 from v2xpki.time import Clock
 
 _HASH = 8
 _WALK = 2000  # batches of one query of a search
+_REASON = "revoked"
 
-_b, _r, _d = table_of(RaBatch).c, table_of(RaRequest).c, table_of(RaDevice).c
-_e, _c = table_of(RaEnrolment).c, table_of(RaCase).c
+_b, _r, _c = table_of(RaBatch).c, table_of(RaRequest).c, table_of(RaCase).c
 _NEXT = Statement(
     sa.select(_b.request, _b.hashes)
     .where(
@@ -49,24 +49,14 @@ _NEXT = Statement(
     .order_by(_b.request)
     .limit(sa.literal_column(str(_WALK)))
 )
-_COLUMNS = (_r.id, _r.lci1, _r.lci2, _r.first, _r.last, _r.following)
+_COLUMNS = (_r.id, _r.lci1, _r.lci2, _r.first, _r.last, _r.following, _r["count"])
 _REQUEST = Statement(sa.select(_r.device).where(_r.id == sa.bindparam("request", type_=_r.id.type)))
 _CHAINS = Statement(
     sa.select(*_COLUMNS)
     .where(_r.device == sa.bindparam("of_device", type_=_r.device.type), _r.lci1.is_not(None))
     .order_by(_r.id)
 )
-_COUNT = Statement(
-    sa.select(sa.func.max(_b["count"], type_=_b["count"].type)).where(
-        _b.request == sa.bindparam("of_request", type_=_b.request.type)
-    )
-)
 _CASE = Statement(sa.select(_c.request, _c.period, _c.j).where(_c.id == sa.bindparam("id", type_=_c.id.type)))
-_BLOCK = Statement(
-    sa.update(RaDevice)
-    .where(_d.id == sa.bindparam("device", type_=_d.id.type))
-    .values(status=sa.literal_column(f"'{BLOCKED}'"))
-)
 _STOP = Statement(
     sa.update(RaBatch)
     .where(
@@ -74,9 +64,6 @@ _STOP = Statement(
         _b.request.in_(sa.select(_r.id).where(_r.device == sa.bindparam("device", type_=_r.device.type))),
     )
     .values(state=sa.literal_column(f"'{STOPPED}'"))
-)
-_ENROLMENT = Statement(
-    sa.select(_e.device).where(_e.hashed_id8 == sa.bindparam("id8", type_=_e.hashed_id8.type))
 )
 
 
@@ -138,18 +125,16 @@ class RaCaseBook:
         la1, la2 = map(la_id_of, self._las)
         return TracedParts(j, la1, la2, sealed[0], tuple(sealed[1:]))
 
-    def block(self, enrolment: bytes, case: bytes) -> bool:
-        """Block the device of an enrolment certificate (HashedId8): no request of it is granted from now on,
-        and nothing that waits is made. False for one that no device has come with. Raises RefusedParts,
-        RecordFailed, AuditError."""
-        check_case(case)
-        with self._database.write(durable=True) as tx:
-            row = tx.row(_ENROLMENT, id8=enrolment)
-            if row is not None:
-                self._tx_block(tx, bytes(row[0]))
-            case_id = self._database.blind("case", case)[:16]
-            tx.audit(Event.ENROLMENT_BLOCKED, case=case_id, known=row is not None)
-        return row is not None
+    def block(self, enrolment: bytes) -> None:
+        """Block the device of an enrolment certificate (HashedId8), also one that has not come here yet: no
+        request of it is granted from now on, and nothing that waits is made. Raises RecordFailed,
+        AuditError."""
+        blocklist = Blocklist(self._database)
+        blocklist.block(enrolment, reason=_REASON)
+        known = blocklist.find(enrolment)
+        if known is not None:
+            with self._database.write(durable=True) as tx:
+                tx.run(_STOP, device=known.id)
 
     def purge(self) -> int:
         """Forget the cases whose certificates have ended; how many. Once an hour."""
@@ -180,7 +165,7 @@ class RaCaseBook:
     @staticmethod
     def _tx_block(tx: Transaction, device: bytes) -> int:
         """Block a device; how many of its batches were waiting."""
-        tx.run(_BLOCK, device=device)
+        tx_block(tx, device, reason=_REASON)
         return tx.run(_STOP, device=device)
 
     def _tx_chains(self, tx: Transaction, device: bytes, request: bytes) -> list[tuple[Any, ...]]:
@@ -191,11 +176,10 @@ class RaCaseBook:
         rows = [row for row in rows if bytes(row[0]) == request or row[5] > ended + 1]
         rows.sort(key=lambda row: bytes(row[0]) != request)
         made = []
-        for id_, lci1, lci2, first, last, following in rows:
-            count = tx.row(_COUNT, of_request=bytes(id_))
+        for _, lci1, lci2, first, last, following, count in rows:
             upto = min(last, following - 1)
-            if count is not None and count[0] and upto >= first:
-                made.append((bytes(lci1), bytes(lci2), first, upto, count[0]))
+            if upto >= first:
+                made.append((bytes(lci1), bytes(lci2), first, upto, count))
         return made
 
     def _sealed(self, chain: tuple[Any, ...], case: bytes) -> TracedChain:

@@ -127,6 +127,12 @@ _CLOSE_BATCH = Statement(
 _CLOSE_CHUNK = Statement(
     sa.delete(_CHUNK).where(_CHUNK.c.id == sa.bindparam("of_chunk"), _CHUNK.c.open_by == sa.bindparam("run"))
 )
+# batches whose request was purged meanwhile
+_CLOSE_REST = Statement(
+    sa.update(_BATCH)
+    .where(_BATCH.c.chunk == sa.bindparam("of_chunk"))
+    .values(state=sa.bindparam("new_state", type_=sa.Text()), chunk=None)
+)
 _OLD = Statement(
     sa.select(_BATCH.c.request, _BATCH.c.period)
     .where(_BATCH.c.expires <= sa.bindparam("before"), _BATCH.c.state != TAKEN)
@@ -269,6 +275,7 @@ def close(
                 names=names,
                 octets=None if gone else archive,
             )
+        tx.run(_CLOSE_REST, of_chunk=chunk, new_state=STOPPED)
         tx.audit(Event.CERTIFICATES_PACKED, chunk=chunk, count=count)
         for reason, number in sorted(refused.items()):
             tx.audit(Event.BATCHES_REFUSED, chunk=chunk, reason=reason, count=number)
@@ -284,7 +291,8 @@ class Purging:
         self._old_requests = Expiry(RaRequest)
 
     def purge(self, database: Database, now: int) -> int:
-        """Batches and requests that are past their hour; how many of both."""
+        """Batches and requests that are past their hour; how many of both. A batch that a chunk has in work
+        stays until it is done."""
         count = 0
         while True:
             with database.read() as tx:

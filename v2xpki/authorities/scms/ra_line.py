@@ -30,7 +30,7 @@ from v2xpki.authorities.scms.la_reasons import BatchReason, RefusedWishes
 from v2xpki.authorities.scms.peers import AcaLink, LinkageLink
 from v2xpki.authorities.scms.ra_aca_requests import LEDGER_BLOCK, AcaRequests, Asked
 from v2xpki.authorities.scms.ra_batches import horizon
-from v2xpki.authorities.scms.ra_chunks import Batch, Closed, Purging, Waiting
+from v2xpki.authorities.scms.ra_chunks import Batch, Closed, Waiting
 from v2xpki.authorities.scms.ra_expanding import Expansion
 from v2xpki.authorities.scms.ra_packing import AnswerReader, pack_archive
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal
@@ -80,7 +80,6 @@ class RaLine:
         self._periods = Periods(self._policy.epoch, self._policy.period, self._policy.overlap)
         self._ledger = AnswerLedger(database, clock, LEDGER_BLOCK)
         self._reader = AnswerReader(aca, self._policy.generation_time_window)
-        self._purging = Purging()
         self._lock = threading.Lock()
         self._running: set[bytes] = set()
         self._since: dict[tuple[bytes, int], float] = {}
@@ -113,10 +112,6 @@ class RaLine:
         upto = horizon(self._periods, now, self._policy.preload)
         return ra_chunks.top_up(self._database, self._periods, now, upto)
 
-    def purge(self) -> int:
-        """Remove batches and requests whose certificates have all expired; how many. Now and then."""
-        return self._purging.purge(self._database, self._clock.time32())
-
     def close(self) -> None:
         """Put on the record what was signed, at the end of a process."""
         self._ledger.close()
@@ -130,7 +125,8 @@ class RaLine:
         self._since = {(one.request, one.period): known.get((one.request, one.period), now) for one in found}
         if not self._ready(found, now) and all(one.status == ACTIVE for one in found):
             return False
-        with self._database.write(durable=True) as tx:
+        # what is lost of this with the power still waits; the claim of a chunk is durable, and this with it
+        with self._database.write(durable=False) as tx:
             found = ra_chunks.waiting(tx, most, to_take=True)
             ra_chunks.stop(tx, [one for one in found if one.status != ACTIVE])
             for group in self._ready(found, now):

@@ -14,7 +14,7 @@ from v2xpki.authorities.scms.la_reasons import CaseReason, RefusedCase
 from v2xpki.authorities.scms.peers import SealedParts, TracedParts
 from v2xpki.crypto import Certificate
 from v2xpki.errors import AuditError
-from v2xpki.store.ra import BLOCKED, RaDevice
+from v2xpki.store.ra import BLOCKED, STOPPED, WAITING, RaBatch, RaDevice
 
 CASE, OTHER = b"case of the MA 1", b"case of the MA 2"
 BROKEN = "CREATE TRIGGER broken BEFORE INSERT ON audit_entry BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -172,13 +172,17 @@ def test_a_hash_is_found_at_its_place_and_not_across_two(lab: CaseLab):
     assert lab.ra_cases.trace(sealed, 0, CASE) is None
 
 
-def test_an_enrolment_certificate_blocks_its_device_and_an_unknown_one_nobody(lab: CaseLab):
-    vehicle, other = lab.vehicle(), lab.vehicle()
-    assert not lab.ra_cases.block(os.urandom(8), CASE)
-    assert lab.ra_cases.block(vehicle.enrolment, CASE) and lab.ra_cases.block(vehicle.enrolment, CASE)
+def test_an_enrolment_certificate_blocks_its_device_also_before_it_comes(lab: CaseLab):
+    vehicle, other, unknown = lab.vehicle(), lab.vehicle(), os.urandom(8)
+    for _ in range(2):
+        lab.ra_cases.block(vehicle.enrolment)
+        lab.ra_cases.block(unknown)
     with lab.ra_database.read() as tx:
         rows = dict(tx.execute(sa.select(RaDevice.id, RaDevice.status)).all())
-    assert rows == {vehicle.device: BLOCKED, other.device: "active"}
+        states = tx.execute(sa.select(RaBatch.request, RaBatch.state).where(RaBatch.hashes.is_(None))).all()
+    assert rows.pop(vehicle.device) == BLOCKED and rows.pop(other.device) == "active"
+    assert list(rows.values()) == [BLOCKED]
+    assert dict(states) == {vehicle.requests[0].id: STOPPED, other.requests[0].id: WAITING}
 
 
 # --- a linkage authority ------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """The RA's production line: what comes of requests, what the ACA sees of them, and that nothing gets lost."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,11 +22,13 @@ from tests.support.scms_line import (
     states,
 )
 from v2xpki.authorities.scms.peers import name_of_request
+from v2xpki.authorities.scms.ra_chunks import Purging
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal
 from v2xpki.bench.scms_line_laboratory import LineLaboratory
 from v2xpki.errors import LinkError, TokenLost
 from v2xpki.keystore.simulator import FaultyKeystore
 from v2xpki.secured import CertificateRequest
+from v2xpki.store import Database
 from v2xpki.store.auditing import require_intact
 from v2xpki.store.base import AuditRow
 from v2xpki.store.ra import RaBatch, RaChunk, RaRequest
@@ -483,15 +486,23 @@ def test_what_is_in_work_for_a_device_is_not_packed_when_it_is_blocked(quick: Li
     assert count_signed(quick) == (6 if when == "before it is claimed" else 12)
 
 
-def test_what_has_expired_is_purged(quick: LineLaboratory):
+def test_what_has_expired_is_purged_but_for_what_is_in_work(quick: LineLaboratory):
+    def purged() -> int:
+        return Purging().purge(quick.databases["ra"], quick.clock.now)
+
     quick.grant(weeks=4), quick.grant(weeks=1)
     quick.work()
-    assert quick.line.purge() == 0
+    assert purged() == 0
     quick.clock.advance(WEEK + 2 * HOUR)
-    assert quick.line.purge() == 3  # two batches of period 0 and the request that has ended with it
-    quick.clock.advance(4 * WEEK)
-    assert quick.line.purge() == 2
-    assert quick.batches() == []
+    assert purged() == 3  # two batches of period 0, and the request that has ended with it
+    quick.grant(weeks=4), quick.grant(weeks=4)
+    assert len(quick.line.due()) == 1
+    quick.clock.advance(5 * WEEK)
+    assert purged() == 4  # three requests, a batch that was packed
+    assert states(quick) == ["taken"] * 4
+    quick.work()
+    assert states(quick) == ["stopped"] * 4 and chunks(quick) == []
+    assert purged() == 4 and quick.batches() == []
 
 
 # --- several processes --------------------------------------------------------------------------------
@@ -512,6 +523,28 @@ def test_a_chunk_in_a_live_process_hands_is_not_anothers(quick: LineLaboratory):
     assert set(states(quick)) == {"packed"}
     quick_line.run(job)  # is done, and does no harm
     assert count_signed(quick) == 12
+
+
+def test_workers_at_once_make_each_batch_and_each_certificate_once(laboratory: LineLaboratory):
+    for _ in range(8):
+        laboratory.grant()
+    policy = replace(laboratory.policy, batches=4)
+    databases = [Database.open(laboratory.url("ra"), clock=laboratory.clock) for _ in range(2)]
+    # two processes, one of them with two threads
+    first, second = (laboratory.new_line(policy=policy, database=database) for database in databases)
+    lines = [first, first, second]
+
+    def work(line: Any) -> None:
+        for job in line.due():
+            line.run(job)
+
+    with ThreadPoolExecutor(len(lines)) as pool:
+        for _ in range(4):
+            list(pool.map(work, lines))
+    assert states(laboratory) == ["packed"] * 16 and chunks(laboratory) == []
+    assert count_signed(laboratory) == 48
+    for database in databases:
+        database.close()
 
 
 def test_a_process_that_was_taken_for_dead_stores_nothing_over_anothers(quick: LineLaboratory):

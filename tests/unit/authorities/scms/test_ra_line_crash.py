@@ -20,6 +20,7 @@ from tests.support.scms import NotingKeystore, die
 from tests.support.scms_line import PERIODS, batch, certificates, chunks, new_laboratory, states
 from v2xpki.authorities.scms import ra_chunks, ra_line
 from v2xpki.bench.scms_line_laboratory import Granted, LineLaboratory
+from v2xpki.issuance import ChunkIssuer
 from v2xpki.store.aca import IssuanceChunk
 from v2xpki.store.auditing import require_intact
 from v2xpki.store.chunks import tbs_of, unpack
@@ -58,8 +59,8 @@ POINTS = {
     ),
     "the other is to be asked": at_call(lambda lab: lab.la_links[1], "pre_linkage_values"),
     "the requests are signed": at_call(lambda lab: lab.line, "_ask", after=True),
-    "the ACA has recorded": at_call(lambda lab: lab.aca._issuer, "issue"),
-    "the ACA has signed all": at_call(lambda lab: lab.aca._issuer, "issue", after=True),
+    "the ACA has recorded": at_call(lambda _: ChunkIssuer, "issue"),
+    "the ACA has signed all": at_call(lambda _: ChunkIssuer, "issue", after=True),
     "the ACA has stored": at_call(lambda lab: lab.aca, "_store", after=True),
     "the ACA has answered": at_call(lambda lab: lab.aca_link, "certify", after=True),
     "some ZIPs are packed": at_call(lambda _: ra_line, "pack_archive", 3, after=True),
