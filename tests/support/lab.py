@@ -123,7 +123,7 @@ class Lab:
         )  # fmt: skip
         log.close()
         state = self.directory / "run" / "serve.json"
-        wait_until(lambda: state.exists() or self.process.poll() is not None, 60)  # type: ignore[union-attr]
+        wait_until(lambda: state.exists() or self.process.poll() is not None, 180)  # type: ignore[union-attr]
         if self.process.poll() is not None:
             pytest.fail(f"serve ended: {self.said()}")
 
