@@ -12,7 +12,7 @@ from tests.unit.trust.pki import Pki
 from v2xpki import demo
 from v2xpki.cli import main
 from v2xpki.cli.output import print_json
-from v2xpki.demo import Authority, Member, Message, Refusal, Report, Steps
+from v2xpki.demo import Authority, EtsiReport, Member, Message, Refusal, Steps
 from v2xpki.demo.show import Progress, print_report
 from v2xpki.errors import V2xPkiError
 
@@ -40,7 +40,7 @@ def message(rule=None, wanted=None, name="01-cam"):
 
 @pytest.fixture
 def report(pki):
-    return Report(
+    return EtsiReport(
         profile="etsi",
         directory=HERE,
         base_url="https://127.0.0.1:1",
