@@ -15,6 +15,8 @@ FLOORS = {
     "aca_issue": {"sign": 3, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
     "aca_issue_memory": {"softsign": 3, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
     "aca_issue_cubk": {"sign": 2, "verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1},
+    "scms_batch": {"sign": 4, "verify": 3, "keygen": 1, "ecdh": 1, "mulg": 2},
+    "butterfly_expand": {"mulg": 1},
     "ec_issue_brainpoolP256r1": {
         "agree": 1, "sign": 2, "verify": 2, "verify_brainpoolP256r1": 1, "commit": 1,
     },

@@ -125,7 +125,8 @@ class RaLine:
         self._since = {(one.request, one.period): known.get((one.request, one.period), now) for one in found}
         if not self._ready(found, now) and all(one.status == ACTIVE for one in found):
             return False
-        with self._database.write(durable=True) as tx:
+        # what is lost of this with the power still waits; the claim of a chunk is durable, and this with it
+        with self._database.write(durable=False) as tx:
             found = ra_chunks.waiting(tx, most, to_take=True)
             ra_chunks.stop(tx, [one for one in found if one.status != ACTIVE])
             for group in self._ready(found, now):
