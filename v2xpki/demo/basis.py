@@ -80,7 +80,7 @@ class DemoBasis:
                 Certificate.parse(instance.domain(entry["role"]).certificate_path.read_bytes()),
                 entry["token"],
                 tuple(key["label"] for key in entry["keys"]),
-                self._issued(counts.get(entry["role"], {}).get("records", {})),
+                self.issued_by(entry["role"], instance, counts.get(entry["role"], {}).get("records", {})),
             )
             for entry in found.document["authorities"]
         ]
@@ -97,6 +97,8 @@ class DemoBasis:
         if found != wanted:
             self.report.faults.append(f"{role} issued {found} {kind}s, the stations hold {wanted}")
 
-    def _issued(self, records: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
+    def issued_by(
+        self, _role: str, _instance: Instance, records: Mapping[str, Mapping[str, int]]
+    ) -> dict[str, int]:
         """How many of each kind were signed, from how many records there are of each kind and state."""
         return {kind: sum(records[kind].values()) for kind in self.issued if kind in records}

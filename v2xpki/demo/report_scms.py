@@ -43,9 +43,10 @@ class Knowledge:
 @dataclass(frozen=True)
 class Revocation:
     """named: the one certificate that the operator named. refused: how many of its vehicle's `held` ones a
-    receiver refuses by the CRL; others: how many of all other stations' it refuses."""
+    receiver refuses by the CRL; others: how many of another vehicle's. seeds: those on the CRL."""
 
     named: Certificate
+    seeds: tuple[bytes, ...]
     held: int
     refused: int
     others: int

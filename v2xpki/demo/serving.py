@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -63,10 +63,12 @@ class Ports:
             sock.close()
 
 
-def write_settings(directory: Path, ports: Ports) -> Instance:
-    """Adds the listeners to an instance's v2xpki.toml."""
-    with (directory / FILE_NAME).open("a", encoding="utf-8") as file:
-        file.write(ports.settings())
+def write_settings(directory: Path, ports: Ports, scms: Mapping[str, object] | None = None) -> Instance:
+    """Adds the listeners to an instance's v2xpki.toml, and settings to the `[scms]` that is in it."""
+    path = directory / FILE_NAME
+    text = path.read_text(encoding="utf-8")
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (scms or {}).items())
+    path.write_text(text.replace("\n[scms]\n", f"\n[scms]\n{lines}") + ports.settings(), encoding="utf-8")
     return Instance.load(directory)
 
 
@@ -80,14 +82,11 @@ class Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "v2xpki", "serve", str(self._instance.directory)]
-        environment = {key: value for key, value in os.environ.items() if key != "SOFTHSM2_CONF"}
-        package = str(Path(__file__).parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self._instance.log_dir.mkdir(mode=0o700, exist_ok=True)
         with self._log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 (our own command)
                 [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), *command],
-                env=environment,
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -144,6 +143,30 @@ class Server:
                 if not isinstance(error, subprocess.TimeoutExpired):
                     raise
         return self._process.returncode
+
+
+def command(*arguments: object) -> str:
+    """What a command of ours prints, in a process of its own. Raises V2xPkiError with its last words."""
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()[-1:] or ["nothing"]
+        raise V2xPkiError(f"v2xpki {arguments[0]} ended with {done.returncode}: {said[0]}")
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Of a process that is to open tokens of its own, by the code that runs here."""
+    environment = {key: value for key, value in os.environ.items() if key != "SOFTHSM2_CONF"}
+    package = str(Path(__file__).parents[2])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    return environment
 
 
 @contextmanager
