@@ -1,13 +1,17 @@
 """Components of an SCMS that answer each other over mutual TLS, in threads of the test's process."""
 
+import contextlib
+import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, Flask
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from v2xpki.authorities.lab_tls import make_internal_tls
 from v2xpki.links.mutual_tls import TlsIdentity, server_context
@@ -42,44 +46,58 @@ def guarded_app(role: str, *blueprints: Blueprint, who: Callable[..., str] | Non
     return app
 
 
-class _Handler(WSGIRequestHandler):
+class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, path: Path, app: Flask, context: ssl.SSLContext) -> None:
+        super().__init__(str(path), _Handler)
+        self.app, self.context, self.links = app, context, list[socket.socket]()
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        with contextlib.suppress(OSError), self.context.wrap_socket(request, server_side=True) as secured:
+            self.links.append(secured)
+            super().process_request_thread(secured, client_address)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """As gunicorn has it: connections are kept, and the environment has the socket."""
+
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = False  # a unix socket has none
+    server: _Server
 
-    def make_environ(self) -> dict[str, Any]:
-        environ = super().make_environ()
-        return environ | {"gunicorn.socket": environ["werkzeug.socket"]}
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        environ = EnvironBuilder(
+            path=self.path, method="POST", data=body, content_type=self.headers["Content-Type"]
+        ).get_environ()
+        parts, status, headers = run_wsgi_app(
+            self.server.app, environ | {"gunicorn.socket": self.connection}, buffered=True
+        )
+        lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+        self.wfile.write(f"HTTP/1.1 {status}\r\n{lines}\r\n".encode() + b"".join(parts))
 
-    def log(self, type: str, message: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:
         pass
-
-    def handle(self) -> None:
-        self.server.connections.append(self.connection)  # type: ignore[attr-defined]  # set below
-        super().handle()
 
 
 class Listener:
     """A component at `unix:PATH`, until it is closed."""
 
-    def __init__(self, path: Path, app: Any, context: ssl.SSLContext) -> None:
+    def __init__(self, path: Path, app: Flask, context: ssl.SSLContext) -> None:
         self.address = f"unix:{path}"
-        self._server: BaseWSGIServer = make_server(
-            f"unix://{path}", 0, app, threaded=True, request_handler=_Handler, ssl_context=context
-        )
-        self._server.daemon_threads = True  # type: ignore[attr-defined]  # of the threading mixin
-        self._server.connections = []  # type: ignore[attr-defined]  # ours
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
-        self._thread.start()
+        self._server = _Server(path, app, context)
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
-    def connections(self) -> list[ssl.SSLSocket]:
-        found: list[ssl.SSLSocket] = self._server.connections  # type: ignore[attr-defined]  # ours
-        return found
+    def connections(self) -> int:
+        """How many there have been."""
+        return len(self._server.links)
 
     def close(self) -> None:
         self._server.shutdown()
-        self._server.socket.close()
-        for link in self.connections:
+        self._server.server_close()
+        for link in self._server.links:
             link.close()
 
 
@@ -88,7 +106,7 @@ class Listeners:
 
     def __init__(self, folder: Path, identities: Mapping[str, TlsIdentity]) -> None:
         self._folder, self._identities = folder, identities
-        self._open: list[Listener] = []
+        self._open: dict[str, Listener] = {}
         self.addresses: dict[str, str] = {}
 
     def serve(self, role: str, *blueprints: Blueprint, shown: TlsIdentity | None = None) -> Listener:
@@ -97,10 +115,13 @@ class Listeners:
             guarded_app(role, *blueprints),
             server_context(shown or self._identities[role]),
         )
-        self._open.append(listener)
+        self._open[role] = listener
         self.addresses[role] = listener.address
         return listener
 
+    def of(self, role: str) -> Listener:
+        return self._open[role]
+
     def close(self) -> None:
-        for listener in self._open:
+        for listener in self._open.values():
             listener.close()

@@ -1,7 +1,7 @@
 """POST over connections that are kept: to another process of this package, bounded in time and size.
 
 The other side is this package's own worker, which answers whole requests with a Content-Length, so the client
-needs no general HTTP library: 17-21 us of CPU a call on this side of a unix socket, urllib3's takes 204-254.
+needs no general HTTP library, which would take several times the CPU (docs/performance.md).
 """
 
 import contextlib
@@ -51,9 +51,12 @@ class KeptConnections:
         head = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {media_type}\r\n"
         octets = f"{head}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body
         try:
-            with contextlib.suppress(IndexError, _Closed):
-                return self._once(self._idle.pop(), call, octets)
-            self.close()  # where one is dead, they mostly are
+            kept = self._kept()
+            if kept is not None:
+                try:
+                    return self._once(kept, call, octets)
+                except _Closed:
+                    self.close()  # where one is dead, they mostly are
             try:
                 return self._once(self._connect(call.left()), call, octets)
             except _Closed:
@@ -65,9 +68,14 @@ class KeptConnections:
 
     def close(self) -> None:
         """Closes what is idle."""
-        with contextlib.suppress(IndexError):
-            while True:
-                self._idle.pop().close()
+        while (link := self._kept()) is not None:
+            link.close()
+
+    def _kept(self) -> socket.socket | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _once(self, link: socket.socket, call: "_Call", octets: bytes) -> Answer:
         try:

@@ -34,9 +34,9 @@ def client_context(files: TlsIdentity) -> ssl.SSLContext:
     return context
 
 
-def server_context(files: TlsIdentity) -> ssl.SSLContext:
+def server_context(files: TlsIdentity, kind: type[ssl.SSLContext] = ssl.SSLContext) -> ssl.SSLContext:
     """For a listener: who shows no certificate of the internal CA has no connection. Raises ConfigError."""
-    context = _context(ssl.PROTOCOL_TLS_SERVER, files)
+    context = _context(ssl.PROTOCOL_TLS_SERVER, files, kind)
     context.verify_mode = ssl.CERT_REQUIRED
     return context
 
@@ -59,8 +59,10 @@ def tls_connector(address: str, name: str, context: ssl.SSLContext) -> Callable[
     return connect
 
 
-def _context(protocol: int, files: TlsIdentity) -> ssl.SSLContext:
-    context = ssl.SSLContext(protocol)
+def _context(
+    protocol: int, files: TlsIdentity, kind: type[ssl.SSLContext] = ssl.SSLContext
+) -> ssl.SSLContext:
+    context = kind(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:
         context.load_cert_chain(files.certificate, files.key)

@@ -109,8 +109,8 @@ class HttpRaCases:
     def trace(self, request_hash: bytes, i: int, case: bytes) -> TracedParts | None:
         return self._peer.ask(frames.TRACE, (request_hash, i, case))
 
-    def block(self, enrolment: bytes, case: bytes) -> bool:
-        return self._peer.ask(frames.BLOCK, (enrolment, case))
+    def block(self, enrolment: bytes) -> None:
+        self._peer.ask(frames.BLOCK, enrolment)
 
 
 class HttpLaCases:

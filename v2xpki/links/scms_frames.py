@@ -29,7 +29,6 @@ from v2xpki.errors import EncodeError, Refused
 from v2xpki.issuance.chunks import MOST
 from v2xpki.links.forms import (
     Either,
-    Flag,
     Form,
     Many,
     Maybe,
@@ -154,10 +153,8 @@ TRACE: Call[tuple[bytes, int, bytes], TracedParts | None] = Call(
     Refusals(RefusedParts),
     answer_limit=16 * _MIB,
 )
-#: HashedId8 of the enrolment certificate, case
-BLOCK: Call[tuple[bytes, bytes], bool] = Call(
-    BEGINNING + "case/block", Record(parts, _HASHED_ID8, _CASE), Flag(), Refusals(RefusedParts)
-)
+#: HashedId8 of the enrolment certificate
+BLOCK: Call[bytes, None] = Call(BEGINNING + "case/block", _HASHED_ID8, Nothing(), Refusals())
 #: sealed value, sealed lci, i, j, iRev, case
 SEED_AT: Call[tuple[bytes, bytes, int, int, int, bytes], bytes] = Call(
     BEGINNING + "case/seed",

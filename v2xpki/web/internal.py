@@ -133,7 +133,7 @@ def ra_blueprint(cases: Callable[[], RaCases]) -> Blueprint:
     """Of an RA."""
     blueprint = Blueprint("ra-internal", __name__)
     _serve(blueprint, frames.TRACE, lambda asked: cases().trace(*asked))
-    _serve(blueprint, frames.BLOCK, lambda asked: cases().block(*asked))
+    _serve(blueprint, frames.BLOCK, lambda asked: cases().block(asked))
     return blueprint
 
 
@@ -170,7 +170,9 @@ def _body(call: frames.Call[Any, Any]) -> bytes:
     if environ.get("CONTENT_TYPE", "") != frames.MEDIA_TYPE:
         raise HttpError(415, f"the content type is not {frames.MEDIA_TYPE}")
     length = environ.get("CONTENT_LENGTH", "")
-    if not length.isdecimal() or int(length) > limit:
-        raise HttpError(413, f"the body has no length, or is larger than {limit} octets")
+    if not (length.isascii() and length.isdecimal()):
+        raise HttpError(411, "the body has no length")
+    if int(length) > limit:
+        raise HttpError(413, f"the body is larger than {limit} octets")
     body: bytes = environ["wsgi.input"].read(int(length))
     return body
