@@ -24,7 +24,7 @@ from v2xpki.demo.basis import OPERATOR, DemoBasis, Verdict
 from v2xpki.demo.j2735 import Car, Saying
 from v2xpki.demo.report import Member, Message, Refusal
 from v2xpki.demo.report_scms import ScmsReport
-from v2xpki.demo.scms_device import DENIED, Device, refused
+from v2xpki.demo.scms_device import UNPROVEN, Device, refused
 from v2xpki.demo.serving import Ports, interruptible, write_settings
 from v2xpki.demo.steps import Note, Steps
 from v2xpki.errors import V2xPkiError
@@ -36,6 +36,7 @@ from v2xpki.station.scms.state import Anchors, ScmsSettings
 from v2xpki.store import Database
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust import regions
+from v2xpki.trust.messages import BSM
 from v2xpki.wire import dot2
 
 JUNCTION = location(48.1370, 11.5750, 520)
@@ -49,7 +50,6 @@ _SPEED = 1388  # cm/s
 #: All three are mixed; who waits longer than that is not kept waiting for the others.
 SETTINGS = {"mix_vehicles": _DEVICES, "mix_wait": "60 seconds", "preload": "1 week"}
 _PATIENCE = 120.0  # seconds for the production of all certificates
-_EARLY = "certificate"  # of a message under a pseudonym that has not begun
 _PAUSE = 0.25  # between two looks for them
 
 
@@ -57,7 +57,7 @@ class Demo(DemoBasis):
     """What a demo does, step by step, and what it notes for its report."""
 
     report: ScmsReport
-    issued = ("ROOT", "ELECTOR", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "EC", "CTL", "CRL")
+    issued = ("ROOT", "ELECTOR", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "EC", "CTL", "SCMS_CRL")
 
     def __init__(self, directory: Path, steps: Steps, clock: Clock) -> None:
         super().__init__(directory, steps, clock)
@@ -177,7 +177,7 @@ class Demo(DemoBasis):
             code = refused(stranger.enrol)
             note(f"nobody registered it: {code or 'and yet it enrols'}")
             what = "enrolment of a device that nobody registered"
-            self.report.refusals.append(Refusal(what, code, DENIED))
+            self.report.refusals.append(Refusal(what, code, UNPROVEN))
 
     def supply(self, one: Device, other: Device, unit: Device) -> None:
         """Requests, and what comes of them once the RA has mixed them."""
@@ -243,9 +243,12 @@ class Demo(DemoBasis):
 
     def talk(self, one: Device, other: Device, unit: Device) -> None:
         with self.steps.step("Messages") as note:
+            seen = set()
             for _ in range(3):
                 self.say(one, other)
-                one.rotate()
+                seen.add(one.in_use(BSM).digest)
+                while one.in_use(BSM).digest in seen:
+                    one.rotate()
             self.say(other, one)
             for saying in (j2735.JUNCTION, j2735.GREEN_LIGHT):
                 self.say(unit, one, saying)
@@ -318,21 +321,18 @@ class Demo(DemoBasis):
     ) -> Iterator[tuple[str, Device, scms_forgery.Forged]]:
         """Each made when it is its turn: a receiver takes no BSM that is seconds old."""
         assert one.car is not None
-        bad, own, clock = one.name, unit.credentials[0], self.clock
-        octets, said = self.signed(one)
-        chain = (one.in_use(said.psid), *self.above)
-        yield bad, other, scms_forgery.altered(octets, said, chain)
-        bsm, what = one.car.bsm(clock.time64()), "a roadside unit as a car"
-        yield unit.name, other, scms_forgery.misused(own, bsm, self.above, clock.time64(), what, "psid")
-        green, what = j2735.GREEN_LIGHT, "a car as a traffic light"
-        held = one.credentials[0]
-        yield bad, other, scms_forgery.misused(held, green, self.above, clock.time64(), what, "psid")
+        now, above = self.clock.time64, self.above
+        own, held, green = unit.credentials[0], one.credentials[0], j2735.GREEN_LIGHT
         early = max(one.station.credentials.all(), key=lambda held: held.i)
-        bsm, what = one.car.bsm(clock.time64()), "under next week's pseudonym"
-        yield bad, other, scms_forgery.misused(early, bsm, self.above, clock.time64(), what, _EARLY)
-        yield unit.name, one, scms_forgery.elsewhere(own, green, self.above, clock.time64(), ELSEWHERE)
-        bsm = one.car.bsm(clock.time64())
-        yield "nobody", other, scms_forgery.self_made(bsm, *self.above, clock.time64())
+        octets, said = self.signed(one)
+        yield one.name, other, scms_forgery.altered(octets, said, (one.in_use(said.psid), *above))
+        bsm, what = one.car.bsm(now()), "a roadside unit as a car"
+        yield unit.name, other, scms_forgery.beyond_permissions(own, bsm, above, now(), what)
+        what = "a car as a traffic light"
+        yield one.name, other, scms_forgery.beyond_permissions(held, green, above, now(), what)
+        yield one.name, other, scms_forgery.too_early(early, one.car.bsm(now()), above, now())
+        yield unit.name, one, scms_forgery.elsewhere(own, green, above, now(), ELSEWHERE)
+        yield "nobody", other, scms_forgery.self_made(one.car.bsm(now()), *above, now())
 
     def _repeat(self, receiver: Device) -> None:
         """The last message of the roadside unit once more, while it is still fresh enough to be believed."""

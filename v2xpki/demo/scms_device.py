@@ -13,7 +13,7 @@ from v2xpki.station.scms.credentials import Held
 from v2xpki.station.scms.device import ScmsRsu, ScmsVehicle
 from v2xpki.wire import dot2
 
-DENIED = "HTTP 403"
+UNPROVEN, DENIED = "HTTP 401", "HTTP 403"
 
 
 @dataclass

@@ -36,13 +36,18 @@ def altered(octets: bytes, saying: Saying, certificates: tuple[Certificate, ...]
     return Forged("altered", saying.name, "one bit changed on its way", changed, certificates, "signature")
 
 
-def misused(
-    held: Held, saying: Saying, above: tuple[Certificate, ...], time64: int, what: str, rule: str
+def beyond_permissions(
+    held: Held, saying: Saying, above: tuple[Certificate, ...], time64: int, what: str
 ) -> Forged:
-    """A message under a certificate that is not for it. above: its CA and root."""
+    """A message of a kind that the certificate does not hold. above: its CA and root."""
     octets = signed(held.key, held.certificate, saying, time64)
-    name = what.replace(" ", "-").replace("'", "")
-    return Forged(name, saying.name, what, octets, (held.certificate, *above), rule)
+    return Forged("permission", saying.name, what, octets, (held.certificate, *above), "psid")
+
+
+def too_early(held: Held, saying: Saying, above: tuple[Certificate, ...], time64: int) -> Forged:
+    """A message of now under a pseudonym of a period to come."""
+    octets, what = signed(held.key, held.certificate, saying, time64), "under next week's pseudonym"
+    return Forged("early", saying.name, what, octets, (held.certificate, *above), "generation-time")
 
 
 def elsewhere(

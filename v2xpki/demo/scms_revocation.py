@@ -91,7 +91,7 @@ def _hear_revoked(demo: "Demo", bad: Device, other: Device) -> None:
 
 
 def _refused(sender: Device, receiver: Device) -> int:
-    """How many of a vehicle's present pseudonyms a receiver refuses as revoked; each signs a message of now."""
+    """How many of a vehicle's present pseudonyms, signing a message each, a receiver refuses as revoked."""
     assert sender.car is not None
     count = 0
     for held in sender.credentials:

@@ -140,18 +140,21 @@ _ROLES = {
     "la2": "LA2",
     "ma": "MA",
 }
+_SELF_SIGNED = ("RCA", "TLM", "ROOT", "ELECTOR")
+_KINDS = {"SCMS_CRL": "CRL", "PSEUDONYM": "pseudonym", "APPLICATION": "application certificate"}
 _TOGETHER = (
-    "Counted in each one's database, without what only its token unwraps. docs/privacy.md says what several "
-    "of them know together."
+    "Found in each one's database: names of devices, their enrolment certificates, their requests, pseudonyms,\n"
+    "linkage chains (sealed), seeds that the CRL tells everybody. Linked: vehicles whose pseudonyms it can tell\n"
+    "to be one's; whose: pseudonyms that it can tell the owner of. docs/privacy.md: what several know together."
 )
 
 
 def _counted(authority: Authority) -> str:
     parts = []
     for kind, count in authority.issued.items():
-        own = (authority.role, kind) in (("root", "RCA"), ("tlm", "TLM"))
+        own = authority.certificate.is_self_signed and kind in _SELF_SIGNED
         if not own:
-            parts.append(f"{count} {kind}{'s' if count > 1 else ''}")
+            parts.append(f"{count} {_KINDS.get(kind, kind)}{'s' if count > 1 else ''}")
     return ", ".join(parts)
 
 
@@ -167,14 +170,14 @@ def _messages(console: Console, title: str, messages: Iterable[Message]) -> Tabl
 def _knowledge(entries: Iterable[Knowledge]) -> Table:
     table = _table(
         "Who knew what!",
-        "Devices",
-        "Enrolment certificates",
-        "Requests",
-        "Pseudonyms",
-        "Linkage chains",
-        "Seeds on the CRL",
-        "Belong together",
-        "Whose they are",
+        "Devices!",
+        "Enrolments!",
+        "Requests!",
+        "Pseudonyms!",
+        "Chains!",
+        "CRL seeds!",
+        "Linked!",
+        "Whose!",
     )
     for entry in entries:
         table.add_row(

@@ -76,7 +76,8 @@ def started(tmp_path, monkeypatch):
     return make
 
 
-def test_a_service_that_is_not_ready_is_named(started):
+def test_a_service_that_does_not_get_ready_is_named(started, monkeypatch):
+    monkeypatch.setattr(serving, "_START_SECONDS", 0.05)
     roles = {"ea": "not ready", "aa": "away", "dc": "ok"}
     with (
         answering(503, {"ready": False, "roles": roles}) as address,
