@@ -71,7 +71,7 @@ def of_components(instance: Instance, report: ScmsReport, requests: Mapping[str,
         with Database.open(instance.domain(name).database_url, must_exist=True) as database:
             rows = Rows(database)
         seeds = sum(rows.has([seed]) for seed in revocation.seeds)
-        tied, whose = _tied(rows, vehicles)
+        tied, whose = tied_by(rows, vehicles)
         if seeds:  # of a revoked chain: it gives the linkage values of all periods from then on
             tied |= {n for n, one in enumerate(report.members) if revocation.named in one.tickets}
         found.append(
@@ -117,7 +117,7 @@ def _names_of(certificate: Certificate) -> tuple[bytes, ...]:
     )
 
 
-def _tied(rows: Rows, vehicles: list[Vehicle]) -> tuple[set[int], int]:
+def tied_by(rows: Rows, vehicles: list[Vehicle]) -> tuple[set[int], int]:
     """The vehicles of which a row names two pseudonyms and of no other vehicle any; and how many pseudonyms
     share a row with what names their vehicle, and no other's."""
     together: set[int] = set()

@@ -327,9 +327,9 @@ class Demo(DemoBasis):
         octets, said = self.signed(one)
         yield one.name, other, scms_forgery.altered(octets, said, (one.in_use(said.psid), *above))
         bsm, what = one.car.bsm(now()), "a roadside unit as a car"
-        yield unit.name, other, scms_forgery.beyond_permissions(own, bsm, above, now(), what)
+        yield unit.name, other, scms_forgery.beyond_permissions("as-car", what, own, bsm, above, now())
         what = "a car as a traffic light"
-        yield one.name, other, scms_forgery.beyond_permissions(held, green, above, now(), what)
+        yield one.name, other, scms_forgery.beyond_permissions("as-light", what, held, green, above, now())
         yield one.name, other, scms_forgery.too_early(early, one.car.bsm(now()), above, now())
         yield unit.name, one, scms_forgery.elsewhere(own, green, above, now(), ELSEWHERE)
         yield "nobody", other, scms_forgery.self_made(one.car.bsm(now()), *above, now())

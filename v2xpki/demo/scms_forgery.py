@@ -37,11 +37,11 @@ def altered(octets: bytes, saying: Saying, certificates: tuple[Certificate, ...]
 
 
 def beyond_permissions(
-    held: Held, saying: Saying, above: tuple[Certificate, ...], time64: int, what: str
+    name: str, what: str, held: Held, saying: Saying, above: tuple[Certificate, ...], time64: int
 ) -> Forged:
     """A message of a kind that the certificate does not hold. above: its CA and root."""
     octets = signed(held.key, held.certificate, saying, time64)
-    return Forged("permission", saying.name, what, octets, (held.certificate, *above), "psid")
+    return Forged(name, saying.name, what, octets, (held.certificate, *above), "psid")
 
 
 def too_early(held: Held, saying: Saying, above: tuple[Certificate, ...], time64: int) -> Forged:

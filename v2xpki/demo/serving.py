@@ -164,8 +164,8 @@ def command(*arguments: object) -> str:
         check=False,
     )
     if done.returncode:
-        said = done.stderr.strip().splitlines()[-1:] or ["nothing"]
-        raise V2xPkiError(f"v2xpki {arguments[0]} ended with {done.returncode}: {said[0]}")
+        said = " / ".join(done.stderr.strip().splitlines()[-3:])
+        raise V2xPkiError(f"v2xpki {arguments[0]} ended with {done.returncode}: {said}")
     return done.stdout
 
 

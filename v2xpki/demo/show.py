@@ -143,9 +143,10 @@ _ROLES = {
 _SELF_SIGNED = ("RCA", "TLM", "ROOT", "ELECTOR")
 _KINDS = {"SCMS_CRL": "CRL", "PSEUDONYM": "pseudonym", "APPLICATION": "application certificate"}
 _TOGETHER = (
-    "Found in each one's database: names of devices, their enrolment certificates, their requests, pseudonyms,\n"
-    "linkage chains (sealed), seeds that the CRL tells everybody. Linked: vehicles whose pseudonyms it can tell\n"
-    "to be one's; whose: pseudonyms that it can tell the owner of. docs/privacy.md: what several know together."
+    "Found in each one's database: names of devices, their enrolment certificates, their requests,\n"
+    "pseudonyms, linkage chains (sealed), seeds that the CRL tells everybody. Linked: vehicles of which it\n"
+    "can tell pseudonyms to be one's; whose: pseudonyms that it can tell the owner of. What several know\n"
+    "together is in docs/privacy.md."
 )
 
 
@@ -193,8 +194,8 @@ def _knowledge(entries: Iterable[Knowledge]) -> Table:
                     entry.seeds,
                 )
             ),
-            f"of {entry.together} vehicle{'s' if entry.together > 1 else ''}" if entry.together else "no",
-            f"of {entry.whose}" if entry.whose else "no",
+            f"{entry.together} vehicle{'s' if entry.together > 1 else ''}" if entry.together else "no",
+            str(entry.whose) if entry.whose else "no",
         )
     return table
 
