@@ -66,7 +66,7 @@ def open_ra(settings: RoleSettings, clock: Clock | None = None) -> Opened[RaServ
     return Opened(
         RaService(authority, cases),
         own.checks("aca", "la1", "la2", "eca"),
-        upkeep=lambda: (authority.purge(own.clock.time32()), line.purge(), cases.purge()),
+        upkeep=lambda: (authority.purge(own.clock.time32()), cases.purge()),
         close=close,
         tasks=own.tasks(),
     )

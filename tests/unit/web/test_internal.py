@@ -83,8 +83,8 @@ def test_each_name_may_ask_for_what_the_table_says_and_for_nothing_else(name: st
         assert may(name, role, path) == (path in CALLERS.get(name, ()))
         assert not may(name, role, path + "/")
         assert not may(name, role, path.upper())
-    assert may(name, role, "/healthz") == may(name, role, "/readyz") == (name == "router")
-    reads = name in ("ra", "ma") and role == "sdc"
+    assert may(name, role, "/healthz") == may(name, role, "/readyz") == (name in ("router", "admin"))
+    reads = name in ("eca", "ra", "aca", "la1", "la2", "ma") and role == "sdc"
     assert may(name, role, "/v3/anything") == (name == "router" or reads)
     for path in ("/", "/metrics", "/internal/v1/", "/internal/v2/certificates", "/V3/x", "", "//v3/x"):
         assert not may(name, role, path)
