@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh Debian or Ubuntu machine (root or sudo, Python >= 3.11):
-#     make demo     a PKI, a vehicle and a roadside unit, start to end
+#     make demo     a C-ITS PKI and an SCMS with their vehicles, start to end
 #     make test     lint, types, all tests
 # Each installs what it misses. `make help` lists the rest.
 
@@ -31,7 +31,7 @@ setup-runtime:
 	@$(SETUP) runtime $(PYTHON) $(VENV)
 
 demo: setup-runtime
-	@$(BIN)/v2xpki demo $(ARGS)
+	@$(BIN)/v2xpki demo --profile all $(ARGS)
 
 serve: setup-runtime
 	@test -e $(DIR)/v2xpki.toml || $(BIN)/v2xpki init $(DIR) --lab --yes
