@@ -17,7 +17,8 @@ from v2xpki.authorities.scms.ra import RegistrationAuthority
 from v2xpki.authorities.scms.ra_reasons import RaReason, RefusedRequest
 from v2xpki.authorities.scms.ra_requests import OwnCertificate
 from v2xpki.authorities.scms.ra_trust import KnownEcas
-from v2xpki.bench.scms_line_laboratory import COMPONENTS, RA_SIGN, LineLaboratory
+from v2xpki.bench.scms_line_laboratory import LineLaboratory
+from v2xpki.bench.scms_line_process import COMPONENTS, RA_SIGN
 from v2xpki.config import ScmsPolicy
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.keystore import KeyLabel, MemoryKey, MemoryKeystore
