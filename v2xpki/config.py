@@ -247,12 +247,16 @@ class ScmsPolicy:
     threads: int = 1
     #: Time for one call to another component.
     timeout: Seconds = seconds("20 seconds")
+    #: Signatures that a first CTL needs, of the electors whose certificates lie in a domain's trust folder;
+    #: each CTL says how many the next one needs.
+    ctl_quorum: int = 2
 
     def __post_init__(self) -> None:
         _positive(
             self, "epoch", "period", "certificates", "preload", "max_preload", "mix_vehicles", "batches"
         )
         _positive(self, "generation_time_window", "retry_window", "download_max_age", "threads", "timeout")
+        _positive(self, "ctl_quorum")
         _not_negative(self, "overlap", "requests_per_day", "mix_wait")
         if self.overlap >= self.period:
             raise ConfigError(f"overlap ({self.overlap} s) is not shorter than period ({self.period} s)")
@@ -402,6 +406,8 @@ class TlsConfig:
     ca: Path = Path("tls/ca.pem")
     #: Whose client certificates the admin listener accepts.
     client_ca: Path = Path("tls/ca.pem")
+    #: What the components of an SCMS trust of each other; each has its DIR/<domain>/internal.pem and .key.
+    internal_ca: Path = Path("tls/internal-ca.pem")
 
 
 # --- domains ---------------------------------------------------------------------------------------
@@ -459,6 +465,15 @@ class DomainConfig:
     def trust_dir(self) -> Path:
         """tlm.oer, ectl.oer, root.oer, ctl.oer, crl.oer as this domain last accepted them."""
         return self.directory / "trust"
+
+    @property
+    def internal_certificate(self) -> Path:
+        """With which it speaks to the other components of an SCMS, both ways; its CN is the domain's name."""
+        return self.directory / "internal.pem"
+
+    @property
+    def internal_key(self) -> Path:
+        return self.directory / "internal.key"
 
     @property
     def has_keys(self) -> bool:
@@ -600,7 +615,9 @@ class Instance:
 
     @property
     def list_kinds(self) -> tuple[str, ...]:
-        """The kinds of list that this instance has signed and hands out."""
+        """The kinds of list of ETSI's that this instance has signed and hands out."""
+        if not self.has_etsi:
+            return ()
         return ("ctl", "crl", "ectl") if self.settings.own_tlm else ("ctl", "crl")
 
     @property
@@ -632,6 +649,7 @@ class Instance:
             key=self.path(tls.key),
             ca=self.path(tls.ca),
             client_ca=self.path(tls.client_ca),
+            internal_ca=self.path(tls.internal_ca),
         )
 
     def domain(self, name: str) -> DomainConfig:

@@ -201,8 +201,8 @@ def test_a_failed_init_leaves_an_empty_folder_empty(tmp_path, monkeypatch):
 def test_a_ceremony_that_fails_in_its_process_is_named(tmp_path, monkeypatch, token_store):
     render = bootstrap._render_ceremonies
 
-    def spoil(plan, instance):
-        render(plan, instance)
+    def spoil(plan, instance, clock):
+        render(plan, instance, clock)
         file = instance.ceremonies_dir / "02-root.yaml"
         file.write_text(file.read_text().replace("profile: RCA", "profile: TLM"))
 
@@ -242,7 +242,8 @@ def test_two_inits_at_once_do_not_meet(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--profile", "scms"), "not in this version"),
+        (("--profile", "scms", "--curve", "aca=brainpoolP256r1"), "all keys of an SCMS are on nistP256"),
+        (("--profile", "scms", "--curve", "aa=nistP256"), "no role 'aa'"),
         (("--profile", "moon"), "moon"),
         (("--curve", "dc=nistP256"), "no role 'dc'"),
         (("--curve", "ea=secp256k1"), "secp256k1"),

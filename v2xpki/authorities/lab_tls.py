@@ -47,21 +47,47 @@ def make_lab_tls(hosts: Iterable[str], clock: Clock, *, operator: str = "operato
     start = datetime.fromtimestamp(unix_from_time32(clock.time32()), UTC) - timedelta(hours=1)
     ca_key, server_key, operator_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
     ca_name = _name("v2xpki laboratory TLS CA")
-    ca = (
-        _builder(ca_name, ca_name, ca_key.public_key(), start)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(ca=True), critical=True)
-        .sign(ca_key, hashes.SHA256())
-    )
+    ca = _ca(ca_name, ca_key, start)
     server = (
-        _leaf(ca, _name("v2xpki server"), server_key.public_key(), start, ExtendedKeyUsageOID.SERVER_AUTH)
+        _leaf(ca, _name("v2xpki server"), server_key.public_key(), start, [ExtendedKeyUsageOID.SERVER_AUTH])
         .add_extension(x509.SubjectAlternativeName(_alternative_names(hosts)), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
     client = _leaf(
-        ca, _name(operator), operator_key.public_key(), start, ExtendedKeyUsageOID.CLIENT_AUTH
+        ca, _name(operator), operator_key.public_key(), start, [ExtendedKeyUsageOID.CLIENT_AUTH]
     ).sign(ca_key, hashes.SHA256())
     return TlsFiles(_pem(ca), _pem(server), _key_pem(server_key), _pem(client), _key_pem(operator_key))
+
+
+def make_internal_tls(names: Iterable[str], clock: Clock) -> tuple[bytes, dict[str, tuple[bytes, bytes]]]:
+    """A CA, and under it a certificate with its key for each name, which is its CN: PEM octets.
+
+    They are for servers and clients alike, since components of an SCMS speak both ways. Each answers to the
+    local names and its own: who is at the other end is said by the CN.
+    """
+    start = datetime.fromtimestamp(unix_from_time32(clock.time32()), UTC) - timedelta(hours=1)
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca = _ca(_name("v2xpki internal TLS CA"), ca_key, start)
+    made = {}
+    for name in names:
+        key = ec.generate_private_key(ec.SECP256R1())
+        both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        leaf = (
+            _leaf(ca, _name(name), key.public_key(), start, both)
+            .add_extension(x509.SubjectAlternativeName(_alternative_names([name])), critical=False)
+            .sign(ca_key, hashes.SHA256())
+        )
+        made[name] = _pem(leaf), _key_pem(key)
+    return _pem(ca), made
+
+
+def _ca(name: x509.Name, key: ec.EllipticCurvePrivateKey, start: datetime) -> x509.Certificate:
+    return (
+        _builder(name, name, key.public_key(), start)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(ca=True), critical=True)
+        .sign(key, hashes.SHA256())
+    )
 
 
 def _name(common_name: str) -> x509.Name:
@@ -88,14 +114,14 @@ def _leaf(
     subject: x509.Name,
     key: ec.EllipticCurvePublicKey,
     start: datetime,
-    purpose: x509.ObjectIdentifier,
+    purposes: list[x509.ObjectIdentifier],
 ) -> x509.CertificateBuilder:
     ca_id = ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     return (
         _builder(subject, ca.subject, key, start)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(ca_id), critical=False)
     )
 

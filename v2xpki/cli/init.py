@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from v2xpki.cli.output import confirm, json_option, note, print_json
-from v2xpki.config import PROFILES
+from v2xpki.config import OFFLINE_DOMAINS, PROFILES
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -103,12 +103,14 @@ def command(
             }
         )
         return
+    width = max(5, *(len(made.role) for made in report.authorities))
     for made in report.authorities:
         click.echo(
-            f"{made.role:5} {made.certificate.hex8}  {made.certificate.curve.text:16} {made.key_label}"
+            f"{made.role:{width}} {made.certificate.hex8}  {made.certificate.curve.text:16} {made.key_label}"
         )
     note(f"in {time.monotonic() - start:.1f} s; next: v2xpki serve {directory}")
     if foreign is not None:
         note(f"give {directory}/root/certificates/root-1.oer and {base_url}/dc to the operator of the TLM")
     if not lab:
-        note(f"move {directory}/root and {directory}/tlm to where no service reaches them")
+        offline = [f"{directory}/{name}" for name in plan.roles if name in OFFLINE_DOMAINS]
+        note(f"move {' and '.join(offline)} to where no service reaches them")

@@ -38,6 +38,9 @@ def _print(document: dict[str, Any]) -> None:
             f"{end:20}  {keys or ('offline' if authority['offline'] else '-')}"
         )
     for authority in document["authorities"]:
+        if signer := authority.get("crlSigner"):
+            end = signer["validity"]["end"]
+            click.echo(f"{authority['role']:9}  signs CRLs as {signer['hashedId8']} until {end}")
         # An EA or AA tells more of its generations than when they end.
         for former in authority.get("former", ()) if "generations" not in authority else ():
             click.echo(
@@ -55,8 +58,9 @@ def _print(document: dict[str, Any]) -> None:
     for entry in document["lists"]:
         state = "" if entry["state"] == "in force" else f"  {entry['state']}"
         click.echo(
-            f"{entry['kind']:9}  {entry['issuer']:16}  {entry['sequence']:8}  {entry['nextUpdate']:20}  "
-            f"{entry['ahead']:5}  {entry['signedUntil']}{state}"
+            f"{entry['kind']:9}  {entry['issuer']:16}  {entry['sequence']:8}  "
+            f"{entry['nextUpdate'] or 'as long as no other':20}  "
+            f"{entry['ahead']:5}  {entry['signedUntil'] or '-'}{state}"
         )
     click.echo("")
     for name, counts in document["counts"].items():

@@ -13,12 +13,12 @@ from typing import Any
 
 import cffi
 
-PUBLIC_KEY, PRIVATE_KEY = 2, 3  # CKO_
+PUBLIC_KEY, PRIVATE_KEY, SECRET_KEY = 2, 3, 4  # CKO_
 LABEL, SENSITIVE, EXTRACTABLE, LOCAL, EC_PARAMS, EC_POINT = 0x003, 0x103, 0x162, 0x163, 0x180, 0x181  # CKA_
 
 _ECDSA, _ECDH1_DERIVE, _CKD_NULL = 0x1041, 0x1050, 1
 _CLASS, _TOKEN, _PRIVATE, _VALUE, _KEY_TYPE, _VALUE_LEN = 0x000, 0x001, 0x002, 0x011, 0x100, 0x161
-_SECRET_KEY, _GENERIC_SECRET = 4, 0x10
+_GENERIC_SECRET = 0x10
 _SIZES = (32, 48)
 
 # positions in CK_FUNCTION_LIST (PKCS#11 v2.40, 3.2), the same in every version since 2.01
@@ -104,7 +104,7 @@ class Calls:
         ffi = self._ffi
         flag, number = "unsigned char[]", "CK_ULONG[]"
         values = [
-            (_CLASS, ffi.new(number, [_SECRET_KEY])),
+            (_CLASS, ffi.new(number, [SECRET_KEY])),
             (_KEY_TYPE, ffi.new(number, [_GENERIC_SECRET])),
             (_VALUE_LEN, ffi.new(number, [size])),
             (_TOKEN, ffi.new(flag, [0])),

@@ -11,7 +11,7 @@ wrap    Keystore.wrapper       puts secrets that a database is to keep under a s
 from typing import Protocol
 
 from v2xpki.crypto import Agreer, Certificate, Curve, PublicKey
-from v2xpki.keystore.labels import KeyInfo, KeyLabel
+from v2xpki.keystore.labels import KeyInfo, KeyLabel, WrappingInfo
 from v2xpki.keystore.responder import Responder
 from v2xpki.keystore.scms_responder import ScmsResponder
 from v2xpki.keystore.wrapping import Wrapper
@@ -52,7 +52,11 @@ class Keystore(Protocol):
         ...
 
     def keys(self) -> list[KeyInfo]:
-        """All keys that carry a label of ours, in the labels' order."""
+        """All pairs that carry a label of ours, in the labels' order."""
+        ...
+
+    def wrapping_keys(self) -> list[WrappingInfo]:
+        """All keys to wrap with that do."""
         ...
 
     def public_key(self, label: KeyLabel) -> PublicKey:

@@ -65,3 +65,12 @@ class KeyInfo:
     sensitive: bool
     extractable: bool
     local: bool  # generated where it lies, never imported
+
+
+@dataclass(frozen=True, slots=True)
+class WrappingInfo:
+    """One symmetric key to wrap with, as its keystore describes it."""
+
+    label: KeyLabel
+    sensitive: bool
+    extractable: bool

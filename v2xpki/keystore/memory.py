@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 
 from v2xpki.crypto import Certificate, Curve, PublicKey, signature_record, verify
 from v2xpki.errors import CryptoError, InvalidPoint, KeyNotFound, KeyRefused, KeystoreError
-from v2xpki.keystore.labels import KeyInfo, KeyLabel
+from v2xpki.keystore.labels import KeyInfo, KeyLabel, WrappingInfo
 from v2xpki.keystore.responder import Responder
 from v2xpki.keystore.scms_responder import ScmsResponder
 from v2xpki.keystore.wrapping import WRAPPING_OCTETS, MemoryWrapper, check_wrapper
@@ -213,6 +213,9 @@ class MemoryKeystore:
             KeyInfo(label, key.curve, key.public_key, sensitive=False, extractable=True, local=local)
             for label, (key, local) in sorted(self._keys.items())
         ]
+
+    def wrapping_keys(self) -> list[WrappingInfo]:
+        return [WrappingInfo(label, sensitive=False, extractable=True) for label in sorted(self._wrapping)]
 
     def public_key(self, label: KeyLabel) -> PublicKey:
         return self._key(label).public_key

@@ -12,6 +12,7 @@ Of each call the checks, the lock and the cached handle take 3 us (_calls.py has
 Opening the first token of a process takes 47 ms, most of it loading the module and cffi; a self-test 3.
 """
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from v2xpki.errors import InvalidPoint, KeyNotFound, KeyRefused, KeystoreError, 
 from v2xpki.keystore import _calls
 from v2xpki.keystore._calls import ReturnValue
 from v2xpki.keystore._module import LOCK, HeldSession, refuse_fork
-from v2xpki.keystore.labels import KeyInfo, KeyLabel
+from v2xpki.keystore.labels import KeyInfo, KeyLabel, WrappingInfo
 from v2xpki.keystore.memory import check_key, refuse_pair
 from v2xpki.keystore.profiles import VendorProfile
 from v2xpki.keystore.responder import Responder
@@ -180,12 +181,7 @@ class Pkcs11Keystore:
         found = []
         session = self._session
         with session.at_work("listing keys"):
-            calls = session.module.calls
-            for handle in calls.find(session.handle, _calls.PRIVATE_KEY):
-                try:
-                    label = KeyLabel.parse(calls.attribute(session.handle, handle, _calls.LABEL).decode())
-                except (KeystoreError, UnicodeDecodeError):
-                    continue  # a token may hold what is not ours
+            for handle, label in self._labelled(_calls.PRIVATE_KEY):
                 public_key = _public_key(session, label, self.profile)
                 found.append(
                     KeyInfo(
@@ -198,6 +194,32 @@ class Pkcs11Keystore:
                     )
                 )
         return sorted(found, key=lambda info: info.label)
+
+    def wrapping_keys(self) -> list[WrappingInfo]:
+        """Every secret key of the token that wraps. Raises TokenLost."""
+        self._refuse_closed()
+        session = self._session
+        with session.at_work("listing keys"):
+            found = [
+                WrappingInfo(
+                    label,
+                    sensitive=_flag(session, handle, _calls.SENSITIVE),
+                    extractable=_flag(session, handle, _calls.EXTRACTABLE),
+                )
+                for handle, label in self._labelled(_calls.SECRET_KEY)
+                if label.use == "wrap"
+            ]
+        return sorted(found, key=lambda info: info.label)
+
+    def _labelled(self, kind: int) -> Iterator[tuple[int, KeyLabel]]:
+        """Objects of a class that carry a label of ours: a token may hold what is not. The lock is held."""
+        session = self._session
+        calls = session.module.calls
+        for handle in calls.find(session.handle, kind):
+            try:
+                yield handle, KeyLabel.parse(calls.attribute(session.handle, handle, _calls.LABEL).decode())
+            except (KeystoreError, UnicodeDecodeError):
+                continue
 
     def public_key(self, label: KeyLabel) -> PublicKey:
         """Raises KeyNotFound, TokenLost."""

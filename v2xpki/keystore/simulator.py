@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import KeyRefused, TokenLost
 from v2xpki.keystore.interface import IssuingKey, Keystore
-from v2xpki.keystore.labels import KeyInfo, KeyLabel
+from v2xpki.keystore.labels import KeyInfo, KeyLabel, WrappingInfo
 from v2xpki.keystore.responder import Responder
 from v2xpki.keystore.scms_responder import ScmsResponder
 from v2xpki.keystore.wrapping import Wrapper
@@ -95,6 +95,9 @@ class FaultyKeystore:
 
     def keys(self) -> list[KeyInfo]:
         return self.inner.keys()
+
+    def wrapping_keys(self) -> list[WrappingInfo]:
+        return self.inner.wrapping_keys()
 
     def public_key(self, label: KeyLabel) -> PublicKey:
         return self.inner.public_key(label)

@@ -345,6 +345,10 @@ class ScmsTrust:
         held = [c for c in self._components.values() if (r := role_of(c)) is not None and r.kind == role]
         return tuple(sorted((c for c in held if self._verifies(c, at)), key=lambda c: -c.start))
 
+    def known(self, at: int) -> tuple[Certificate, ...]:
+        """All components that verify now."""
+        return tuple(c for c in self._components.values() if self._verifies(c, at))
+
     def issuer(self, id8: bytes) -> Certificate | None:
         """A known root or CA."""
         return self._store.issuer(id8)

@@ -31,7 +31,19 @@ from v2xpki.authorities.etsi import ceremony
 from v2xpki.authorities.etsi.distribution import import_publications, published_list, published_tlm
 from v2xpki.authorities.etsi.foreign_tlm import ForeignTlm
 from v2xpki.authorities.lab_tls import make_lab_tls
-from v2xpki.config import ETSI_DOMAINS, FILE_NAME, FORMAT, UNFINISHED, Instance, Settings
+from v2xpki.authorities.scms import bootstrap as scms
+from v2xpki.config import (
+    DOMAINS,
+    ETSI_DOMAINS,
+    FILE_NAME,
+    FORMAT,
+    KEYLESS_DOMAINS,
+    PROFILES,
+    SCMS_DOMAINS,
+    UNFINISHED,
+    Instance,
+    Settings,
+)
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import ConfigError, UnsupportedAlgorithm, V2xPkiError
 from v2xpki.store import Database, upgrade
@@ -44,8 +56,9 @@ DEFAULT_CURVES: Mapping[str, str] = {
     "ea": "nistP256",
     "aa": "nistP256",
 }
+_SCMS_CURVE = Curve.NIST_P256.text  # butterfly keys are on no other, nor are the recorded deployments
 _FOLDERS = ("tls", "run", "log", "ceremonies")
-_MADE = (*ETSI_DOMAINS, *_FOLDERS)
+_MADE = (*DOMAINS, *_FOLDERS)
 _ALIASES = {"rca": "root"}
 _TITLES = {"root": "RCA"}
 
@@ -80,15 +93,19 @@ class Plan:
     foreign_tlm: ForeignTlm | None = None
 
     def __post_init__(self) -> None:
-        if self.profile != "etsi":
-            raise ConfigError(f"profile {self.profile!r} is not in this version", hint="--profile etsi")
+        if self.profile not in PROFILES:
+            raise ConfigError(f"profile {self.profile!r} is not one of {', '.join(PROFILES)}")
+        if self.foreign_tlm is not None and self.profile == "scms":
+            raise ConfigError("an SCMS has no TLM: its electors say which roots are trusted")
         for role, name in self.curves.items():
             if role not in self.roles:
                 raise ConfigError(f"no role {role!r} has a curve", hint=f"one of {', '.join(self.roles)}")
             try:
-                Curve.from_text(name)
+                curve = Curve.from_text(name)
             except UnsupportedAlgorithm as error:
                 raise ConfigError(f"{role}: {error}") from None
+            if role in SCMS_DOMAINS and curve is not Curve.NIST_P256:
+                raise ConfigError(f"{role}: all keys of an SCMS are on {_SCMS_CURVE}, not {name}")
         for name in self.databases:
             if name not in self.domains:
                 raise ConfigError(
@@ -98,22 +115,34 @@ class Plan:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        return tuple(name for name in ETSI_DOMAINS if name != "tlm" or self.foreign_tlm is None)
+        etsi = tuple(name for name in ETSI_DOMAINS if name != "tlm" or self.foreign_tlm is None)
+        return (*(etsi if self.has_etsi else ()), *(SCMS_DOMAINS if self.has_scms else ()))
+
+    @property
+    def has_etsi(self) -> bool:
+        return self.profile in ("etsi", "all")
+
+    @property
+    def has_scms(self) -> bool:
+        return self.profile in ("scms", "all")
 
     @property
     def roles(self) -> tuple[str, ...]:
         """The domains that get keys."""
-        return tuple(role for role in DEFAULT_CURVES if role in self.domains)
+        ordered = (*DEFAULT_CURVES, *SCMS_DOMAINS)
+        return tuple(role for role in ordered if role in self.domains and role not in KEYLESS_DOMAINS)
 
     @property
     def all_curves(self) -> dict[str, str]:
-        return {role: self.curves.get(role, DEFAULT_CURVES[role]) for role in self.roles}
+        usual = {**dict.fromkeys(SCMS_DOMAINS, _SCMS_CURVE), **DEFAULT_CURVES}
+        return {role: self.curves.get(role, usual[role]) for role in self.roles}
 
     @property
     def ceremonies(self) -> dict[str, tuple[str, ...]]:
         """Those to be held, and what each waits for."""
         without = () if self.foreign_tlm is None else ("tlm", "ectl")
-        return {name: before for name, before in _CEREMONIES.items() if name not in without}
+        etsi = {name: before for name, before in _CEREMONIES.items() if name not in without}
+        return {**(etsi if self.has_etsi else {}), **(scms.CEREMONIES if self.has_scms else {})}
 
     def settings_text(self) -> str:
         """The v2xpki.toml."""
@@ -137,6 +166,8 @@ class Plan:
                 lines.append(f"curve = {json.dumps(self.all_curves[role])}")
             if role in self.databases:
                 lines.append(f"database_url = {json.dumps(self.databases[role])}")
+        if self.has_scms:
+            lines += scms.settings_lines()
         return "\n".join(lines) + "\n"
 
     def settings(self) -> Settings:
@@ -201,10 +232,15 @@ def initialise(
     """
     clock = clock or SystemClock()
     with _unfinished(plan) as instance:
-        _render_ceremonies(plan, instance)
+        _render_ceremonies(plan, instance, clock)
         _run_ceremonies(plan, instance, progress)
-        _install(instance, plan.foreign_tlm)
-        _publish(instance, clock)
+        if plan.has_etsi:
+            _install(instance, plan.foreign_tlm)
+            _publish(instance, clock)
+        if plan.has_scms:
+            scms.install(instance, clock)
+            progress("CTL of the electors, published")
+            scms.write_internal_tls(instance, clock)
         progress("TLS for the laboratory")
         _write_tls(plan, instance, clock)
     return Report(Instance.load(plan.directory), authorities(instance))
@@ -217,6 +253,8 @@ def authorities(instance: Instance) -> tuple[Made, ...]:
         domain = instance.domain(role)
         certificate = Certificate.parse(domain.certificate_path.read_bytes())
         made.append(Made(role, certificate, f"{role}-sign-{domain.generation}", domain.certificate_path))
+    if instance.has_scms:
+        made += [Made(*one) for one in scms.authorities(instance)]
     return tuple(made)
 
 
@@ -286,7 +324,16 @@ def _remove(directory: Path) -> None:
 # --- ceremonies ------------------------------------------------------------------------------------
 
 
-def _render_ceremonies(plan: Plan, instance: Instance) -> None:
+def _render_ceremonies(plan: Plan, instance: Instance, clock: Clock) -> None:
+    texts = dict(_etsi_texts(plan, instance)) if plan.has_etsi else {}
+    if plan.has_scms:
+        texts |= scms.render(instance, str(urlsplit(plan.base_url).hostname), clock)
+    for number, name in enumerate(plan.ceremonies, 1):
+        # The comments speak of ${...} themselves; what a key lacks the ceremony's own reader refuses.
+        _ceremony_path(instance, number, name).write_text(texts[name], encoding="utf-8")
+
+
+def _etsi_texts(plan: Plan, instance: Instance) -> Iterator[tuple[str, str]]:
     curves, lists = plan.all_curves, instance.settings.lists
     host = urlsplit(plan.base_url).hostname
     own = {
@@ -301,12 +348,10 @@ def _render_ceremonies(plan: Plan, instance: Instance) -> None:
             "overlap": str(0 if plan.lab else lists.overlap),
             "count": count,
         }
-    for number, name in enumerate(plan.ceremonies, 1):
+    for name in _CEREMONIES.keys() & plan.ceremonies.keys():
         template = string.Template((data_dir("hsm") / "ceremonies" / f"{name}.yaml").read_text("utf-8"))
         values = {"instance": "..", "base_url": instance.base_url, **own[name.removesuffix("-request")]}
-        text = template.safe_substitute(values)
-        # The comments speak of ${...} themselves; what a key lacks the ceremony's own reader refuses.
-        _ceremony_path(instance, number, name).write_text(text, encoding="utf-8")
+        yield name, template.safe_substitute(values)
 
 
 def _ceremony_path(instance: Instance, number: int, name: str) -> Path:

@@ -21,13 +21,12 @@ import yaml
 
 from v2xpki import __version__
 from v2xpki.audit import Event
+from v2xpki.authorities.ceremony_parts import CertificateSpec, KeySpec
 from v2xpki.authorities.domain import OpenDomain, Opener, open_domain
 from v2xpki.authorities.etsi.ca_request import CaRequest, build_request
 from v2xpki.authorities.etsi.ceremony_file import (
     CeremonyFile,
-    CertificateSpec,
     EntrySpec,
-    KeySpec,
     Link,
     Request,
     RevocationList,
@@ -39,6 +38,10 @@ from v2xpki.authorities.etsi.linking import sign_rca_link, sign_tlm_link
 from v2xpki.authorities.etsi.root import RootAuthority
 from v2xpki.authorities.etsi.signing import lists_of
 from v2xpki.authorities.etsi.tlm import TrustListManager
+from v2xpki.authorities.scms import ceremony as scms
+from v2xpki.authorities.scms.ceremony_file import ComponentRequests, ScmsSpec, outputs
+from v2xpki.authorities.scms.electors import Elector
+from v2xpki.authorities.scms.scms_root import ScmsRoot
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CeremonyRefused, ConfigError, UnsupportedAlgorithm, V2xPkiError
@@ -56,9 +59,13 @@ from v2xpki.trust import (
     lint_certificate,
     validity,
 )
+from v2xpki.trust.lint import Finding
 from v2xpki.trust.lists import ListKind
 from v2xpki.trust.profiles import Kind
 from v2xpki.trust.runs import RunSchedule
+from v2xpki.trust.scms_lint import lint_scms_tbs
+from v2xpki.trust.scms_profiles import BACKDATE, scms_profile
+from v2xpki.trust.scms_profiles import COMPONENTS as SCMS_COMPONENTS
 from v2xpki.wire import dot2
 
 Confirm = Callable[[Sequence[str]], bool]
@@ -125,7 +132,7 @@ class _Run:
         plan = self._plan()
         if not confirm(plan):
             raise CeremonyRefused("not confirmed; nothing was done", hint="--yes confirms without a question")
-        creates = isinstance(self.spec, SelfSigned | Request)
+        creates = isinstance(self.spec, SelfSigned | Request | ComponentRequests)
         with self._open(self.instance, self.spec.domain, clock=self.clock, create=creates) as domain:
             try:
                 self._refuse_labels(domain)
@@ -143,9 +150,10 @@ class _Run:
     def _refuse_output(self) -> None:
         if isinstance(self.spec, TrustList | RevocationList):
             return  # a folder; each file in it is new
-        path = self.instance.path(self.spec.output)
-        if path.exists():
-            raise CeremonyRefused(f"{path} exists; a ceremony replaces nothing")
+        names = outputs(self.spec) if isinstance(self.spec, ScmsSpec) else [self.spec.output]
+        for path in map(self.instance.path, names):
+            if path.exists():
+                raise CeremonyRefused(f"{path} exists; a ceremony replaces nothing")
 
     def _new_keys(self) -> list[tuple[KeyLabel, Curve]]:
         specs: list[KeySpec] = []
@@ -153,6 +161,8 @@ class _Run:
             specs = [self.spec.key]
         elif isinstance(self.spec, Request):
             specs = [self.spec.sign, self.spec.encrypt]
+        elif isinstance(self.spec, ComponentRequests):
+            specs = self.spec.keys
         return [(KeyLabel.parse(spec.label), _curve(spec.curve)) for spec in specs]
 
     def _refuse_labels(self, domain: OpenDomain) -> None:
@@ -171,6 +181,8 @@ class _Run:
             f"token      {domain.token_label} ({domain.keystore_profile})",
         ]
         lines += [f"new key    {label}, {curve.text}" for label, curve in self._new_keys()]
+        if isinstance(spec, ScmsSpec):
+            return [*lines, *scms.plan(self, spec), *(f"output     {path}" for path in outputs(spec))]
         if isinstance(spec, SubCa | TrustList | RevocationList | Link):
             lines.append(f"signs with {spec.key}")
         if isinstance(spec, SelfSigned | Request | SubCa):
@@ -182,14 +194,14 @@ class _Run:
                 lines.append(f"re-keys    {request.former.hex().upper()}")
         if isinstance(spec, Request) and spec.rekey is not None:
             lines.append(
-                f"signs with {spec.rekey.key}, under {self._certificate(spec.rekey.certificate).hex8}"
+                f"signs with {spec.rekey.key}, under {self.certificate(spec.rekey.certificate).hex8}"
             )
         if isinstance(spec, TrustList):
             last = spec.sequence + spec.count - 1
             lines.append(f"sequence   {spec.sequence}" + (f" to {last}" if spec.count > 1 else ""))
             lines += [f"entry      {self._plan_entry(entry)}" for entry in spec.entries]
         if isinstance(spec, RevocationList):
-            revoked = [self._certificate(path).hex8 for path in spec.revoked]
+            revoked = [self.certificate(path).hex8 for path in spec.revoked]
             lines.append(f"revokes    {', '.join(revoked) or 'nothing'}")
             lines += [f"reason     {spec.reason}"] if spec.reason else []
         if isinstance(spec, TrustList | RevocationList):
@@ -203,7 +215,7 @@ class _Run:
         return lines
 
     def _plan_link(self, spec: Link) -> list[str]:
-        old, new = self._certificate(spec.signer), self._certificate(spec.successor)
+        old, new = self.certificate(spec.signer), self.certificate(spec.successor)
         lines = [f"and with   {spec.successor_key}"] if spec.successor_key else []
         for word, entry in (("from", old), ("to", new)):
             digest = hashlib.sha256(entry.octets).hexdigest()
@@ -221,7 +233,7 @@ class _Run:
 
     def _plan_entry(self, entry: EntrySpec) -> str:
         paths = [*([entry.certificate] if entry.certificate else []), *entry.certificates]
-        ids = [self._certificate(path).hex8 for path in paths]
+        ids = [self.certificate(path).hex8 for path in paths]
         urls = [
             url
             for url in (entry.url, entry.access_point, entry.its_access_point, entry.aa_access_point)
@@ -248,20 +260,22 @@ class _Run:
             self._sign_trust_list(domain, spec)
         elif isinstance(spec, Link):
             self._sign_link(domain, spec)
-        else:
+        elif isinstance(spec, RevocationList):
             self._sign_crl(domain, spec)
+        else:
+            scms.work(self, domain, spec)
 
     def _self_sign(self, domain: OpenDomain, spec: SelfSigned) -> None:
         label = KeyLabel.parse(spec.key.label)
-        kinds = {"root": RootAuthority, "tlm": TrustListManager}
-        authority = kinds[spec.domain](domain, label, None)
+        kinds = {"root": RootAuthority, "tlm": TrustListManager, "scmsroot": ScmsRoot}
+        authority = kinds.get(spec.domain, Elector)(domain, label, None)
         if spec.certificate.profile != authority.kind:
             raise CeremonyRefused(
                 f"domain {spec.domain} signs a {authority.kind} certificate, not {spec.certificate.profile}"
             )
-        certificate = authority.certify_self(spec.certificate.name, self._period(spec.certificate, domain))
+        certificate = authority.certify_self(spec.certificate.name, self.period(spec.certificate, domain))
         certificate.verify_signature(None)
-        self._keep_certificate(certificate, spec.certificate.profile)
+        self.keep_certificate(certificate, spec.certificate.profile)
 
     def _request(self, domain: OpenDomain, spec: Request) -> None:
         if spec.certificate.profile != spec.domain.upper():
@@ -273,14 +287,14 @@ class _Run:
         CaRequest.parse(octets)
         self.outcome.checks.append("request verifies with the key that it names")
         if spec.rekey is not None:
-            present, label = self._certificate(spec.rekey.certificate), KeyLabel.parse(spec.rekey.key)
+            present, label = self.certificate(spec.rekey.certificate), KeyLabel.parse(spec.rekey.key)
             octets = sign_ca_rekeying(domain.keystore, label, present, octets, domain.database, domain.clock)
             CaRequest.parse(octets).verify_rekeying(present)
             self.outcome.checks.append(f"and under {present.hex8}")
-        self._keep(octets, "request")
+        self.keep(octets, "request")
 
     def _certify(self, domain: OpenDomain, spec: SubCa) -> None:
-        issuer = self._certificate(spec.issuer)
+        issuer = self.certificate(spec.issuer)
         recover(domain.database)  # what a ceremony that was killed had open is void: it may be done anew
         root = RootAuthority(domain, KeyLabel.parse(spec.key), issuer)
         kind = spec.certificate.profile
@@ -288,13 +302,13 @@ class _Run:
             raise CeremonyRefused(f"a root certifies an EA or an AA, not {kind}")
         request = self._read_request(spec.request)
         certificate = root.certify(
-            request, kind, spec.certificate.name, self._period(spec.certificate, domain)
+            request, kind, spec.certificate.name, self.period(spec.certificate, domain)
         )
         certificate.verify_signature(issuer)
-        self._keep_certificate(certificate, kind)
+        self.keep_certificate(certificate, kind)
 
     def _sign_trust_list(self, domain: OpenDomain, spec: TrustList) -> None:
-        signer, label = self._certificate(spec.signer), KeyLabel.parse(spec.key)
+        signer, label = self.certificate(spec.signer), KeyLabel.parse(spec.key)
         schedule = self._schedule(spec)
         self._recover_lists(domain, signer)
         entries = [self._entry(entry) for entry in spec.entries]
@@ -311,18 +325,18 @@ class _Run:
         self._keep_lists(signed, signer)
 
     def _sign_crl(self, domain: OpenDomain, spec: RevocationList) -> None:
-        signer = self._certificate(spec.signer)
+        signer = self.certificate(spec.signer)
         self._recover_lists(domain, signer)
         root = RootAuthority(domain, KeyLabel.parse(spec.key), signer)
-        revoked = [self._certificate(path) for path in spec.revoked]
+        revoked = [self.certificate(path) for path in spec.revoked]
         self._keep_lists(root.sign_crls(self._schedule(spec), revoked, self.operator, spec.reason), signer)
 
     def _sign_link(self, domain: OpenDomain, spec: Link) -> None:
-        old, new = self._certificate(spec.signer), self._certificate(spec.successor)
+        old, new = self.certificate(spec.signer), self.certificate(spec.successor)
         label = KeyLabel.parse(spec.key)
         self.outcome.checks.append(f"{old.hex8} vouches for {new.hex8}; every signature verifies")
         if spec.successor_key is None:
-            self._keep(sign_tlm_link(domain, label, old, new).octets, spec.kind, old.hashed_id8)
+            self.keep(sign_tlm_link(domain, label, old, new).octets, spec.kind, old.hashed_id8)
             return
         single, double = sign_rca_link(domain, (label, KeyLabel.parse(spec.successor_key)), old, new)
         path = self.instance.path(spec.output)
@@ -332,7 +346,7 @@ class _Run:
             write_new(inner, single.octets)
         digest = hashlib.sha256(single.octets).digest()
         self.outcome.outputs.append(Output(inner, spec.kind, digest, old.hashed_id8))
-        self._keep(double.octets, spec.kind, new.hashed_id8)
+        self.keep(double.octets, spec.kind, new.hashed_id8)
 
     def _recover_lists(self, domain: OpenDomain, signer: Certificate) -> None:
         """What a ceremony that was killed left behind: open records become void, and lists whose record is
@@ -341,46 +355,56 @@ class _Run:
         kind = cast(ListKind, self.spec.kind)
         lists = lists_of(domain.database, kind, signer.hashed_id8)
         for kept in lists.signed(in_force_after=self.clock.time32()):
-            path = self.instance.path(self.spec.output) / list_file(kind, kept)
+            path = self._folder / list_file(kind, kept)
             if not path.exists():
                 write_new(path, kept.octets)
+
+    @property
+    def _folder(self) -> Path:
+        """Of the lists."""
+        assert isinstance(self.spec, TrustList | RevocationList)
+        return self.instance.path(self.spec.output)
 
     def _schedule(self, spec: TrustList | RevocationList) -> RunSchedule:
         return RunSchedule(self._this_update(spec.this_update), spec.next_update, spec.overlap, spec.count)
 
     # --- inputs ---------------------------------------------------------------------------------------
 
-    def _read(self, path: Path) -> bytes:
+    def read(self, path: Path) -> bytes:
         try:
             return self.instance.path(path).read_bytes()
         except FileNotFoundError:
             raise CeremonyRefused(f"{path} is not there", hint="which ceremony was to make it?") from None
 
-    def _certificate(self, path: Path) -> Certificate:
-        return Certificate.parse(self._read(path))
+    def certificate(self, path: Path) -> Certificate:
+        return Certificate.parse(self.read(path))
 
     def _read_request(self, path: Path) -> CaRequest:
-        return CaRequest.parse(self._read(path))
+        return CaRequest.parse(self.read(path))
 
     def _this_update(self, text: str) -> int:
         return _moment(text) if text else self.started
 
-    def _period(self, spec: CertificateSpec, domain: OpenDomain) -> dot2.ValidityPeriod | None:
+    def period(self, spec: CertificateSpec, domain: OpenDomain) -> dot2.ValidityPeriod | None:
         """None where the profile decides."""
         if not spec.start and spec.validity is None:
             return None
-        profile = domain.profiles.profile(spec.profile)
-        start = _moment(spec.start) if spec.start else validity.floor_hour(self.started - profile.backdate)
-        length = validity.duration(spec.validity) if spec.validity is not None else profile.validity
+        if spec.profile in SCMS_COMPONENTS:
+            usual, backdate = scms_profile(spec.profile).validity, BACKDATE
+        else:
+            profile = domain.profiles.profile(spec.profile)
+            usual, backdate = profile.validity, profile.backdate
+        start = _moment(spec.start) if spec.start else validity.floor_hour(self.started - backdate)
+        length = validity.duration(spec.validity) if spec.validity is not None else usual
         return dot2.ValidityPeriod(start=start, duration=length)
 
     def _entry(self, spec: EntrySpec) -> RcaEntry | TlmEntry | EaEntry | AaEntry | DcEntry:
         if spec.entry == "dc":
-            roots = [self._certificate(path).hashed_id8 for path in spec.certificates]
+            roots = [self.certificate(path).hashed_id8 for path in spec.certificates]
             return DcEntry(spec.url or "", (*roots, *map(bytes.fromhex, spec.roots)))
         assert spec.certificate is not None
-        certificate = self._certificate(spec.certificate)
-        former = self._certificate(spec.successor_to) if spec.successor_to else None
+        certificate = self.certificate(spec.certificate)
+        former = self.certificate(spec.successor_to) if spec.successor_to else None
         if spec.entry == "rca":
             return RcaEntry(certificate, former)
         if spec.entry == "tlm":
@@ -391,8 +415,9 @@ class _Run:
 
     # --- outputs ---------------------------------------------------------------------------------------
 
-    def _keep_certificate(self, certificate: Certificate, kind: str) -> None:
-        findings = lint_certificate(certificate, cast(Kind, kind))
+    def keep_certificate(self, certificate: Certificate, kind: str, output: Path | None = None) -> None:
+        """Write a certificate that was made, once it is looked over; None: to the file's own output."""
+        findings = _lint(certificate, kind)
         errors = [str(finding) for finding in findings if finding.rule.severity == "error"]
         if errors:
             raise CeremonyRefused(f"the signed certificate breaks rules: {'; '.join(errors)}")
@@ -402,20 +427,25 @@ class _Run:
             f"linted before and after signing: {remarks or 'no findings'}",
             f"signature verifies; valid {start} to {end}",
         ]
-        self._keep(certificate.octets, kind, certificate.hashed_id8)
+        self.keep(certificate.octets, kind, certificate.hashed_id8, output)
 
     def _keep_lists(self, signed: Sequence[Kept], signer: Certificate) -> None:
         # Their record is complete by now; where this process ends here, the next ceremony writes the files.
         self.outcome.checks.append(f"{len(signed)} lists verify under {signer.hex8}, each at its own time")
-        folder = self.instance.path(self.spec.output)
         for kept in signed:
-            path = folder / list_file(self.spec.kind, kept)
+            path = self._folder / list_file(self.spec.kind, kept)
             write_new(path, kept.octets)
             digest = hashlib.sha256(kept.octets).digest()
             self.outcome.outputs.append(Output(path, self.spec.kind, digest, signer.hashed_id8))
 
-    def _keep(self, octets: bytes, kind: str, hashed_id8: bytes | None = None) -> None:
-        path = self.instance.path(self.spec.output)
+    def keep(
+        self, octets: bytes, kind: str, hashed_id8: bytes | None = None, output: Path | None = None
+    ) -> None:
+        """Write what was made."""
+        if output is None:
+            assert not isinstance(self.spec, ScmsSpec)
+            output = self.spec.output
+        path = self.instance.path(output)
         write_new(path, octets)
         self.outcome.outputs.append(Output(path, kind, hashlib.sha256(octets).digest(), hashed_id8))
 
@@ -464,6 +494,14 @@ class _Run:
         )
         write_new(path, text.encode())
         self.outcome.transcript = path
+
+
+def _lint(certificate: Certificate, kind: str) -> Sequence[Finding]:
+    if kind not in SCMS_COMPONENTS:
+        return lint_certificate(certificate, cast(Kind, kind))
+    tbs = certificate.record.to_be_signed
+    # what depends on the issuer was looked at before it was signed
+    return [f for f in lint_scms_tbs(tbs, kind) if certificate.is_self_signed or f.rule.id != "e_scms_issuer"]
 
 
 def list_file(kind: str, kept: Kept) -> str:

@@ -1,12 +1,13 @@
 """What a ceremony file may say. One YAML file is the whole input of a ceremony.
 
-    kind: self-signed   a root's or trust list manager's key and certificate
+    kind: self-signed   a root's, trust list manager's or elector's key and certificate
     kind: request       an EA's or AA's two keys, in its own token, and its signed certificate request;
                         with `rekey` signed under its present certificate as well
     kind: sub-ca        the root certifies what a request asks for
     kind: ectl          the trust list manager's lists, one or a run of them signed ahead
     kind: ctl | crl     the root's lists, likewise
     kind: tlm-link | rca-link   an old trust list manager or root vouches for its successor
+    and those of an SCMS: authorities/scms/ceremony_file.py
 
 Strict like v2xpki.toml: unknown, missing and doubled keys are refused by name, and so is a ${...} that
 nobody filled in. `instance` is relative to the file, all other paths to the instance; none may leave it.
@@ -21,30 +22,13 @@ from typing import Any, ClassVar
 
 import yaml
 
+from v2xpki.authorities.ceremony_parts import CertificateSpec, KeySpec
+from v2xpki.authorities.scms.ceremony_file import ELECTORS, SCMS_KINDS, ScmsSpec, input_paths, outputs
 from v2xpki.config import Seconds, check_url, seconds, strict_table
 from v2xpki.errors import CeremonyRefused, ConfigError, InvalidList
 from v2xpki.trust.runs import RunSchedule
 
 _HEX8 = re.compile(r"[0-9A-Fa-f]{16}")
-
-
-@dataclass(frozen=True, slots=True)
-class KeySpec:
-    """A key to generate."""
-
-    label: str
-    curve: str
-
-
-@dataclass(frozen=True, slots=True)
-class CertificateSpec:
-    """What the profile leaves open. Without `start` and `validity` the profile's own hold."""
-
-    profile: str
-    name: str | None = None
-    #: ISO 8601; without an offset it is UTC.
-    start: str = ""
-    validity: Seconds | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +180,11 @@ class Link:
             raise ConfigError("an rca-link is signed with successor_key too, a tlm-link is not")
 
 
-Spec = SelfSigned | Request | SubCa | TrustList | RevocationList | Link
+Spec = SelfSigned | Request | SubCa | TrustList | RevocationList | Link | ScmsSpec
 
 # kind -> its dataclass, the domains that may hold it
 _KINDS: Mapping[str, tuple[type[Spec], frozenset[str]]] = {
-    "self-signed": (SelfSigned, frozenset({"root", "tlm"})),
+    "self-signed": (SelfSigned, frozenset({"root", "tlm", "scmsroot", *ELECTORS})),
     "request": (Request, frozenset({"ea", "aa"})),
     "sub-ca": (SubCa, frozenset({"root"})),
     "ectl": (TrustList, frozenset({"tlm"})),
@@ -208,6 +192,7 @@ _KINDS: Mapping[str, tuple[type[Spec], frozenset[str]]] = {
     "crl": (RevocationList, frozenset({"root"})),
     "tlm-link": (Link, frozenset({"tlm"})),
     "rca-link": (Link, frozenset({"root"})),
+    **SCMS_KINDS,
 }
 _ENTRIES = {"ectl": frozenset({"rca", "tlm", "dc"}), "ctl": frozenset({"ea", "aa", "dc"})}
 
@@ -277,6 +262,8 @@ def parse(text: str) -> Spec:
 
 
 def _paths(spec: Spec) -> list[Path]:
+    if isinstance(spec, ScmsSpec):
+        return [*outputs(spec), *input_paths(spec)]
     paths = [spec.output]
     if isinstance(spec, SubCa):
         paths += [spec.issuer, spec.request]

@@ -18,6 +18,7 @@ from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.generations import in_force
 from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.authorities.etsi.subca import ROLES, waiting_requests
+from v2xpki.authorities.scms.status import crl_signer, lists_handed_out
 from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance, installed_generations
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
@@ -47,7 +48,9 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
     clock = clock or SystemClock()
     status = Status()
     if instance.lab:
-        status.warnings.append("a laboratory: the root's and the TLM's tokens are within reach")
+        offline = [name for name in instance.domain_names if name in OFFLINE_DOMAINS]
+        named = "the root's and the TLM's" if instance.profile == "etsi" else ", ".join(offline)
+        status.warnings.append(f"a laboratory: {named} tokens are within reach")
     keys = keys_in_tokens(instance, instance.domain_names)
     status.document = {
         "directory": str(instance.directory),
@@ -60,7 +63,10 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
             for name in instance.domain_names
             if instance.domain(name).has_keys
         ],
-        "lists": _lists(instance, clock, status),
+        "lists": [
+            *(_lists(instance, clock, status) if instance.has_etsi else ()),
+            *(_scms_lists(instance, clock, status) if instance.has_scms else ()),
+        ],
         "counts": _counts(instance, status),
     }
     status.document |= {"problems": status.problems, "warnings": status.warnings}
@@ -100,6 +106,8 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
         ]
         if not certificate.start <= clock.time32() < certificate.end:
             status.problems.append(f"{name}: its certificate {certificate.hex8} is not in force")
+        if name == "ma":
+            found["crlSigner"] = crl_signer(instance, clock, status.problems)
         if name in ROLES:
             revoked = _revoked(instance, certificate.issuer_id8 or b"", clock)
             found["generations"] = _generations(domain, revoked, clock, status)
@@ -216,6 +224,16 @@ def _list_keys(connection: Any, domain: DomainConfig) -> None:
                     }
                     for info in keystore.keys()
                 ]
+                + [
+                    {
+                        "label": info.label.text,
+                        "curve": "AES-256",
+                        "publicKey": None,
+                        "sensitive": info.sensitive,
+                        "extractable": info.extractable,
+                    }
+                    for info in keystore.wrapping_keys()
+                ]
             )
     except V2xPkiError as error:
         connection.send(f"token: {error}")
@@ -274,6 +292,17 @@ def _lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, A
     for kind in sorted(instance.list_kinds):
         if kind not in {entry["kind"] for entry in lists}:
             status.problems.append(f"there is no {kind}")
+    return lists
+
+
+def _scms_lists(instance: Instance, clock: Clock, status: Status) -> list[dict[str, Any]]:
+    try:
+        with _database(instance, "sdc") as database:
+            lists, told = lists_handed_out(instance, database, clock)
+    except V2xPkiError as error:
+        status.problems.append(f"sdc: {error}")
+        return []
+    status.problems += told
     return lists
 
 

@@ -12,22 +12,17 @@ The shared key that was begun last, and not after now, is used. All lie wrapped 
 import secrets as _random
 from typing import NamedTuple
 
-import sqlalchemy as sa
-
-from v2xpki.audit import Event
+from v2xpki.authorities.scms.secrets import SecretStore
 from v2xpki.crypto.ccm import KEY_OCTETS as SHARED_OCTETS
 from v2xpki.crypto.sealing import KEY_OCTETS as SEALING_OCTETS
 from v2xpki.errors import KeyNotFound, KeyRefused
 from v2xpki.keystore import KeyLabel, Keystore
-from v2xpki.store import Database, Statement, Transaction
-from v2xpki.store.base import table_of
+from v2xpki.store import Database
 from v2xpki.store.la import WrappedSecret
-from v2xpki.time import HOUR
 
 _SEAL, _ACA = "seal", "aca"
 _MOST_SEALS = 255  # the number is an octet before what was sealed
-_T = table_of(WrappedSecret)
-_ALL = Statement(sa.select(_T.c.name, _T.c.wrapper, _T.c.octets, _T.c.since))
+_MOST_SHARED = 65_535
 
 
 class SharedKey(NamedTuple):
@@ -50,83 +45,45 @@ class LaSecrets(NamedTuple):
         return f"<LaSecrets: {len(self.seals)} sealing, {len(self.shared)} shared>"
 
 
+def la_store(database: Database, keystore: Keystore, label: KeyLabel) -> SecretStore:
+    """The secrets of a linkage authority. label: the token's key that wraps what is new."""
+    return SecretStore(database, WrappedSecret, keystore, label)
+
+
 def new_sealing_key(database: Database, keystore: Keystore, label: KeyLabel) -> int:
     """Make the next sealing key, wrapped under the token's key of a label; its number.
 
-    Services read it at their next start. Raises KeystoreError, RecordFailed.
+    Services read it at their next start. Raises KeystoreError, StoreError.
     """
-    wrapped = keystore.wrapper(label).wrap(_random.token_bytes(SEALING_OCTETS))
-    return _put(database, _SEAL, wrapped, label, database.clock.time32())
+    store = la_store(database, keystore, label)
+    return store.add_next(_SEAL, _random.token_bytes(SEALING_OCTETS), most=_MOST_SEALS)
 
 
 def put_shared_key(database: Database, keystore: Keystore, label: KeyLabel, key: bytes, since: int) -> int:
     """Keep a key shared with the ACA (16 octets), to be used from the hour of `since` on; its number.
 
-    The ACA must have it before. Raises KeyRefused for another length, KeystoreError, RecordFailed.
+    The ACA must have it before. Raises KeyRefused for another length, KeystoreError, StoreError.
     """
     if len(key) != SHARED_OCTETS:
         raise KeyRefused(f"a key shared with the ACA is {SHARED_OCTETS} octets, not {len(key)}")
-    return _put(database, _ACA, keystore.wrapper(label).wrap(key), label, since)
-
-
-def _put(database: Database, kind: str, wrapped: bytes, label: KeyLabel, since: int) -> int:
-    with database.write(durable=True) as tx:
-        number = 1 + max((n for k, n, *_ in _read(tx) if k == kind), default=0)
-        if kind == _SEAL and number > _MOST_SEALS:
-            raise KeyRefused(f"no more than {_MOST_SEALS} sealing keys")
-        name = f"{kind}-{number}"
-        tx.insert(
-            WrappedSecret,
-            name=name,
-            wrapper=label.text,
-            octets=wrapped,
-            since=since - since % HOUR,
-            until=None,
-        )
-        tx.audit(Event.KEY_GENERATED, label=name, curve="AES")
-    return number
+    return la_store(database, keystore, label).add_next(_ACA, key, since, most=_MOST_SHARED)
 
 
 def secrets_of(database: Database, keystore: Keystore) -> LaSecrets:
     """All, unwrapped. Raises KeystoreError where the token does not open one."""
-    with database.read() as tx:
-        rows = _read(tx)
-    seals: dict[int, bytes] = {}
-    shared: list[SharedKey] = []
-    for kind, number, wrapper, octets, since in rows:
-        secret = keystore.wrapper(KeyLabel.parse(wrapper)).unwrap(octets)
-        if kind == _SEAL:
-            seals[number] = secret
-        elif kind == _ACA:
-            shared.append(SharedKey(since, secret))
+    store = la_store(database, keystore, KeyLabel("la", "wrap"))  # nothing is wrapped here
+    seals = {_number(name): secret for name, secret in store.all(f"{_SEAL}-").items()}
     if not seals:
         raise KeyNotFound("the linkage authority has no sealing key", hint="make one before it serves")
-    return LaSecrets(seals, sorted(shared))
+    shared = store.dated(f"{_ACA}-").values()
+    return LaSecrets(seals, sorted(SharedKey(found.since, found.octets) for found in shared))
 
 
 def rewrap(database: Database, keystore: Keystore, label: KeyLabel) -> int:
     """Wrap every secret under another key of the token, in one transaction; how many. What it has wrapped
     already stays. Raises KeystoreError, and nothing has changed."""
-    fresh, count = keystore.wrapper(label), 0
-    retired = set()
-    with database.write(durable=True) as tx:
-        for kind, number, wrapper, octets, _ in _read(tx):
-            if wrapper == label.text:
-                continue
-            wrapped = fresh.wrap(keystore.wrapper(KeyLabel.parse(wrapper)).unwrap(octets))
-            change = sa.update(_T).where(_T.c.name == f"{kind}-{number}")
-            tx.execute(change.values(wrapper=label.text, octets=wrapped))
-            retired.add(wrapper)
-            count += 1
-        for name in sorted(retired):
-            tx.audit(Event.KEY_RETIRED, label=name, reason=f"its secrets are wrapped by {label}")
-    return count
+    return la_store(database, keystore, label).rewrap(label)
 
 
-def _read(tx: Transaction) -> list[tuple[str, int, str, bytes, int]]:
-    """Kind, number, wrapper, octets, since; in the order of the names' numbers."""
-    found = []
-    for name, wrapper, octets, since in tx.rows(_ALL):
-        kind, _, number = name.rpartition("-")
-        found.append((kind, int(number), wrapper, bytes(octets), since))
-    return sorted(found)
+def _number(name: str) -> int:
+    return int(name.rpartition("-")[2])

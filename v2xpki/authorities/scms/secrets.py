@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from v2xpki.audit import Event
 from v2xpki.crypto import CcmKey, PublicKey, psk_id
-from v2xpki.errors import KeyNotFound
+from v2xpki.errors import KeyNotFound, KeyRefused
 from v2xpki.keystore import KeyLabel, Keystore, UnwrappedKey
 from v2xpki.store import Database
 from v2xpki.store.base import table_of
@@ -33,6 +33,16 @@ class LaKey(NamedTuple):
     key: CcmKey
 
 
+class Secret(NamedTuple):
+    """since: TAI seconds, a whole hour, from which on it is used."""
+
+    since: int
+    octets: bytes
+
+    def __repr__(self) -> str:
+        return f"<Secret since {self.since}>"
+
+
 class SecretStore:
     """The wrapped secrets of one database. `label` wraps what is new; what is there names its own."""
 
@@ -41,17 +51,18 @@ class SecretStore:
     ) -> None:
         self._database, self._model, self._keystore, self._label = database, model, keystore, label
 
-    def add(self, name: str, secret: bytes) -> None:
-        """Keep a secret. Raises AlreadyRecorded for a name that exists, KeyRefused, TokenLost."""
+    def add(self, name: str, secret: bytes, since: int | None = None) -> None:
+        """Keep a secret, to be used from the hour of a TAI second on; None: now. Raises AlreadyRecorded for a
+        name that exists, KeyRefused, TokenLost."""
         wrapped = self._keystore.wrapper(self._label).wrap(secret)
-        now = self._database.clock.time32()
+        begin = self._database.clock.time32() if since is None else since
         with self._database.write(durable=True) as tx:
             tx.insert(
                 self._model,
                 name=name,
                 wrapper=self._label.text,
                 octets=wrapped,
-                since=now - now % HOUR,
+                since=begin - begin % HOUR,
                 until=None,
             )
             tx.audit(Event.SECRET_STORED, name=name, wrapper=self._label.text)
@@ -71,16 +82,35 @@ class SecretStore:
             self.add(name, found)
         return found
 
+    def add_next(self, kind: str, secret: bytes, since: int | None = None, *, most: int) -> int:
+        """Keep a secret under the next number of its kind, as `kind-1`, `kind-2` ...; the number. Raises
+        KeyRefused above `most`, AlreadyRecorded where two do it at once; otherwise as add."""
+        t = table_of(self._model).c
+        with self._database.read() as tx:
+            names = tx.execute(sa.select(t.name).where(t.name.startswith(f"{kind}-"))).scalars()
+            number = 1 + max((int(name.rpartition("-")[2]) for name in names), default=0)
+        if number > most:
+            raise KeyRefused(f"no more than {most} secrets of the kind {kind}")
+        self.add(f"{kind}-{number}", secret, since)
+        return number
+
     def all(self, prefix: str) -> dict[str, bytes]:
         """The secrets whose names begin so, but for those whose time is over."""
+        return {name: found.octets for name, found in self.dated(prefix).items()}
+
+    def dated(self, prefix: str) -> dict[str, Secret]:
+        """As all, with the time of each."""
         t, now = table_of(self._model).c, self._database.clock.time32()
-        query = sa.select(t.name, t.wrapper, t.octets).where(
+        query = sa.select(t.name, t.wrapper, t.octets, t.since).where(
             t.name.startswith(prefix, autoescape=True), t.until.is_(None) | (t.until > now)
         )
         with self._database.read() as tx:
             rows = tx.execute(query).all()
         return {
-            row.name: self._keystore.wrapper(KeyLabel.parse(row.wrapper)).unwrap(row.octets) for row in rows
+            row.name: Secret(
+                row.since, self._keystore.wrapper(KeyLabel.parse(row.wrapper)).unwrap(bytes(row.octets))
+            )
+            for row in rows
         }
 
     def end(self, name: str, at: int) -> None:
@@ -91,7 +121,7 @@ class SecretStore:
 
     def rewrap(self, label: KeyLabel) -> int:
         """Put all secrets under another key of the token; how many were under an older one."""
-        t, count = table_of(self._model), 0
+        t, count, retired = table_of(self._model), 0, set()
         new = self._keystore.wrapper(label)
         with self._database.write(durable=True) as tx:
             query = sa.select(t.c.name, t.c.wrapper, t.c.octets).where(t.c.wrapper != label.text)
@@ -99,7 +129,10 @@ class SecretStore:
                 secret = self._keystore.wrapper(KeyLabel.parse(row.wrapper)).unwrap(row.octets)
                 values = {"wrapper": label.text, "octets": new.wrap(secret)}
                 tx.execute(sa.update(t).where(t.c.name == row.name).values(**values))
+                retired.add(row.wrapper)
                 count += 1
+            for name in sorted(retired):
+                tx.audit(Event.KEY_RETIRED, label=name, reason=f"its secrets are wrapped by {label}")
             tx.audit(Event.SECRETS_REWRAPPED, count=count, wrapper=label.text)
         self._label = label
         return count
