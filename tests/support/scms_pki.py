@@ -76,7 +76,7 @@ class Pki:
     def __init__(self, directory: Path, policy: ScmsPolicy = POLICY) -> None:
         self.clock = FixedClock(NOW)
         keystores = {name: MemoryKeystore("test") for name in COMPONENTS}
-        self.lab = _Line(directory, keystores, self.clock, policy=policy)
+        self.lab = _Line(directory, keystores, self.clock, policy=policy, implicit=policy.implicit)
         self.policy = self.lab.policy
         side = self.lab.aca_side
         self.root = Own(side.root_key, side.root)
@@ -117,7 +117,9 @@ class Pki:
         world = World(self.electors, self.root, {})
         self.ctl = world.ctl(voters=self.electors[:voters], sequence=sequence, effective=NOW, **changes)
         lab = self.lab
-        others = (self.root.certificate, lab.aca_certificate, lab.ra, self.eca_certificate)
+        others = [self.root.certificate, lab.aca_certificate, lab.ra, self.eca_certificate]
+        if lab.implicit is not None:
+            others.append(lab.implicit)
         chain = scms.CertificateChain(self.ctl.data, tuple(one.record for one in others))
         self.documents[CHAIN_FILE] = spdu("certificateChain", chain)
         self.documents[RA_CERTIFICATE] = lab.ra.octets

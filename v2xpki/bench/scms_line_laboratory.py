@@ -55,16 +55,26 @@ class LineLaboratory(LineProcess):
         *,
         policy: ScmsPolicy | None = None,
         url: Callable[[str], str] | None = None,
+        implicit: bool = False,
     ) -> None:
+        """implicit: whether the ACA has a key for implicit certificates."""
         url = url or (lambda component: f"sqlite:///{directory}/{component}.db")
         self.aca_side = side = ScmsLaboratory(directory, keystores["aca"], clock, url=url("aca"))
         key = keystores["ra"].generate(RA_SIGN, Curve.NIST_P256)
         sealed_to = keystores["ra"].generate(RA_ENCRYPT, Curve.NIST_P256)
         ra = side.certify(side.component("RA", key, sealed_to), side.root)
         side.ras.append(ra)
+        if implicit:
+            side.allow_implicit()
         # period 0 has begun an hour ago, as the certificates of all
         policy = replace(policy or ScmsPolicy(), epoch=floor_hour(clock.time32() - HOUR))
-        super().__init__(keystores, clock, url, policy, LineCertificates(side.root, side.aca_certificate, ra))
+        super().__init__(
+            keystores,
+            clock,
+            url,
+            policy,
+            LineCertificates(side.root, side.aca_certificate, ra, side.implicit),
+        )
         for number, name in enumerate(("la1", "la2")):
             database, label = self._new_database(name), KeyLabel(name, "wrap")
             keystores[name].generate_wrapping(label)

@@ -44,11 +44,12 @@ class DirectAca:
 
 
 class LineCertificates(NamedTuple):
-    """Whose certificates the components know."""
+    """Whose certificates the components know. implicit: the ACA's for implicit ones, where it has one."""
 
     root: Certificate
     aca: Certificate
     ra: Certificate
+    implicit: Certificate | None = None
 
 
 class LineProcess:
@@ -63,7 +64,7 @@ class LineProcess:
         certificates: LineCertificates,
     ) -> None:
         self.keystores, self.clock, self.url, self.policy = keystores, clock, url, policy
-        self.certificates = certificates
+        self.root, self.aca_certificate, self.ra, self.implicit = certificates
         self.periods = Periods(policy.epoch, policy.period, policy.overlap)
 
     def open(self) -> None:
@@ -82,15 +83,15 @@ class LineProcess:
 
     def open_aca(self, database: Database) -> AuthorizationCertificateAuthority:
         """The ACA over its database."""
-        known = self.certificates
         return AuthorizationCertificateAuthority.open(
             self.keystores["aca"],
             1,
-            known.aca,
+            self.aca_certificate,
             database,
-            ras=KnownRas([known.ra]),
+            ras=KnownRas([self.ra]),
             clock=self.clock,
-            craca_id=known.root.hashed_id3,
+            craca_id=self.root.hashed_id3,
+            implicit=self.implicit,
         )
 
     def new_line(self, **options: Any) -> RaLine:
@@ -103,6 +104,7 @@ class LineProcess:
             "linkage": self.la_links,
             "clock": self.clock,
             "policy": self.policy,
+            "implicit": self.implicit,
         }
         return RaLine(**own | options)
 
@@ -127,11 +129,3 @@ class LineProcess:
         """All rows of RaBatch."""
         with self.databases["ra"].read() as tx:
             return list(tx.execute(table_of(RaBatch).select()).all())
-
-    @property
-    def ra(self) -> Certificate:
-        return self.certificates.ra
-
-    @property
-    def aca_certificate(self) -> Certificate:
-        return self.certificates.aca

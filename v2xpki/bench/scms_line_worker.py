@@ -37,7 +37,7 @@ class Plan(NamedTuple):
         document = {
             "tokens": str(self.tokens),
             "urls": self.urls,
-            "certificates": [certificate.octets.hex() for certificate in self.certificates],
+            "certificates": [certificate.octets.hex() for certificate in self.certificates if certificate],
             "policy": {name: int(getattr(self.policy, name)) for name in _SETTINGS},
         }
         path.write_text(json.dumps(document), "utf-8")

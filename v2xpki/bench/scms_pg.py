@@ -1,7 +1,7 @@
 """scms_batch_pg: the production line as it is run at scale. Every component's database is on PostgreSQL, and
 two processes share the RA's line by procrastinate, each with the other components in it.
 
-The load (requests to the RA's front) is a third process's. efficiency is floor x rate / 2, the share of one,
+The load (requests to the RA's front) is a third process's. efficiency is floor x rate / 2: two cores,
 as of at_http. Starts a PostgreSQL server of its own; where there is none to start, says so.
 """
 
@@ -22,7 +22,7 @@ from v2xpki.bench.postgres import NoServer, Server
 from v2xpki.bench.runner import ROUNDS, Result, detail_of, floor_of
 from v2xpki.bench.scms import CERTIFICATES, LINE_FLOOR, PERIODS, VEHICLES, line_parts
 from v2xpki.bench.scms_line_laboratory import LineLaboratory
-from v2xpki.bench.scms_line_process import COMPONENTS
+from v2xpki.bench.scms_line_process import COMPONENTS, LineCertificates
 from v2xpki.bench.scms_line_worker import Plan, main
 from v2xpki.bench.scms_tokens import made_tokens
 from v2xpki.bench.scms_vehicles import VehicleDoor
@@ -66,7 +66,8 @@ def _run(server: Server, seconds: float, directory: Path) -> Result:
     with made_tokens(directory, COMPONENTS) as keystores:
         laboratory = LineLaboratory(directory, keystores, SystemClock(), policy=policy, url=urls.__getitem__)
         door = VehicleDoor(laboratory)
-        plan = Plan(directory, urls, laboratory.certificates, laboratory.policy)
+        known = LineCertificates(laboratory.root, laboratory.aca_certificate, laboratory.ra)
+        plan = Plan(directory, urls, known, laboratory.policy)
         try:
             with _workers(plan, directory) as processes:
                 return _rounds(laboratory, door, processes, seconds, keystores)

@@ -19,7 +19,6 @@ from v2xpki.authorities.scms.aca_policy import AcaPolicy, RaDirectory
 from v2xpki.authorities.scms.reasons import AcaReason, RefusedCertificate
 from v2xpki.authorities.scms.secrets import LaKey
 from v2xpki.crypto import Certificate, Curve, PublicKey, seconds_of, verify_raw
-from v2xpki.crypto.keys import sec1_of_point
 from v2xpki.errors import (
     CryptoError,
     DecodeError,
@@ -357,10 +356,9 @@ def _keys(
     """The key to be certified, for an implicit certificate what its reconstruction value is made of."""
     try:
         return (
-            PublicKey.of_verification_key(key)
-            if isinstance(key, dot2.PublicVerificationKey)
-            else PublicKey.from_sec1(Curve.NIST_P256, sec1_of_point(key))
-        ), (None if encryption is None else PublicKey.of_encryption_key(encryption))
+            PublicKey.of_indicator(key),
+            None if encryption is None else PublicKey.of_encryption_key(encryption),
+        )
     except CryptoError as error:
         raise RefusedCertificate(AcaReason.BAD_KEYS, str(error)) from error
 
