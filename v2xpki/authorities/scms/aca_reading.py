@@ -305,7 +305,7 @@ class AcaReader:
         made = tbs._replace(
             craca_id=self._craca,
             crl_series=policy.crl_series if kind == "PSEUDONYM" else policy.other_crl_series,
-            verify_key_indicator=_indicator(key, implicit=tbs.verify_key_indicator.kind != "verificationKey"),
+            verify_key_indicator=key.to_indicator(implicit=isinstance(by, ImplicitIssuer)),
         )
         try:
             certificate = by.template(made, kind)
@@ -341,13 +341,6 @@ _NO_KEY = dot2.VerificationKeyIndicator(
 def _sec1(key: bytes) -> bytes:
     """SEC1 of a compressed point as COER has it, its form's tag first; nothing of nothing."""
     return bytes((key[0] & 0x7F,)) + key[1:] if key else b""
-
-
-def _indicator(key: PublicKey, *, implicit: bool) -> dot2.VerificationKeyIndicator:
-    found = key.to_verification_key()
-    if implicit and isinstance(found.value, dot2.EccP256CurvePoint):
-        return dot2.VerificationKeyIndicator("reconstructionValue", found.value)
-    return dot2.VerificationKeyIndicator("verificationKey", found)
 
 
 def _keys(
