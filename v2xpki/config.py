@@ -252,6 +252,8 @@ class ScmsPolicy:
     #: Signatures that a first CTL needs, of the electors whose certificates lie in a domain's trust folder;
     #: each CTL says how many the next one needs.
     ctl_quorum: int = 2
+    #: Tell devices by HTTP status why they are refused; false: 500 alone, the coarse errors of IEEE 1609.2.1.
+    fine_errors: bool = True
 
     def __post_init__(self) -> None:
         _positive(
@@ -446,9 +448,21 @@ class DomainSection:
     curve: str = ""
     #: Which generation of its keys signs now; 0: the newest whose certificate is installed.
     generation: int = 0
+    #: Of a component of an SCMS: HOST:PORT where it listens beside its unix socket, for those on other hosts.
+    listen: str = ""
+    #: Where the others find it, https://HOST:PORT; without it at its unix socket.
+    url: str = ""
 
     def __post_init__(self) -> None:
         _not_negative(self, "generation")
+        if self.listen:
+            split_listener(self.listen, "listen")
+        if self.url:
+            check_url(self.url, "url")
+            if not self.url.startswith("https://"):
+                raise ConfigError(
+                    f"url {self.url!r}: components of an SCMS speak to each other by https alone"
+                )
         if self.pin_file is not None and self.pin_env is not None:
             raise ConfigError("pin_file and pin_env exclude each other")
 
@@ -469,6 +483,9 @@ class DomainConfig:
     token_dir: Path
     curve: str
     generation: int
+    #: HOST:PORT where it listens beside its socket, and where the others find it; empty for none.
+    listen: str = ""
+    url: str = ""
 
     @property
     def certificates_dir(self) -> Path:
@@ -694,6 +711,8 @@ class Instance:
             token_dir=directory / "tokens",
             curve=section.curve,
             generation=section.generation or _present_generation(directory / "certificates", name),
+            listen=section.listen,
+            url=section.url,
         )
 
 

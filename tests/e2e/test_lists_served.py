@@ -6,7 +6,7 @@ import json
 import pytest
 
 from tests.support.lab import Lab, v2xpki, wait_until
-from v2xpki.authorities.etsi.refresh import last_round
+from v2xpki.authorities.rounds import last_round
 from v2xpki.crypto import Certificate
 from v2xpki.trust.deltas import followed
 from v2xpki.trust.lists import SignedList

@@ -12,7 +12,7 @@ import pytest
 from tests.support.lab import Lab, role_checks, v2xpki, wait_until
 from v2xpki.authorities.etsi.anchors import anchors
 from v2xpki.authorities.etsi.generations import set_generations
-from v2xpki.authorities.etsi.refresh import last_round
+from v2xpki.authorities.rounds import last_round
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.keystore import MemoryKey

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.support.lab import Lab, v2xpki, wait_until
-from v2xpki.authorities.etsi.refresh import last_round
+from v2xpki.authorities.rounds import last_round
 from v2xpki.config import FILE_NAME
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import InvalidMessage

@@ -19,8 +19,9 @@ from tests.unit.station.fake_pki import make_ca
 from v2xpki import wire
 from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.foreign_refresh import ForeignRefresh
-from v2xpki.authorities.etsi.refresh import Fetched, TrustRefresh
+from v2xpki.authorities.etsi.refresh import TrustRefresh
 from v2xpki.authorities.etsi.stations import NewStation
+from v2xpki.authorities.rounds import Fetched
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import LinkError
 from v2xpki.keystore import MemoryKey

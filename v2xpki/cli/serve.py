@@ -14,7 +14,9 @@ from v2xpki.config import Instance
 @click.option("--https", metavar="HOST:PORT", help="For stations, with TLS.")
 @click.option("--admin", metavar="HOST:PORT", help="For operators: TLS, client certificate required.")
 @click.option("--workers", type=int, metavar="N", help="Worker processes a role.")
-@click.option("--roles", metavar="ROLE,...", help="Some of ea, aa, dc (which serves the CPOC too).")
+@click.option(
+    "--roles", metavar="ROLE,...", help="Some of ea, aa, dc (with the CPOC), eca, ra, aca, la1, la2, ma, sdc."
+)
 def command(
     directory: Path,
     *,
@@ -33,7 +35,7 @@ def command(
     Without any listener option those of v2xpki.toml are opened; with --https or --admin, just these and
     http. Port 0 takes a free port; DIR/run/serve.json tells which. SIGTERM ends everything in order.
     """
-    from v2xpki.web.process import ROLES
+    from v2xpki.web.process import roles_of
     from v2xpki.web.supervisor import Plan, Supervisor
 
     instance = Instance.load(directory)
@@ -45,7 +47,7 @@ def command(
         https=https,
         admin=admin,
         workers=configured.workers if workers is None else workers,
-        roles=ROLES if roles is None else role_names(roles),
+        roles=roles_of(instance) if roles is None else role_names(roles),
     )
     Supervisor(instance, plan, say=note).run()
 

@@ -10,7 +10,7 @@ import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError, TimeoutError
 
-from v2xpki.authorities.etsi.refresh import Fetched
+from v2xpki.authorities.rounds import Fetched
 from v2xpki.errors import LinkError
 from v2xpki.links.http import UnixPool
 

@@ -8,16 +8,18 @@ import http.client
 import json
 import os
 import socket
+import ssl
 from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify
 
 from v2xpki import __version__
+from v2xpki.links.mutual_tls import client_context
 from v2xpki.web import admin_ca, metrics
 from v2xpki.web.base import bare_app
 from v2xpki.web.problems import problem_response
-from v2xpki.web.process import ENV_ROLES, RoleSettings, socket_path
+from v2xpki.web.process import ENV_ROLES, SCMS_ROLES, RoleSettings, internal_identity, socket_path
 
 TIMEOUT = 3.0
 ANSWER_LIMIT = 1 << 20
@@ -50,6 +52,9 @@ class Desk:
 
     def __init__(self, settings: RoleSettings, roles: list[str]) -> None:
         self.instance, self.roles = settings.instance, roles
+        has_scms = bool(set(roles) & set(SCMS_ROLES))
+        own = internal_identity(settings.instance, "admin")
+        self._tls = client_context(own) if has_scms else None
 
     def readiness(self) -> dict[str, dict[str, Any]]:
         """Each role's /readyz document; one that does not answer is not ready."""
@@ -57,7 +62,8 @@ class Desk:
 
     def _role(self, role: str) -> dict[str, Any]:
         try:
-            document = ask(socket_path(self.instance, role), "/readyz")
+            tls = self._tls if role in SCMS_ROLES else None
+            document = ask(socket_path(self.instance, role), "/readyz", role=role, tls=tls)
         except (OSError, http.client.HTTPException, ValueError):
             return {"role": role, "ready": False, "checks": {"process": {"ok": False, "text": "no answer"}}}
         return document
@@ -80,13 +86,15 @@ class Desk:
                     )
 
 
-def ask(path: str, target: str) -> dict[str, Any]:
-    """A JSON document from a role's socket, whatever its status."""
+def ask(path: str, target: str, *, role: str = "", tls: ssl.SSLContext | None = None) -> dict[str, Any]:
+    """A JSON document from a role's socket, whatever its status. tls: where it speaks TLS alone."""
     connection = http.client.HTTPConnection("localhost", timeout=TIMEOUT)
     connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.sock.settimeout(TIMEOUT)
         connection.sock.connect(path)
+        if tls is not None:
+            connection.sock = tls.wrap_socket(connection.sock, server_hostname=role)
         connection.request("GET", target)
         document = json.loads(connection.getresponse().read(ANSWER_LIMIT))
     finally:

@@ -147,7 +147,10 @@ def bare_app(role: str, respond: Callable[[Verdict, str | None], Response]) -> F
     def failed(error: Exception) -> Response:
         told = verdict(error)
         identifier = None
-        if told.status >= 500:
+        if told.refused:
+            # no fault of anybody here, though it may look like one from outside: counted, not logged
+            metrics.refused.labels(role, str(told.refused)).inc()
+        elif told.status >= 500:
             identifier = logs.request_id()
             log = logs.logger().error if told.fault else logs.logger().warning
             log(

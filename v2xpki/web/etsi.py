@@ -14,6 +14,7 @@ from flask import Blueprint, Response, request
 from v2xpki.authorities.etsi.distribution import Distribution, Document
 from v2xpki.authorities.etsi.enrolment import Download
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
+from v2xpki.web.bodies import request_body
 from v2xpki.web.problems import HttpError
 
 REQUEST_TYPE = "application/x-its-request"
@@ -162,17 +163,7 @@ def butterfly_error(refusal: RefusedButterfly) -> HttpError:
 
 def its_request(body_limit: int) -> bytes:
     """The body of a request of the right type and size."""
-    environ = request.environ
-    media_type = environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
-    if media_type != REQUEST_TYPE:
-        raise HttpError(415, f"the content type is not {REQUEST_TYPE}")
-    length = environ.get("CONTENT_LENGTH", "")
-    if length and (not length.isdecimal() or int(length) > body_limit):
-        raise HttpError(413, f"the body is larger than {body_limit} octets")
-    body: bytes = environ["wsgi.input"].read(body_limit + 1)
-    if len(body) > body_limit:
-        raise HttpError(413, f"the body is larger than {body_limit} octets")
-    return body
+    return request_body(REQUEST_TYPE, body_limit)
 
 
 def published(document: Document | None, content_type: str) -> Response:

@@ -26,6 +26,11 @@ seconds = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
 answers = Counter("v2xpki_answers", "Answers in the protocol, by outcome", ["role", "flow", "outcome"])
+refused = Counter(
+    "v2xpki_refused",
+    "Requests that an SCMS component refused, by what went wrong; coarse errors tell devices 500 instead",
+    ["role", "status"],
+)
 unexpected_errors = Counter("v2xpki_unexpected_errors", "Errors that nobody foresaw: each is a bug", ["role"])
 unavailable = Counter("v2xpki_unavailable", "Answers 503, by what was away", ["role", "cause"])
 router_refused = Counter("v2xpki_router_refused", "Requests that the router answered itself", ["reason"])

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from v2xpki.authorities.etsi.authorization import AuthorizationAuthority
 from v2xpki.authorities.etsi.enrolment import EnrolmentAuthority
 from v2xpki.authorities.etsi.envelope import OwnKeys
@@ -17,31 +15,29 @@ from v2xpki.authorities.etsi.opening import (
     open_own_keys,
 )
 from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
-from v2xpki.authorities.etsi.refresh import SUCCESSOR, TrustRefresh, last_round
+from v2xpki.authorities.etsi.refresh import TrustRefresh
 from v2xpki.authorities.queue import Job
+from v2xpki.authorities.rounds import last_round
 from v2xpki.config import DomainConfig
 from v2xpki.errors import OutOfService
 from v2xpki.jobs import open_queue
-from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
+from v2xpki.keystore import Keystore, TokenConfig, open_token
 from v2xpki.links.http import HttpEaLink
 from v2xpki.links.lists import HttpListSource
 from v2xpki.links.unix import SocketEaLink
-from v2xpki.store import Database, Statement
+from v2xpki.store import Database
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.web import logs, metrics
 from v2xpki.web.base import Opened
+from v2xpki.web.checks import MISSED_ROUNDS, answers, lists_refreshed, open_database, ping, token_works
 from v2xpki.web.health import Check, Finding
-from v2xpki.web.open_dc import answers, open_database
 from v2xpki.web.process import RoleSettings
 
 DAY = 86400
-#: Rounds in a row that may fail before it is told.
-MISSED_ROUNDS = 10
 _LAST_JOB = 2.0  # seconds that an ending process gives its job; another process does it again
 _LONGEST_CHUNK = 512 * 1024  # octets: a hundred answers of an AA
 #: Seconds for one call, and octets of one list, of another PKI's distribution centre.
 _FOREIGN_TIMEOUT, _FOREIGN_LIST = 5.0, 1 << 20
-_ONE = Statement(sa.select(sa.literal_column("1", sa.Integer())))
 
 
 def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[EnrolmentAuthority]:
@@ -163,7 +159,7 @@ def _checks(
     peers = FollowedPeers(domain.trust_dir, clock, foreign_roots=foreign_roots(settings))
     checks = {
         "token": lambda: token_works(keystore, domain.name, own.generations[0].number),
-        "database": lambda: answers(lambda: _ping(database)),
+        "database": lambda: answers(lambda: ping(database)),
         "certificate": lambda: certificates_in_force(own, clock),
         "trust": lambda: lists_accepted(peers),
         "refresh": lambda: lists_refreshed(domain.trust_dir, clock, interval),
@@ -171,14 +167,6 @@ def _checks(
     if foreign_roots(settings):
         checks["foreign"] = lambda: foreign_followed(peers, domain.trust_dir, clock, interval)
     return checks
-
-
-def token_works(keystore: Keystore, name: str, generation: int) -> Finding:
-    """Both keys are used once, and what they gave is checked with their public keys."""
-    keystore.self_test(KeyLabel(name, "sign", generation))
-    keystore.self_test(KeyLabel(name, "encrypt", generation))
-    where = "in a token" if keystore.opened_for is None else f"in memory, opened for {keystore.opened_for}"
-    return Finding(f"signs and agrees ({where})")
 
 
 def certificates_in_force(own: OwnKeys, clock: Clock) -> Finding:
@@ -209,30 +197,6 @@ def lists_accepted(peers: FollowedPeers) -> Finding:
     return Finding(peers.problem or "CTL and CRL accepted", ok=peers.problem is None)
 
 
-def lists_refreshed(folder: Path, clock: Clock, interval: int) -> Finding:
-    """Whether the lists are being asked for, and are in force; a warning where not: the authority goes on
-    with what it has."""
-    now, found = clock.time32(), last_round(folder)
-    values: list[tuple[str, Mapping[str, str], float]] = [
-        ("v2xpki_trust_list_seconds_left", {"list": name}, float(state.next_update - now))
-        for name, state in found.lists.items()
-        if name != SUCCESSOR
-    ]
-    if not found.at:
-        return Finding("not asked for yet")
-    values.append(("v2xpki_trust_refresh_age_seconds", {}, float(now - found.well)))
-    failed = [f"{name}: {state.problem}" for name, state in found.lists.items() if state.problem]
-    over = [
-        f"{name} out of date since {iso_from_time32(state.next_update)}"
-        for name, state in found.lists.items()
-        if name != SUCCESSOR and state.next_update <= now
-    ]
-    if now - found.well > MISSED_ROUNDS * interval and not failed:
-        failed = [f"nobody has asked for them since {iso_from_time32(found.well)}"]
-    warning = bool(over) or now - found.well > MISSED_ROUNDS * interval
-    return Finding("; ".join([*over, *failed]) or "asked for, in force", warning=warning, values=values)
-
-
 def foreign_followed(peers: FollowedPeers, folder: Path, clock: Clock, interval: int) -> Finding:
     """Whether the lists of other PKIs' roots come, verify and are in force; a warning where not. Never more:
     what is wrong with another PKI is no fault of this one."""
@@ -258,8 +222,3 @@ def foreign_followed(peers: FollowedPeers, folder: Path, clock: Clock, interval:
             problems.append(f"root {name} not refreshed for {age} s{f' ({said})' if said else ''}")
     text = "; ".join(problems) or f"{len(found)} roots followed"
     return Finding(text, warning=bool(problems), values=values)
-
-
-def _ping(database: Database) -> None:
-    with database.read() as tx:
-        tx.row(_ONE)

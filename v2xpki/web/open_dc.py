@@ -1,17 +1,15 @@
 """How the distribution centre is opened in its worker: a database, no key."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from v2xpki.authorities.etsi.distribution import Distribution, Freshness, Publisher, lasting_roots
 from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
-from v2xpki.store import Database
 from v2xpki.store.dc import DcStore
-from v2xpki.store.schema import require_current
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.web.base import Opened
+from v2xpki.web.checks import answers, open_database
 from v2xpki.web.health import Finding
 from v2xpki.web.process import RoleSettings
 
@@ -101,17 +99,3 @@ def _values(entry: Freshness, now: int) -> Iterator[tuple[str, dict[str, str], f
     yield "v2xpki_list_signed_seconds", labels, float(entry.covered - now)
     yield "v2xpki_list_ahead", labels, float(entry.ahead)
     yield "v2xpki_list_sequence", labels, float(entry.sequence)
-
-
-def open_database(instance: Instance, name: str, clock: Clock) -> Database:
-    """A domain's database, at the newest revision. Raises StoreError."""
-    database = Database.open(instance.domain(name).database_url, clock=clock, must_exist=True)
-    require_current(database, name)
-    return database
-
-
-def answers(ask: Callable[[], object]) -> Finding:
-    """Whether a query is answered, and in what time."""
-    started = time.perf_counter()
-    ask()
-    return Finding(f"answers ({(time.perf_counter() - started) * 1000:.1f} ms)")

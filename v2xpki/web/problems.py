@@ -26,13 +26,25 @@ class HttpError(errors.V2xPkiError):
         self.status, self.reason, self.retry_after = status, reason, retry_after
 
 
+class Refusal(HttpError):
+    """A protocol's no, where it has no PDU for one. coarse: who asks is told 500 and nothing more."""
+
+    def __init__(
+        self, status: int, reason: str, *, retry_after: int | None = None, coarse: bool = False
+    ) -> None:
+        super().__init__(status, reason, retry_after=retry_after)
+        self.coarse = coarse
+
+
 class Verdict(NamedTuple):
-    """What a client is told. `fault`: ours, and nobody foresaw it, so it is counted and logged."""
+    """What a client is told. fault: ours, and nobody foresaw it, so it is counted and logged. refused: the
+    status of a refusal, whatever the client is told of it; 0 where it is none."""
 
     status: int
     reason: str
     retry_after: int | None = None
     fault: bool = False
+    refused: int = 0
 
 
 # TS 102 941 has no code for "not for me" or "not decodable" that could be answered without the
@@ -56,6 +68,10 @@ _FAULT = Verdict(500, "internal error", fault=True)
 
 def verdict(error: BaseException) -> Verdict:
     """What a client is told of an error."""
+    if isinstance(error, Refusal):
+        if error.coarse:
+            return Verdict(500, "", refused=error.status)
+        return Verdict(error.status, error.reason, error.retry_after, refused=error.status)
     if isinstance(error, HttpError):
         return Verdict(error.status, error.reason, error.retry_after)
     return next((found for kind, found in _TABLE if isinstance(error, kind)), _FAULT)
@@ -63,7 +79,8 @@ def verdict(error: BaseException) -> Verdict:
 
 def text_response(told: Verdict, identifier: str | None = None) -> Response:
     """The answer of a protocol endpoint."""
-    return _with_headers(Response(told.reason + "\n", told.status, content_type=TEXT_TYPE), told, identifier)
+    body = told.reason + "\n" if told.reason else ""
+    return _with_headers(Response(body, told.status, content_type=TEXT_TYPE), told, identifier)
 
 
 def problem_response(told: Verdict, identifier: str | None = None) -> Response:
@@ -80,5 +97,7 @@ def _with_headers(response: Response, told: Verdict, identifier: str | None) -> 
         response.headers["Retry-After"] = str(told.retry_after)
     if identifier:
         response.headers["X-Request-Id"] = identifier
+    if told.status == 401:
+        response.headers["WWW-Authenticate"] = "Ieee-1609.2.1"  # RFC 9110 15.5.2: it must say how
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -14,11 +14,46 @@ from pathlib import Path
 
 from v2xpki.config import ENV_INSTANCE, ENV_ROLE, Instance
 from v2xpki.errors import ConfigError
+from v2xpki.links.mutual_tls import TlsIdentity
 
-#: Roles that `serve` starts, in this order: an AA asks an EA.
+#: Roles of ETSI's PKI that `serve` starts, in this order: an AA asks an EA.
 ROLES = ("ea", "aa", "dc")
+#: Those of an SCMS; who is asked before those who ask.
+SCMS_ROLES = ("sdc", "la1", "la2", "aca", "eca", "ra", "ma")
 #: Path prefix -> role; what the router sends where.
 PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
+#: The same below /v3/ (IEEE 1609.2.1).
+V3_PATHS = {
+    "enrollment-certificate": "eca",
+    "authorization-certificate": "ra",
+    "successor-enrollment-certificate": "ra",
+    "ra-certificate": "ra",
+    "certificate-management-info-status": "ra",
+    "policy": "ra",
+    "ca-certificate": "sdc",
+    "ccf-ctl": "sdc",
+    "ctl": "sdc",
+    "composite-crl-ctl": "sdc",
+    "crl": "sdc",
+}
+#: Those of them whose queries are read.
+V3_QUERIES = frozenset(
+    {
+        "authorization-certificate",
+        "successor-enrollment-certificate",
+        "ca-certificate",
+        "ccf-ctl",
+        "ctl",
+        "composite-crl-ctl",
+        "crl",
+    }
+)
+
+
+def roles_of(instance: Instance) -> tuple[str, ...]:
+    """What `serve` starts of an instance."""
+    return (*(ROLES if instance.has_etsi else ()), *(SCMS_ROLES if instance.has_scms else ()))
+
 
 ENV_BIND, ENV_WORKERS, ENV_TLS = "V2XPKI_BIND", "V2XPKI_WORKERS", "V2XPKI_TLS"
 ENV_LISTENERS, ENV_ROLES = "V2XPKI_LISTENERS", "V2XPKI_ROLES"
@@ -61,6 +96,13 @@ class RoleSettings:
             dc_routes=json.loads(environ.get(ENV_DC_ROUTES) or "{}"),
         )
 
+    def tls_identity(self) -> TlsIdentity:
+        """Of a listener with TLS: a component's, or the operators'."""
+        if self.role in SCMS_ROLES:
+            return internal_identity(self.instance, self.role)
+        tls = self.instance.tls_files()
+        return TlsIdentity(tls.certificate, tls.key, tls.client_ca)
+
     def environment(self) -> dict[str, str]:
         """The reverse of `from_environment`."""
         return {
@@ -82,6 +124,17 @@ def socket_path(instance: Instance, role: str) -> str:
     # The kernel takes 107 octets. The folder is the owner's alone; `private_dir` makes sure of it.
     name = hashlib.sha256(os.fsencode(instance.directory)).hexdigest()[:16]
     return str(private_dir(Path(tempfile.gettempdir()) / f"v2xpki-{os.getuid()}-{name}") / f"{role}.sock")
+
+
+def internal_identity(instance: Instance, name: str) -> TlsIdentity:
+    """What a component of an SCMS, the router or the admin process shows the components, and whom it
+    believes."""
+    ca = instance.tls_files().internal_ca
+    if name in SCMS_ROLES:
+        domain = instance.domain(name)
+        return TlsIdentity(domain.internal_certificate, domain.internal_key, ca)
+    own = instance.path(f"tls/internal-{name}")
+    return TlsIdentity(own.with_suffix(".pem"), own.with_suffix(".key"), ca)
 
 
 def private_dir(path: Path) -> Path:

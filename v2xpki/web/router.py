@@ -13,8 +13,6 @@ request, against 180-453 with aiohttp's client in that place.
 """
 
 import asyncio
-import collections
-import contextlib
 import json
 import logging
 import os
@@ -22,14 +20,15 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from v2xpki.config import Instance
+from v2xpki.links.mutual_tls import client_context
 from v2xpki.web import logs
 from v2xpki.web.metrics import router_refused, unexpected_errors
 from v2xpki.web.process import (
@@ -37,15 +36,34 @@ from v2xpki.web.process import (
     ENV_ROLES,
     ENV_WORKERS,
     PREFIXES,
+    SCMS_ROLES,
+    V3_PATHS,
+    V3_QUERIES,
     die_with_parent,
+    internal_identity,
     socket_path,
 )
+from v2xpki.web.upstream import Away, Crowded, Upstream
 
 SERVER = "v2xpki"
 #: Headers that a role reads, and those of its answer that a station gets; all others end here.
 FORWARDED = ("content-type", "accept", "if-none-match")
+#: Those of devices of an SCMS beside: who asks for a file, and for what of it.
+FORWARDED_V3 = (*FORWARDED, "ieee-1609.2.1-authorization", "range", "if-range")
+_OF_GET_ALONE = ("range", "if-range")
 RETURNED = frozenset(
-    {"content-type", "etag", "cache-control", "retry-after", "x-request-id", "allow", "last-modified"}
+    {
+        "content-type",
+        "etag",
+        "cache-control",
+        "retry-after",
+        "x-request-id",
+        "allow",
+        "last-modified",
+        "accept-ranges",
+        "content-range",
+        "www-authenticate",
+    }
 )
 METHODS = frozenset({"GET", "HEAD", "POST"})
 RETRY_AFTER = {"Retry-After": "2"}
@@ -53,183 +71,6 @@ RETRY_AFTER = {"Retry-After": "2"}
 WAITING_PER_WORKER = 256
 HEALTH_SECONDS = 3.0
 MOST_CONNECTIONS, SPARE_FILES = 8192, 512
-HEAD_END = b"\r\n\r\n"
-
-
-class Away(Exception):
-    """The role cannot be reached, or gave up in the middle."""
-
-
-class Crowded(Exception):
-    """Too many requests wait for the role already."""
-
-
-class Answer:
-    """A worker's answer."""
-
-    __slots__ = ("body", "headers", "status")
-
-    def __init__(self, head: bytes, body: bytes) -> None:
-        lines = head.decode("latin-1").split("\r\n")
-        self.status = int(lines[0][9:12])
-        self.body = body
-        self.headers: dict[str, str] = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            self.headers[name.lower()] = value.strip()
-
-
-class _Connection(asyncio.Protocol):
-    """A kept connection to a worker: one request at a time."""
-
-    def __init__(self) -> None:
-        self._buffer = b""
-        self._head = b""
-        self._end = -1
-        self._done: asyncio.Future[Answer] | None = None
-        self.transport: asyncio.Transport | None = None
-        self.fresh = True
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-
-    @property
-    def usable(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing()
-
-    def ask(self, octets: bytes) -> asyncio.Future[Answer]:
-        assert self.transport is not None
-        self._done = asyncio.get_running_loop().create_future()
-        self.transport.write(octets)
-        return self._done
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer = buffer = self._buffer + data if self._buffer else data
-        if self._end < 0:
-            end = buffer.find(HEAD_END)
-            if end < 0:
-                if len(buffer) > 65536:
-                    self.fail()
-                return
-            self._head = buffer[:end]
-            length = content_length(self._head)
-            if length is None:
-                self.fail()
-                return
-            self._end = end + 4 + length
-        if len(buffer) < self._end:
-            return
-        done, self._done = self._done, None
-        body, rest = buffer[len(self._head) + 4 : self._end], buffer[self._end :]
-        self._buffer, self._end, self.fresh = b"", -1, False
-        if rest or done is None or b"connection: close" in self._head.lower():
-            assert self.transport is not None
-            self.transport.close()
-        if done is not None and not done.done():
-            try:
-                done.set_result(Answer(self._head, body))
-            except ValueError:
-                done.set_exception(Away())
-
-    def fail(self) -> None:
-        if self.transport is not None:
-            self.transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.transport = None
-        if self._done is not None and not self._done.done():
-            self._done.set_exception(Away())
-
-
-def content_length(head: bytes) -> int | None:
-    """Of a response's head; None where there is none or no number."""
-    lower = head.lower()
-    if b"\r\ntransfer-encoding:" in lower:
-        return None
-    start = lower.find(b"\r\ncontent-length:")
-    if start < 0:
-        return 0 if lower[9:12] in (b"204", b"304") else None
-    value = lower[start + 17 :].partition(b"\r\n")[0].strip()
-    return int(value) if value.isdigit() else None
-
-
-class Upstream:
-    """A role's workers behind their unix socket: `size` connections, and a bounded queue for them."""
-
-    def __init__(self, role: str, path: str, *, size: int, waiting: int, timeout: float) -> None:
-        self.role, self._path, self._size, self._timeout = role, path, size, timeout
-        self._waiting_limit = waiting
-        self._idle: collections.deque[_Connection] = collections.deque()
-        self._waiters: collections.deque[asyncio.Future[None]] = collections.deque()
-        self._used = 0
-
-    async def ask(self, octets: bytes) -> Answer:
-        """The answer to a whole request. Raises Away, Crowded, TimeoutError."""
-        async with asyncio.timeout(self._timeout):
-            await self._enter()
-            try:
-                connection = await self._connection()
-                kept = not connection.fresh
-                try:
-                    return await self._ask_on(connection, octets)
-                except Away:
-                    if not kept:
-                        raise
-                # The worker closed a kept connection just then (it was replaced, or told to stop). All
-                # requests are idempotent here (E13), so once more on a new one.
-                return await self._ask_on(await self._connect(), octets)
-            finally:
-                self._leave()
-
-    async def _ask_on(self, connection: _Connection, octets: bytes) -> Answer:
-        try:
-            answer = await connection.ask(octets)
-        except BaseException:
-            connection.fail()
-            raise
-        if connection.usable:
-            self._idle.append(connection)
-        return answer
-
-    async def _connection(self) -> _Connection:
-        while self._idle:
-            connection = self._idle.pop()
-            if connection.usable:
-                return connection
-        return await self._connect()
-
-    async def _connect(self) -> _Connection:
-        try:
-            _, connection = await asyncio.get_running_loop().create_unix_connection(_Connection, self._path)
-        except OSError as error:
-            raise Away from error
-        return connection
-
-    async def _enter(self) -> None:
-        if self._used < self._size:
-            self._used += 1
-            return
-        if len(self._waiters) >= self._waiting_limit:
-            raise Crowded
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            await waiter
-        except BaseException:
-            with contextlib.suppress(ValueError):
-                self._waiters.remove(waiter)
-            if waiter.done() and not waiter.cancelled():
-                self._leave()
-            raise
-
-    def _leave(self) -> None:
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)  # hands its place on
-                return
-        self._used -= 1
 
 
 @dataclass
@@ -292,19 +133,41 @@ def connection_limit() -> int:
     return max(1, soft - SPARE_FILES)
 
 
+class Route(NamedTuple):
+    """Whom a request is for, its target as that is to see it, and the headers that it reads."""
+
+    upstream: Upstream
+    target: str
+    headers: Sequence[str]
+
+
 class Router:
-    """Maps requests of stations to roles."""
+    """Maps requests of stations to roles. v3: below /v3/, path -> role."""
 
     def __init__(
         self, prefixes: Mapping[str, str], upstreams: Mapping[str, Upstream], *, body_limit: int,
-        read_timeout: float, rate: Rate | None = None, lab: bool = False,
+        read_timeout: float, rate: Rate | None = None, lab: bool = False, v3: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
+        v3 = v3 or {}
+        self._v3 = {path: upstreams[role] for path, role in v3.items() if role in upstreams}
         self._roles = {prefix: upstreams[role] for prefix, role in prefixes.items() if role in upstreams}
         self._upstreams = upstreams
         self._body_limit, self._read_timeout = body_limit, read_timeout
         self._rate = rate or Rate(0)
         self._lab = lab
-        self._off = sorted(set(prefixes.values()) - set(upstreams))
+        self._off = sorted({*prefixes.values(), *v3.values()} - set(upstreams))
+
+    def _route(self, target: str) -> Route | None:
+        path = target.partition("?")[0]
+        first, _, rest = path[1:].partition("/")
+        if first == "v3":
+            name = rest.removesuffix("/")
+            upstream = self._v3.get(name)
+            # a query goes no further than where it is read
+            target = target if name in V3_QUERIES else path
+            return None if upstream is None else Route(upstream, target, FORWARDED_V3)
+        upstream = self._roles.get(first)
+        return None if upstream is None else Route(upstream, target, FORWARDED)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request to one answer."""
@@ -326,8 +189,8 @@ class Router:
             return await self._health("/healthz")
         if target == "/readyz":
             return await self._health("/readyz")
-        upstream = self._roles.get(target[1:].partition("/")[0].partition("?")[0])
-        if upstream is None or not _printable(target):
+        route = self._route(target)
+        if route is None or not _printable(target):
             return self._refuse(request, 404, "not found")
         if self._rate.limit and self._rate.exceeded(request.remote or "", asyncio.get_running_loop().time()):
             return self._refuse(request, 429, "too many requests", RETRY_AFTER)
@@ -335,7 +198,7 @@ class Router:
         if isinstance(body, web.Response):
             return body
         try:
-            answer = await upstream.ask(forwarded(method, target, request, body))
+            answer = await route.upstream.ask(forwarded(method, route.target, request, body, route.headers))
         except Crowded:
             return self._refuse(request, 503, "overloaded", RETRY_AFTER, keep=True)
         except Away:
@@ -415,13 +278,15 @@ def _printable(target: str) -> bool:
     return target.isascii() and target.isprintable() and " " not in target
 
 
-def forwarded(method: str, target: str, request: web.BaseRequest, body: bytes) -> bytes:
-    """The request in the one form that workers read quickly. A HEAD is asked as a GET."""
+def forwarded(
+    method: str, target: str, request: web.BaseRequest, body: bytes, names: Sequence[str] = FORWARDED
+) -> bytes:
+    """The request in the one form that workers read quickly. A HEAD is asked as a GET, of the whole."""
     headers = request.headers
     lines = [f"{'POST' if method == 'POST' else 'GET'} {target} HTTP/1.1\r\nHost: localhost\r\n"]
-    for name in FORWARDED:
+    for name in names:
         value = headers.get(name)
-        if value is not None:
+        if value is not None and (method == "GET" or name not in _OF_GET_ALONE):
             lines.append(f"{name}: {value}\r\n")
     lines.append(f"content-length: {len(body)}\r\n\r\n")
     return "".join(lines).encode("latin-1", "replace") + body
@@ -443,6 +308,7 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     """
     settings = instance.settings
     serve, limits = settings.serve, settings.limits
+    internal = client_context(internal_identity(instance, "router")) if set(roles) & set(SCMS_ROLES) else None
     upstreams = {
         role: Upstream(
             role,
@@ -450,12 +316,14 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
             size=serve.threads * workers,
             waiting=WAITING_PER_WORKER * workers,
             timeout=serve.worker_timeout,
+            tls=internal if role in SCMS_ROLES else None,
         )
         for role in roles
     }
     router = Router(
-        PREFIXES,
+        PREFIXES if instance.has_etsi else {},
         upstreams,
+        v3=V3_PATHS if instance.has_scms else {},
         body_limit=limits.body_octets,
         read_timeout=limits.read_timeout,
         rate=Rate(limits.requests_per_minute),

@@ -31,8 +31,10 @@ from v2xpki.web.process import (
     ENV_ROLES,
     ENV_WORKERS,
     ROLES,
+    SCMS_ROLES,
     RoleSettings,
     private_dir,
+    roles_of,
     socket_path,
 )
 
@@ -40,12 +42,14 @@ from v2xpki.web.process import (
 BACK_OFF = (0.2, 1.0, 2.0, 5.0, 10.0, 30.0)
 #: Seconds after which a process counts as well again.
 WELL_AFTER = 30.0
-READY_SECONDS = 30.0
+READY_SECONDS = 60.0
 # What every process may see of the supervisor's environment; nothing else of it.
 _PASSED_ON = frozenset(
     {"PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV"}
 )
 _PASSED_PREFIXES = ("COVERAGE_", "COV_CORE_", "PYTHONDONTWRITE", "PYTHONHASHSEED")
+
+_END_ORDER = ("router", "admin", "aa", "dc", "ea", *reversed(SCMS_ROLES))
 
 ROLE_COMMAND = (sys.executable, "-m", "v2xpki.web.worker")
 ROUTER_COMMAND = (sys.executable, "-m", "v2xpki.web.router")
@@ -71,8 +75,8 @@ class Plan:
         for role in self.roles:
             if role in OFFLINE_DOMAINS:
                 raise ConfigError(f"{role} is used in ceremonies alone and never served")
-            if role not in ROLES:
-                raise ConfigError(f"no role {role!r}", hint=f"roles: {', '.join(ROLES)}")
+            if role not in (*ROLES, *SCMS_ROLES):
+                raise ConfigError(f"no role {role!r}", hint=f"roles: {', '.join((*ROLES, *SCMS_ROLES))}")
 
 
 @dataclass
@@ -158,6 +162,10 @@ class Supervisor:
 
     def _prepare(self) -> None:
         instance, plan = self._instance, self._plan
+        known = roles_of(instance)
+        for role in plan.roles:
+            if role not in known:
+                raise ConfigError(f"this instance has no role {role!r}", hint=f"it has {', '.join(known)}")
         if "aa" in plan.roles and "ea" not in plan.roles:
             self._say("no ea among the roles: the aa asks the EA at the URL of its CTL entry")
         private_dir(instance.run_dir)
@@ -178,8 +186,9 @@ class Supervisor:
             settings = RoleSettings(
                 role=role,
                 instance=instance,
-                bind=f"unix:{socket_path(instance, role)}",
+                bind=binding(instance, role),
                 workers=plan.workers,
+                tls=role in SCMS_ROLES,
                 ea_routes=self._routes_of(role),
                 dc_routes=self._dc_routes() if role in ("ea", "aa") else {},
             )
@@ -399,12 +408,10 @@ class Supervisor:
     # -- after
 
     def _end(self) -> None:
-        """The router first, so that nothing new comes in; then the AA before the EA that it asks."""
+        """The router first, so that nothing new comes in; then who asks before whom they ask."""
         (self._instance.run_dir / "serve.json").unlink(missing_ok=True)
         grace = float(self._instance.settings.serve.graceful_timeout)
-        order = sorted(
-            self._children, key=lambda child: ("router", "admin", "aa", "dc", "ea").index(child.name)
-        )
+        order = sorted(self._children, key=lambda child: _END_ORDER.index(child.name))
         for group in (order[:1], order[1:]):
             for child in group:
                 if child.process is not None and child.process.poll() is None:
@@ -428,6 +435,12 @@ class Supervisor:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.process.pid, signal.SIGKILL)
             child.process.wait(5)
+
+
+def binding(instance: Instance, role: str) -> str:
+    """Where a role listens: its socket, and an address for components on other hosts where one is set."""
+    listen = instance.domain(role).listen
+    return f"unix:{socket_path(instance, role)}" + (f",{listen}" if listen else "")
 
 
 def bind(name: str, address: str) -> Listener:

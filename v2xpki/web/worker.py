@@ -231,7 +231,8 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
             "worker_connections": 1000,
             "timeout": int(serve.worker_timeout),
             "graceful_timeout": int(serve.graceful_timeout),
-            "keepalive": 75 if not settings.tls else int(serve.keepalive),
+            # who connects to a role of this house keeps its connections; operators' browsers come and go
+            "keepalive": int(serve.keepalive) if settings.role == "admin" else 75,
             "backlog": 512,
             "logger_class": WorkerLog,
             "errorlog": "-",
@@ -245,13 +246,13 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",
         }
         if settings.tls:
-            tls = settings.instance.tls_files()
+            own = settings.tls_identity()
             options |= {
-                "certfile": str(tls.certificate),
-                "keyfile": str(tls.key),
-                "ca_certs": str(tls.client_ca),
+                "certfile": str(own.certificate),
+                "keyfile": str(own.key),
+                "ca_certs": str(own.ca),
                 "cert_reqs": int(ssl.CERT_REQUIRED),
-                "ssl_context": admin_tls,
+                "ssl_context": listener_tls,
             }
         for name, value in options.items():
             if value is not None:
@@ -276,8 +277,8 @@ class _PatientContext(ssl.SSLContext):
 _contexts: dict[int, ssl.SSLContext] = {}
 
 
-def admin_tls(conf: Any, _default: Any) -> ssl.SSLContext:
-    """The admin listener's context: TLS 1.2 at least, a client certificate of the configured CA."""
+def listener_tls(conf: Any, _default: Any) -> ssl.SSLContext:
+    """The context of a listener with TLS: 1.2 at least, a client certificate of the configured CA."""
     context = _contexts.get(os.getpid())
     if context is None:
         context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)

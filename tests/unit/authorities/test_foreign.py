@@ -10,7 +10,7 @@ from tests.support.foreign import INTERVAL, MONTH, Member, World
 from tests.unit.station.fake_pki import make_ca
 from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.foreign import MOST_AUTHORITIES
-from v2xpki.authorities.etsi.refresh import last_round
+from v2xpki.authorities.rounds import last_round
 from v2xpki.config import AaPolicy, Settings
 from v2xpki.errors import ConfigError
 from v2xpki.time import FixedClock

@@ -5,12 +5,12 @@ import pytest
 from tests.unit.publishing.test_refresh import centre, counted, folder, refresh
 from v2xpki.authorities.etsi.anchors import SUCCESSORS, anchors
 from v2xpki.authorities.etsi.followed import FollowedPeers
-from v2xpki.authorities.etsi.refresh import last_round
 from v2xpki.authorities.etsi.rollover import Rollover
+from v2xpki.authorities.rounds import last_round
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
 from v2xpki.trust.lists import DcEntry, RcaEntry
-from v2xpki.web.open_ca import lists_refreshed
+from v2xpki.web.checks import lists_refreshed
 
 __all__ = ["centre", "counted", "folder", "refresh"]
 

@@ -12,8 +12,9 @@ from v2xpki.authorities.etsi import ectl_roots, publishing
 from v2xpki.authorities.etsi.anchors import SUCCESSORS, anchors
 from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.foreign_refresh import ForeignRefresh
-from v2xpki.authorities.etsi.refresh import Fetched, TrustRefresh, last_round
+from v2xpki.authorities.etsi.refresh import TrustRefresh
 from v2xpki.authorities.etsi.rollover import Rollover
+from v2xpki.authorities.rounds import Fetched, last_round
 from v2xpki.config import Instance
 from v2xpki.secured import etsi_header, sign
 from v2xpki.trust.lists import (

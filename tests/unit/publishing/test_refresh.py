@@ -6,10 +6,11 @@ import pytest
 
 from v2xpki.authorities.etsi import publishing
 from v2xpki.authorities.etsi.peers import TrustFolder
-from v2xpki.authorities.etsi.refresh import Fetched, TrustRefresh, accept, last_round
+from v2xpki.authorities.etsi.refresh import TrustRefresh, accept
+from v2xpki.authorities.rounds import Fetched, last_round
 from v2xpki.errors import InvalidList, LinkError
 from v2xpki.trust.lists import AaEntry, SignedList
-from v2xpki.web.open_ca import lists_refreshed
+from v2xpki.web.checks import lists_refreshed
 
 
 class Centre:

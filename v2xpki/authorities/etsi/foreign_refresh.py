@@ -14,7 +14,8 @@ from pathlib import Path
 
 from v2xpki.authorities.etsi.anchors import anchors
 from v2xpki.authorities.etsi.foreign import ForeignRoot, check_size, folders, read_ectl, vouched
-from v2xpki.authorities.etsi.refresh import ForeignState, Lists, ListSource, ListState
+from v2xpki.authorities.etsi.refresh import Lists, ListSource
+from v2xpki.authorities.rounds import ForeignState, ListState
 from v2xpki.errors import V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.lists import ListKind

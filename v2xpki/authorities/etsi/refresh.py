@@ -13,76 +13,39 @@ file is replaced as a whole; the workers notice (followed.FollowedPeers).
 One process of all does a round: it holds the lock of trust/.refresh, which also says when the last one was.
 """
 
-import contextlib
-import fcntl
-import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple, Protocol
+from typing import Protocol
 
 from v2xpki.authorities.etsi.anchors import Anchor, anchors, present_list
 from v2xpki.authorities.etsi.following import follow
+from v2xpki.authorities.rounds import (
+    AFTER_FAILURE,
+    SUCCESSOR,
+    Fetched,
+    ForeignState,
+    ListState,
+    Round,
+    read_round,
+    replace,
+    turn,
+    write_round,
+)
 from v2xpki.crypto import Certificate
 from v2xpki.errors import InvalidList, LinkError, V2xPkiError
 from v2xpki.time import Clock
 from v2xpki.trust.lists import LAST_SEQUENCE, DcEntry, ListKind, SignedList, TlmEntry
 
-STATE = ".refresh"
-#: What a round says where a successor was refused; it is no list.
-SUCCESSOR = "successor"
 #: Places that are asked for one list, at most.
 MOST_PLACES = 4
 #: ETags that are remembered, with the octets that they stand for.
 MOST_REMEMBERED = 128
-#: Seconds until what failed is tried again.
-AFTER_FAILURE = 10
-
-
-class Fetched(NamedTuple):
-    """An answer; `octets` is None where nothing changed since the given ETag."""
-
-    octets: bytes | None
-    etag: str = ""
 
 
 class ListSource(Protocol):
     """How a list is fetched. Bounded in time and size. Raises LinkError."""
 
     def get(self, url: str, etag: str = "") -> Fetched: ...
-
-
-@dataclass
-class ListState:
-    """What is known of one list since the last round. Times in TAI seconds."""
-
-    outcome: str  # "unchanged", "replaced", "failed"
-    next_update: int = 0
-    problem: str = ""
-
-
-@dataclass
-class ForeignState:
-    """What is known of another root's lists. TAI seconds: when they were last asked for, when last nothing
-    failed, and since when the root is followed."""
-
-    at: int = 0
-    well: int = 0
-    since: int = 0
-    lists: dict[str, ListState] = field(default_factory=dict)
-
-
-@dataclass
-class Round:
-    """The last round of all processes."""
-
-    at: int = 0
-    #: The last round in which nothing of the own lists failed.
-    well: int = 0
-    lists: dict[str, ListState] = field(default_factory=dict)
-    #: Other roots, by HashedId8 in hex.
-    foreign: dict[str, ForeignState] = field(default_factory=dict)
 
 
 Count = Callable[[str, str], object]
@@ -190,12 +153,12 @@ class TrustRefresh:
 
     def round(self) -> float:
         """One round, if one is due and no other process is at it; seconds until the next look."""
-        with self._turn() as file:
+        with turn(self._folder) as file:
             if file is not None:
-                before, now = _read(file), self._clock.time32()
+                before, now = read_round(file), self._clock.time32()
                 wait = self._interval if before.well == before.at else min(self._interval, AFTER_FAILURE)
                 if not before.at <= now < before.at + wait:
-                    _write(file, self._refreshed(before, now))
+                    write_round(file, self._refreshed(before, now))
         return float(min(self._interval, AFTER_FAILURE))
 
     def _refreshed(self, before: Round, now: int) -> Round:
@@ -228,25 +191,6 @@ class TrustRefresh:
         if self._foreign is not None:
             found.foreign = self._foreign.round(before.foreign, now)
         return found
-
-    @contextlib.contextmanager
-    def _turn(self) -> Iterator[IO[str] | None]:
-        with (self._folder / STATE).open("a+", encoding="utf-8") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                yield None
-            else:
-                yield file
-
-
-def last_round(folder: Path) -> Round:
-    """The last round of any process; one of nothing where there was none."""
-    try:
-        with (folder / STATE).open(encoding="utf-8") as file:
-            return _read(file)
-    except OSError:
-        return Round()
 
 
 def _places(anchor: Anchor, kind: ListKind, now: int) -> list[str]:
@@ -296,38 +240,3 @@ def accept(
     elif found.this_update < present.this_update and not found.revoked >= present.revoked:
         raise InvalidList(f"a {kind} older than the one that is here", rule="rollback")
     return found
-
-
-def replace(path: Path, octets: bytes) -> None:
-    """Put octets in a file's place: whoever reads has the old ones or the new ones, also after a crash."""
-    draft = path.with_name(f".{path.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
-def _read(file: IO[str]) -> Round:
-    file.seek(0)
-    try:
-        table = json.loads(file.read())
-        foreign = {
-            name: ForeignState(**entry | {"lists": _states(entry["lists"])})
-            for name, entry in table.get("foreign", {}).items()
-        }
-        return Round(table["at"], table["well"], _states(table["lists"]), foreign)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return Round()  # new, or cut off by a crash
-
-
-def _states(table: Mapping[str, Any]) -> dict[str, ListState]:
-    return {name: ListState(**entry) for name, entry in table.items()}
-
-
-def _write(file: IO[str], found: Round) -> None:
-    file.seek(0)
-    file.truncate()
-    json.dump(asdict(found), file)
-    file.flush()

@@ -13,15 +13,16 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from v2xpki import wire
-from v2xpki.authorities.scms.crl_trust import verify_crl
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
-from v2xpki.errors import ConfigError, InvalidChain, InvalidList
+from v2xpki.errors import ConfigError, InvalidChain
 from v2xpki.secured import unsecured
 from v2xpki.store import Database
 from v2xpki.store.sdc import CERTIFICATE, CRL, CTL, Row, SdcStore
 from v2xpki.time import Clock
+from v2xpki.trust.scms_crl import KnownSigners, ScmsCrl
 from v2xpki.trust.scms_ctl import ScmsCtl, ScmsTrust, check_elector, elector_hash
+from v2xpki.trust.scms_profiles import role_of
 from v2xpki.wire import dot2, scms
 
 OCTETS = "application/octet-stream"
@@ -74,8 +75,8 @@ class Distribution:
         """Verify documents as they were signed, and keep them; how many are new.
 
         They may need each other in any order: lists are looked at before certificates, these before CRLs.
-        All of them are kept, or none. Raises InvalidCtl, InvalidList, InvalidChain, DecodeError for what is
-        not handed out; StoreError, AuditError.
+        All of them are kept, or none; again is no fault. Raises InvalidCtl, InvalidCrl, InvalidChain,
+        DecodeError, UnexpectedContent for what is not handed out; StoreError, AuditError.
         """
         self._follow()
         lists, crls, certificates = [], [], []
@@ -121,12 +122,11 @@ class Distribution:
             )
 
     def _crl_row(self, octets: bytes, trust: ScmsTrust, now: int) -> Row:
-        contents = verify_crl(octets, trust, now).contents
-        name = f"{contents.crl_craca.hex()}-{contents.crl_series}"
-        last = max((row for row in self._store.all(CRL) if row.name == name), key=_number, default=None)
-        if last is not None and last.octets != octets and contents.issue_date <= last.number:
-            raise InvalidList(f"CRL {name}: a newer one is handed out", rule="issue-date")
-        return Row(CRL, name, contents.issue_date, octets, contents.issue_date, contents.next_crl)
+        # One that was to be replaced by now may come late, with those that replace it: the newest is given.
+        crl = ScmsCrl.parse(octets)
+        crl.verify(KnownSigners(trust, trust.components("crl", now)), now, expired=True)
+        name = f"{crl.craca.hex()}-{crl.series}"
+        return Row(CRL, name, crl.issue_date, octets, crl.issue_date, crl.next_crl)
 
     # --- what goes out -----------------------------------------------------------------------------
 
@@ -191,14 +191,33 @@ class Distribution:
         """The policy document."""
         return None if self._policy is None else _document(self._policy, JSON)
 
+    def info_status(self) -> scms.CertificateManagementInfoStatus:
+        """How fresh all of it is; `ra` is left out: each RA says that of itself."""
+        self._follow()
+        now, home = self._clock.time32(), self._trust.ctl
+        components = self._trust.known(now)
+        ctls = () if home is None else (scms.CtlInfoStatus(home.series, home.sequence, home.effective),)
+        mas = tuple(
+            scms.MaInfoStatus(role.value.relevant_psids, ma.start)
+            for ma in self._trust.components("ma", now)
+            if (role := role_of(ma)) is not None and isinstance(role.value, scms.MaSsp)
+        )
+        crls = (scms.CrlInfoStatus(*_crl_name(row), row.number) for row in self._newest_crls())
+        return scms.CertificateManagementInfoStatus(
+            crl=tuple(crls),
+            ctl=ctls,
+            # a certificate of today begins an hour ago, a list when it came into force
+            ca_ccf=max((one.start for one in components), default=home.effective if home else 0),
+            ma=mas,
+        )
+
     def freshness(self) -> list[Freshness]:
         """The lists that are handed out now."""
         self._follow()
         held = self._trust.ctl
         found = [Freshness(CTL, held.series, held.sequence, held.effective, None)] if held else []
         for row in self._newest_crls():
-            craca, _, series = row.name.rpartition("-")
-            found.append(Freshness(CRL, bytes.fromhex(craca), int(series), row.begins, row.ends))
+            found.append(Freshness(CRL, *_crl_name(row), row.begins, row.ends))
         return found
 
     def check(self) -> None:
@@ -297,6 +316,12 @@ def _is_unsecured(octets: bytes) -> bool:
 
 def _document(octets: bytes, media_type: str = OCTETS) -> Document:
     return Document(octets, hashlib.sha256(octets).hexdigest(), media_type)
+
+
+def _crl_name(row: Row) -> tuple[bytes, int]:
+    """CRACA and series."""
+    craca, _, series = row.name.rpartition("-")
+    return bytes.fromhex(craca), int(series)
 
 
 def _number(row: Row) -> int:
