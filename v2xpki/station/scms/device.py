@@ -33,7 +33,6 @@ from v2xpki.station.scms.enrolment import (
     ask_successor,
     seal,
 )
-from v2xpki.station.scms.receiving import Peers
 from v2xpki.station.scms.requests import (
     CertificateWish,
     Keys,
