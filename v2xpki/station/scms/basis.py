@@ -21,6 +21,7 @@ from v2xpki.station.sending import Learning
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust.messages import ReplayWindow
 from v2xpki.trust.scms_end_entities import ScmsChains
+from v2xpki.trust.scms_receiving import Peers
 from v2xpki.wire import scms
 
 _CHAIN, _CRL, _RA = "chain-file", "composite-crl", "ra"
