@@ -227,6 +227,8 @@ class ScmsPolicy:
     max_preload: Seconds = seconds("3 years")
     #: The variants that the RA takes (ra-butterflyType).
     butterfly: tuple[str, ...] = ("original", "unified", "compactUnified")
+    #: Whether the RA takes requests for implicit certificates; see `[aca] implicit_key` for its ACA.
+    implicit: bool = False
     #: How far a request's generationTime may be from the RA's clock, either way.
     generation_time_window: Seconds = seconds("10 minutes")
     #: How long an answer is kept for the same request sent again (ra-maxAge of a request); then it is purged.
@@ -273,6 +275,22 @@ class ScmsPolicy:
                 f"generation_time_window ({self.generation_time_window} s): "
                 "a repeated request would be a new one"
             )
+
+
+IMPLICIT_KEYS = ("never", "unwrapped")
+
+
+@dataclass(frozen=True, slots=True)
+class AcaSettings:
+    """`[aca]`: what an operator allows the ACA of an SCMS."""
+
+    #: The key for implicit certificates, which no token can make: never: there is none; unwrapped: one that
+    #: lies wrapped in the ACA's database, and as a number in the memory of its processes (docs/adr/0011).
+    implicit_key: str = "never"
+
+    def __post_init__(self) -> None:
+        if self.implicit_key not in IMPLICIT_KEYS:
+            raise ConfigError(f"implicit_key {self.implicit_key!r} is not one of {', '.join(IMPLICIT_KEYS)}")
 
 
 JOB_BACKENDS = ("inline", "procrastinate")
@@ -522,6 +540,7 @@ class Settings:
     eca: EcaPolicy = field(default_factory=EcaPolicy)
     butterfly: ButterflyPolicy = field(default_factory=ButterflyPolicy)
     scms: ScmsPolicy = field(default_factory=ScmsPolicy)
+    aca: AcaSettings = field(default_factory=AcaSettings)
     jobs: JobsPolicy = field(default_factory=JobsPolicy)
     lists: ListPolicy = field(default_factory=ListPolicy)
     serve: ServePolicy = field(default_factory=ServePolicy)

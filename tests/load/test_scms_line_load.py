@@ -3,11 +3,13 @@
 pytest tests/load/test_scms_line_load.py -m soak -s
 V2XPKI_LINE_CERTIFICATES=20000 pytest tests/load/test_scms_line_load.py -m soak -s
 
-RA, linkage authorities and ACA share one process here, so it bounds each of them.
+RA, linkage authorities and ACA share one process here, so it bounds each of them. How far it has come is
+told on stderr, so that a run that was ended early has its figures too.
 """
 
 import os
 import sqlite3
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +19,7 @@ import sqlalchemy as sa
 
 from tests.support.lab import rss
 from tests.support.scms_line import entries, new_laboratory
-from v2xpki.bench.scms_line_laboratory import COMPONENTS
+from v2xpki.bench.scms_line_process import COMPONENTS
 from v2xpki.config import ScmsPolicy
 from v2xpki.store.aca import IssuanceChunk
 from v2xpki.store.chunks import unpack
@@ -27,6 +29,7 @@ CERTIFICATES = int(os.environ.get("V2XPKI_LINE_CERTIFICATES", "1000000"))
 MEMORY = 300 * 1024  # KiB
 OCTETS = 250  # a certificate, in the databases of RA and ACA, beside what is stored for others
 VEHICLES, PERIODS = 100, 4  # of a round
+TOLD = 5  # rounds between two lines of progress
 
 pytestmark = pytest.mark.soak
 
@@ -45,10 +48,13 @@ def test_a_million_certificates_in_flat_memory(tmp_path: Path):
     rounds = max(1, CERTIFICATES // each)
     empty = {name: size(tmp_path / f"{name}.db") for name in COMPONENTS}
     start, seen = time.monotonic(), []
-    for _ in range(rounds):
+    for done in range(1, rounds + 1):
         laboratory.record([laboratory.request() for _ in range(VEHICLES)])
         laboratory.work()
         seen.append(rss(os.getpid()))
+        if done % TOLD == 0:
+            grown = {name: (tmp_path / f"{name}.db").stat().st_size - empty[name] for name in COMPONENTS}
+            tell(done * each, time.monotonic() - start, seen, grown)
     made, seconds = rounds * each, time.monotonic() - start
     assert packed(laboratory) == rounds * VEHICLES * PERIODS
     print(f"\n{made} certificates in {seconds:.0f} s, {made / seconds:.0f} a second")
@@ -63,6 +69,17 @@ def test_a_million_certificates_in_flat_memory(tmp_path: Path):
     laboratory.close()
     assert max(seen) < MEMORY
     assert cost["ra"] + cost["aca"] <= OCTETS
+
+
+def tell(made: int, seconds: float, seen: list[int], grown: dict[str, int]) -> None:
+    """seen: KiB after each round; grown: octets of each database, beside what its log still holds."""
+    octets = ", ".join(f"{name} {grown[name] / made:.0f}" for name in COMPONENTS)
+    print(
+        f"{made} certificates in {seconds:.0f} s, {made / seconds:.0f} a second;"
+        f" memory {seen[-1] // 1024} MiB, {max(seen) // 1024} at most; octets a certificate: {octets}",
+        file=sys.stderr,
+        flush=True,
+    )
 
 
 def packed(laboratory) -> int:

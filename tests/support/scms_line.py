@@ -10,7 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from v2xpki import wire
-from v2xpki.bench.scms_line_laboratory import COMPONENTS, Granted, LineLaboratory
+from v2xpki.bench.scms_line_laboratory import Granted, LineLaboratory
+from v2xpki.bench.scms_line_process import COMPONENTS
 from v2xpki.config import ScmsPolicy
 from v2xpki.crypto import Certificate, Curve, certified_key
 from v2xpki.keystore import MemoryKey, MemoryKeystore

@@ -17,7 +17,8 @@ from v2xpki.authorities.scms.ra import RegistrationAuthority
 from v2xpki.authorities.scms.ra_reasons import RaReason, RefusedRequest
 from v2xpki.authorities.scms.ra_requests import OwnCertificate
 from v2xpki.authorities.scms.ra_trust import KnownEcas
-from v2xpki.bench.scms_line_laboratory import COMPONENTS, RA_SIGN, LineLaboratory
+from v2xpki.bench.scms_line_laboratory import LineLaboratory
+from v2xpki.bench.scms_line_process import COMPONENTS, RA_SIGN
 from v2xpki.config import ScmsPolicy
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.keystore import KeyLabel, MemoryKey, MemoryKeystore
@@ -75,7 +76,7 @@ class Pki:
     def __init__(self, directory: Path, policy: ScmsPolicy = POLICY) -> None:
         self.clock = FixedClock(NOW)
         keystores = {name: MemoryKeystore("test") for name in COMPONENTS}
-        self.lab = _Line(directory, keystores, self.clock, policy=policy)
+        self.lab = _Line(directory, keystores, self.clock, policy=policy, implicit=policy.implicit)
         self.policy = self.lab.policy
         side = self.lab.aca_side
         self.root = Own(side.root_key, side.root)
@@ -116,7 +117,9 @@ class Pki:
         world = World(self.electors, self.root, {})
         self.ctl = world.ctl(voters=self.electors[:voters], sequence=sequence, effective=NOW, **changes)
         lab = self.lab
-        others = (self.root.certificate, lab.aca_certificate, lab.ra, self.eca_certificate)
+        others = [self.root.certificate, lab.aca_certificate, lab.ra, self.eca_certificate]
+        if lab.implicit is not None:
+            others.append(lab.implicit)
         chain = scms.CertificateChain(self.ctl.data, tuple(one.record for one in others))
         self.documents[CHAIN_FILE] = spdu("certificateChain", chain)
         self.documents[RA_CERTIFICATE] = lab.ra.octets

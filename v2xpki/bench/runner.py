@@ -4,7 +4,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from v2xpki.bench.parts import Parts
 
@@ -29,26 +29,34 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Result:
-    """As INTERFACE's bench --json. value: units of work a second; floor: microseconds of the parts."""
+    """As `bench --json` has it. value: units of work a second, None where it was not run, and `skipped` says
+    why; floor: microseconds of the parts."""
 
     name: str
     unit: str
-    value: float
+    value: float | None
     floor: float | None
     efficiency: float | None
     n: int
     detail: Mapping[str, Mapping[str, float]]
+    skipped: str | None = None
+
+    @classmethod
+    def not_run(cls, name: str, unit: str, why: str) -> Self:
+        """Of a benchmark that needs what this machine has not."""
+        return cls(name, unit, None, None, None, 0, {}, f"skipped: {why}")
 
     def document(self) -> dict[str, Any]:
-        return {
+        document = {
             "name": self.name,
             "unit": self.unit,
-            "value": round(self.value, 1),
+            "value": None if self.value is None else round(self.value, 1),
             "floor": None if self.floor is None else round(self.floor, 1),
             "efficiency": None if self.efficiency is None else round(self.efficiency, 3),
             "n": self.n,
             "detail": self.detail,
         }
+        return document if self.skipped is None else document | {"skipped": self.skipped}
 
 
 def detail_of(floor: Mapping[str, int], parts: Parts) -> dict[str, dict[str, float]]:

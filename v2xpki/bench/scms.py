@@ -1,25 +1,28 @@
-"""Benchmarks of an SCMS, one process each.
+"""Benchmarks of an SCMS, one process each. (The line on PostgreSQL: scms_pg.)
 
 aca_issue and its kin   an ACA's certificates in chunks, requests made beforehand
 scms_batch              the whole production line, all authorities: from requests to ZIPs
+scms_enrol              an ECA's enrolment certificates
 butterfly_expand        the RA's cocoon keys
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from v2xpki.authorities.scms.ra_expanding import Expansion
-from v2xpki.bench.parts import Parts, group_part, sign_part, software_parts
+from v2xpki.bench.parts import Parts, commit_part, group_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
+from v2xpki.bench.scms_enrolment import EnrolmentLaboratory
 from v2xpki.bench.scms_laboratory import ScmsLaboratory
-from v2xpki.bench.scms_line_laboratory import COMPONENTS, LineLaboratory
+from v2xpki.bench.scms_line_laboratory import LineLaboratory
+from v2xpki.bench.scms_line_process import COMPONENTS
+from v2xpki.bench.scms_tokens import made_tokens
 from v2xpki.bench.scms_vehicles import VehicleDoor
 from v2xpki.config import ScmsPolicy, Seconds
 from v2xpki.crypto import Curve
-from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore, TokenConfig, create_token, open_token
+from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore
 from v2xpki.time import SystemClock
 
 #: Requests that an RA sends at once.
@@ -27,11 +30,15 @@ CHUNK = 200
 #: Vehicles of one chunk of the line: each has what is within the horizon, four periods of twenty.
 VEHICLES, PERIODS, CERTIFICATES = 12, 4, 20
 _REST = {"verify": 2, "keygen": 1, "ecdh": 1, "mulg": 1}
+#: A certificate of the line: as aca_issue, and the RA's signed request and cocoon.
+LINE_FLOOR = {"sign": 4, "verify": 3, "keygen": 1, "ecdh": 1, "mulg": 2}
 _FLOORS = {
     "aca_issue": {"sign": 3} | _REST,
     "aca_issue_memory": {"softsign": 3} | _REST,
     "aca_issue_cubk": {"sign": 2} | _REST,
-    "scms_batch": {"sign": 4, "verify": 3, "keygen": 1, "ecdh": 1, "mulg": 2},
+    "scms_batch": LINE_FLOOR,
+    # the request's signature and the new certificate's are verified; certificate and answer signed
+    "scms_enrol": {"sign": 2, "verify": 2, "commit": 1},
     "butterfly_expand": {"mulg": 1},
 }
 
@@ -53,8 +60,9 @@ def run_all(wanted: list[str], seconds: float, directory: Path) -> list[Result]:
 
 
 def _run_aca(name: str, seconds: float, directory: Path) -> Result:
-    with _keystores(directory, ["aca"], memory=name.endswith("_memory")) as keystores:
-        laboratory = ScmsLaboratory(directory, keystores["aca"], SystemClock())
+    with made_tokens(directory, ["aca"]) as keystores:
+        keystore = MemoryKeystore("bench") if name.endswith("_memory") else keystores["aca"]
+        laboratory = ScmsLaboratory(directory, keystore, SystemClock())
         try:
             benchmark = Benchmark(
                 name,
@@ -63,13 +71,25 @@ def _run_aca(name: str, seconds: float, directory: Path) -> Result:
                 _FLOORS[name],
                 CHUNK,
             )
-            return run(benchmark, Parts(_operations(keystores["aca"])), seconds)
+            return run(benchmark, Parts(line_parts(keystore)), seconds)
+        finally:
+            laboratory.close()
+
+
+def _run_enrolment(name: str, seconds: float, directory: Path) -> Result:
+    with made_tokens(directory, ["eca"]) as keystores:
+        laboratory = EnrolmentLaboratory(directory, keystores["eca"], SystemClock())
+        operations = software_parts(Curve.NIST_P256) | commit_part(directory)
+        operations |= sign_part(keystores["eca"], KeyLabel("eca", "sign"))
+        try:
+            benchmark = Benchmark(name, laboratory.requests, laboratory.eca.enrol, _FLOORS[name])
+            return run(benchmark, Parts(operations), seconds)
         finally:
             laboratory.close()
 
 
 def _run_batch(name: str, seconds: float, directory: Path) -> Result:
-    with _keystores(directory, COMPONENTS) as keystores:
+    with made_tokens(directory, COMPONENTS) as keystores:
         policy = ScmsPolicy(certificates=CERTIFICATES)
         policy = replace(policy, batches=VEHICLES * PERIODS, preload=Seconds((PERIODS - 1) * policy.period))
         laboratory = LineLaboratory(directory, keystores, SystemClock(), policy=policy)
@@ -82,7 +102,7 @@ def _run_batch(name: str, seconds: float, directory: Path) -> Result:
                 _FLOORS[name],
                 VEHICLES * PERIODS * CERTIFICATES,
             )
-            return run(benchmark, Parts(_operations(keystores["aca"])), seconds)
+            return run(benchmark, Parts(line_parts(keystores["aca"])), seconds)
         finally:
             door.close()
             laboratory.close()
@@ -100,11 +120,13 @@ def _run_expansion(name: str, seconds: float, directory: Path) -> Result:
 
 _RUNS: dict[str, Callable[[str, float, Path], Result]] = {
     "scms_batch": _run_batch,
+    "scms_enrol": _run_enrolment,
     "butterfly_expand": _run_expansion,
 }
 
 
-def _operations(keystore: Keystore) -> dict[str, Callable[[], object]]:
+def line_parts(keystore: Keystore) -> dict[str, Callable[[], object]]:
+    """The parts of an ACA's floor; sign by its token's key."""
     operations = software_parts(Curve.NIST_P256) | group_part()
     return operations | sign_part(keystore, KeyLabel("aca", "sign"))
 
@@ -149,26 +171,3 @@ def _grants(laboratory: LineLaboratory) -> Callable[[int], list[Any]]:
 
 def _expand(grants: list[Expansion]) -> object:
     return [grant.keys(9, CERTIFICATES) for grant in grants]
-
-
-@contextmanager
-def _keystores(
-    directory: Path, components: list[str] | tuple[str, ...], *, memory: bool = False
-) -> Iterator[Mapping[str, Keystore]]:
-    """A token for each component, all under the one SoftHSM configuration that a process may have."""
-    if memory:
-        yield {component: MemoryKeystore("bench") for component in components}
-        return
-    with ExitStack() as stack:
-        made = {}
-        for component in components:
-            config = TokenConfig(
-                "softhsm2",
-                component,
-                pin_file=directory / f"{component}.pin",
-                softhsm2_conf=directory / "softhsm2.conf",
-                token_dir=directory / "tokens",
-            )
-            create_token(config)
-            made[component] = stack.enter_context(open_token(config))
-        yield made

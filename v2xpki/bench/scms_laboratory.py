@@ -11,7 +11,7 @@ from pathlib import Path
 from v2xpki import wire
 from v2xpki.authorities.scms.aca import AuthorizationCertificateAuthority
 from v2xpki.authorities.scms.aca_policy import AcaPolicy, KnownRas
-from v2xpki.authorities.scms.secrets import SecretStore, la_name
+from v2xpki.authorities.scms.secrets import SecretStore, la_name, new_implicit_key
 from v2xpki.crypto import (
     Certificate,
     Curve,
@@ -71,6 +71,7 @@ class ScmsLaboratory:
             secrets.add(la_name(la_id, key), key)
         self.secrets = secrets
         self.ras = [self.ra]  # whom the ACA serves
+        self.implicit: Certificate | None = None
         self.aca = self.open_aca()
         self._templates: dict[bool, RequestTemplate] = {}
 
@@ -85,7 +86,13 @@ class ScmsLaboratory:
             clock=self.clock,
             craca_id=self.root.hashed_id3,
             policy=self.policy,
+            implicit=self.implicit,
         )
+
+    def allow_implicit(self) -> None:
+        """An ACA that is opened from now on issues implicit certificates, too."""
+        key = new_implicit_key(self.secrets)
+        self.implicit = self.certify(self.component("ACA_IMPLICIT", key, None), self.root)
 
     def close(self) -> None:
         self.aca.close()
@@ -93,7 +100,9 @@ class ScmsLaboratory:
 
     # --- certificates --------------------------------------------------------------------------------
 
-    def component(self, kind: str, key: PublicKey, encryption: PublicKey) -> dot2.ToBeSignedCertificate:
+    def component(
+        self, kind: str, key: PublicKey, encryption: PublicKey | None
+    ) -> dot2.ToBeSignedCertificate:
         """What the root certifies for a component."""
         return scms_profile(kind).build_tbs(
             verification_key=key,

@@ -14,47 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from v2xpki import wire
-from v2xpki.authorities.periods import Periods
 from v2xpki.authorities.scms.aca import AuthorizationCertificateAuthority
-from v2xpki.authorities.scms.la import LaPolicy, LinkageAuthority, Wish
 from v2xpki.authorities.scms.la_keys import new_sealing_key, put_shared_key
 from v2xpki.authorities.scms.ra_batches import add_batches
-from v2xpki.authorities.scms.ra_line import RaLine
-from v2xpki.authorities.scms.reasons import Refusal
-from v2xpki.bench.scms_laboratory import BSM, LA_IDS, ScmsLaboratory
+from v2xpki.bench.scms_laboratory import BSM, ScmsLaboratory
+from v2xpki.bench.scms_line_process import RA_ENCRYPT, RA_SIGN, LineCertificates, LineProcess
 from v2xpki.config import ScmsPolicy
-from v2xpki.crypto import Certificate, Curve, PrivateCaterpillar, PublicKey
-from v2xpki.jobs import InlinePool
+from v2xpki.crypto import Curve, PrivateCaterpillar, PublicKey
 from v2xpki.keystore import KeyLabel, Keystore, MemoryKey
 from v2xpki.store import Database, upgrade
-from v2xpki.store.base import table_of
-from v2xpki.store.ra import ACTIVE, APPLICATION, PSEUDONYM, RaBatch, RaDevice, RaRequest
+from v2xpki.store.ra import ACTIVE, APPLICATION, PSEUDONYM, RaDevice, RaRequest
 from v2xpki.time import HOUR, Clock
 from v2xpki.trust.validity import floor_hour
 from v2xpki.wire import dot2, scms
-
-COMPONENTS = "aca", "la1", "la2", "ra"
-RA_SIGN, RA_ENCRYPT = KeyLabel("ra", "sign"), KeyLabel("ra", "encrypt")
-
-
-class DirectLa:
-    """A LinkageLink to an authority in the same process."""
-
-    def __init__(self, authority: LinkageAuthority) -> None:
-        self.authority, self.la_id = authority, authority.la_id
-
-    def pre_linkage_values(self, wishes: Sequence[Wish]) -> list[list[bytes]]:
-        return self.authority.pre_linkage_values(wishes, ra="ra")
-
-
-class DirectAca:
-    """An AcaLink to an authority in the same process."""
-
-    def __init__(self, authority: AuthorizationCertificateAuthority) -> None:
-        self.authority = authority
-
-    def certify(self, requests: Sequence[bytes]) -> list[bytes | Refusal]:
-        return self.authority.certify(requests)
 
 
 @dataclass
@@ -71,7 +43,7 @@ class Granted:
     response_key: MemoryKey | None = None
 
 
-class LineLaboratory:
+class LineLaboratory(LineProcess):
     """All four components. `keystores` by component; `url` of each one's database, by default SQLite files
     in `directory`."""
 
@@ -83,62 +55,42 @@ class LineLaboratory:
         *,
         policy: ScmsPolicy | None = None,
         url: Callable[[str], str] | None = None,
+        implicit: bool = False,
     ) -> None:
-        self.clock, self.keystores = clock, keystores
-        self.url = url or (lambda component: f"sqlite:///{directory}/{component}.db")
-        # period 0 has begun an hour ago, as the certificates of all
-        self.policy = replace(policy or ScmsPolicy(), epoch=floor_hour(clock.time32() - HOUR))
-        self.periods = Periods(self.policy.epoch, self.policy.period, self.policy.overlap)
-        self.aca_side = ScmsLaboratory(directory, keystores["aca"], clock, url=self.url("aca"))
+        """implicit: whether the ACA has a key for implicit certificates."""
+        url = url or (lambda component: f"sqlite:///{directory}/{component}.db")
+        self.aca_side = side = ScmsLaboratory(directory, keystores["aca"], clock, url=url("aca"))
         key = keystores["ra"].generate(RA_SIGN, Curve.NIST_P256)
         sealed_to = keystores["ra"].generate(RA_ENCRYPT, Curve.NIST_P256)
-        tbs = self.aca_side.component("RA", key, sealed_to)
-        self.ra = self.aca_side.certify(tbs, self.aca_side.root)
-        self.aca_side.ras.append(self.ra)
+        ra = side.certify(side.component("RA", key, sealed_to), side.root)
+        side.ras.append(ra)
+        if implicit:
+            side.allow_implicit()
+        # period 0 has begun an hour ago, as the certificates of all
+        policy = replace(policy or ScmsPolicy(), epoch=floor_hour(clock.time32() - HOUR))
+        super().__init__(
+            keystores,
+            clock,
+            url,
+            policy,
+            LineCertificates(side.root, side.aca_certificate, ra, side.implicit),
+        )
         for number, name in enumerate(("la1", "la2")):
             database, label = self._new_database(name), KeyLabel(name, "wrap")
             keystores[name].generate_wrapping(label)
             new_sealing_key(database, keystores[name], label)
-            shared = self.aca_side.la_keys[number]
+            shared = side.la_keys[number]
             put_shared_key(database, keystores[name], label, shared, clock.time32() - HOUR)
             database.close()
         self._new_database("ra").close()
         self.open()
 
-    def open(self) -> None:
-        """The components, as new processes would open them."""
-        side = self.aca_side
-        self.databases = {name: Database.open(self.url(name), clock=self.clock) for name in COMPONENTS}
-        self.aca = side.open_aca(self.databases["aca"])
-        self.las = [
-            LinkageAuthority.open(
-                self.keystores[name], self.databases[name], la_id, self.periods, self.clock, LaPolicy()
-            )
-            for name, la_id in zip(("la1", "la2"), LA_IDS, strict=True)
-        ]
-        self.aca_link = DirectAca(self.aca)
-        self.la_links = DirectLa(self.las[0]), DirectLa(self.las[1])
-        self.line = self.new_line()
-
-    def new_line(self, **options: Any) -> RaLine:
-        """The RA's line; options instead of what is in service."""
-        own: dict[str, Any] = {
-            "database": self.databases["ra"],
-            "responder": self.keystores["ra"].scms_responder(RA_SIGN, self.ra),
-            "aca": self.aca_certificate,
-            "aca_link": self.aca_link,
-            "linkage": self.la_links,
-            "clock": self.clock,
-            "policy": self.policy,
-        }
-        return RaLine(**own | options)
+    def open_aca(self, database: Database) -> AuthorizationCertificateAuthority:
+        return self.aca_side.open_aca(database)
 
     def close(self) -> None:
-        self.line.close()
-        self.aca.close()
+        super().close()
         self.aca_side.close()
-        for database in self.databases.values():
-            database.close()
 
     def _new_database(self, name: str) -> Database:
         database = Database.open(self.url(name), clock=self.clock)
@@ -223,25 +175,3 @@ class LineLaboratory:
     def grant(self, variant: str = "unified", **options: Any) -> Granted:
         """A vehicle's request, recorded."""
         return self.record([self.request(variant, **options)])[0]
-
-    # --- the work ----------------------------------------------------------------------------------
-
-    def work(self, line: RaLine | None = None) -> int:
-        """Do the line's jobs until nothing is due; errors are raised."""
-
-        def failed(_: object, error: Exception) -> None:
-            raise error
-
-        pool, done = InlinePool(line or self.line, failed=failed), 0
-        while count := pool.run_once():
-            done += count
-        return done
-
-    def batches(self) -> list[Any]:
-        """All rows of RaBatch."""
-        with self.databases["ra"].read() as tx:
-            return list(tx.execute(table_of(RaBatch).select()).all())
-
-    @property
-    def aca_certificate(self) -> Certificate:
-        return self.aca_side.aca_certificate

@@ -9,7 +9,8 @@ from v2xpki.authorities.scms.ra import RegistrationAuthority
 from v2xpki.authorities.scms.ra_requests import OwnCertificate
 from v2xpki.authorities.scms.ra_trust import KnownEcas, TrustedEca
 from v2xpki.bench.scms_laboratory import BSM
-from v2xpki.bench.scms_line_laboratory import RA_ENCRYPT, RA_SIGN, LineLaboratory
+from v2xpki.bench.scms_line_laboratory import LineLaboratory
+from v2xpki.bench.scms_line_process import RA_ENCRYPT, RA_SIGN
 from v2xpki.crypto import (
     Certificate,
     Curve,

@@ -124,6 +124,7 @@ def successor(directory: Path, as_json: bool) -> None:
     "--kind", default=None, type=click.Choice(["pseudonym", "identification", "application"]),
     help="By default pseudonyms for a vehicle; an application certificate is what an RSU gets.",
 )  # fmt: skip
+@click.option("--implicit", is_flag=True, help="Implicit certificates, where the PKI offers them.")
 @click.option("--until", default=None, metavar="ISO", help="By default as long as the RA gives them.")
 @click.option("--permission", multiple=True, metavar="PSID[=SSP]", help="The SSP in hex.")
 @json_option
@@ -131,6 +132,7 @@ def request(
     directory: Path,
     variant: str,
     kind: str | None,
+    implicit: bool,
     until: str | None,
     permission: tuple[str, ...],
     as_json: bool,
@@ -146,11 +148,12 @@ def request(
     wanted = [_permission(text) for text in permission] or None
     with station_errors():
         device = _refreshed(directory)
+        common: Any = {"permissions": wanted, "until": end, "implicit": implicit}
         if isinstance(device, ScmsVehicle) and kind != "application":
             chosen: Any = kind or "pseudonym"
-            supply = device.request(variant, kind=chosen, permissions=wanted, until=end)  # type: ignore[arg-type]
+            supply = device.request(variant, kind=chosen, **common)  # type: ignore[arg-type]  # a choice
         elif not isinstance(device, ScmsVehicle) and kind in (None, "application"):
-            supply = device.request(permissions=wanted, until=end)
+            supply = device.request(**common)
         else:
             raise ConfigError(f"--kind {kind} is not for a device of profile {device.settings.profile}")
     _print_supplies([supply], as_json)

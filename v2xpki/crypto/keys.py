@@ -90,6 +90,24 @@ class PublicKey:
         return cls.from_sec1(curve, sec1_of_point(key.value))
 
     @classmethod
+    def of_indicator(cls, value: dot2.PublicVerificationKey | dot2.EccP256CurvePoint) -> Self:
+        """The point of a VerificationKeyIndicator: the key, or what an implicit certificate's key is made of.
+
+        Errors as of_verification_key.
+        """
+        if isinstance(value, dot2.PublicVerificationKey):
+            return cls.of_verification_key(value)
+        return cls.from_sec1(Curve.NIST_P256, sec1_of_point(value))
+
+    def to_indicator(self, *, implicit: bool) -> dot2.VerificationKeyIndicator:
+        """The reverse. Raises UnsupportedAlgorithm for an implicit one on another curve than P-256."""
+        if not implicit:
+            return dot2.VerificationKeyIndicator("verificationKey", self.to_verification_key())
+        if self.curve is not Curve.NIST_P256:
+            raise UnsupportedAlgorithm(f"implicit certificates of keys on {self.curve.text}")
+        return dot2.VerificationKeyIndicator("reconstructionValue", point_of_sec1(self.point))
+
+    @classmethod
     def of_encryption_key(cls, key: dot2.PublicEncryptionKey) -> Self:
         """The key of a PublicEncryptionKey; errors as of_verification_key."""
         return cls.of_encryption_point(key.supported_symm_alg, key.public_key.kind, key.public_key.value)

@@ -22,7 +22,7 @@ from v2xpki.issuance.implicit import ImplicitIssuer
 from v2xpki.issuance.lists import ListIssuer, sign_ca_rekeying, sign_ca_request
 from v2xpki.issuance.records import Prepared, Record, Token, tx_complete, tx_save, tx_void
 from v2xpki.issuance.recovery import OpenRecord, Recovered, purge, recover
-from v2xpki.issuance.scms_requests import sign_component_request
+from v2xpki.issuance.scms_requests import sign_component_request, sign_implicit_request
 
 __all__ = [
     "BatchIssuer",
@@ -48,6 +48,7 @@ __all__ = [
     "sign_ca_rekeying",
     "sign_ca_request",
     "sign_component_request",
+    "sign_implicit_request",
     "tx_complete",
     "tx_complete_chunk",
     "tx_save",

@@ -6,7 +6,7 @@ Recorded and audited first, as every use of a CA's key.
 from v2xpki import wire
 from v2xpki.errors import InvalidSignature, IssuanceError
 from v2xpki.issuance.records import Record, Token, new_slip, tx_complete, tx_save
-from v2xpki.keystore import KeyLabel, Keystore
+from v2xpki.keystore import IssuingKey, KeyLabel, Keystore, MemoryKey
 from v2xpki.secured import CertificateRequest, sign_request
 from v2xpki.store import Database, random_key
 from v2xpki.time import HOUR, Clock
@@ -20,7 +20,20 @@ def sign_component_request(
 ) -> bytes:
     """COER of a SignedCertificateRequest SPDU, signer `self`, around an EeEcaCertRequest: IEEE 1609.2.1 has
     none of a component's own, and this one proves what is to be proven. Errors as `Issuer.issue`."""
-    key = keystore.issuing_key(label)
+    return _sign(keystore.issuing_key(label), tbs, database, clock)
+
+
+def sign_implicit_request(
+    key: MemoryKey, tbs: dot2.ToBeSignedCertificate, database: Database, clock: Clock
+) -> bytes:
+    """The same for a key that no token holds, an ACA's for implicit certificates (docs/adr/0011): this is the
+    only thing that it signs."""
+    return _sign(key, tbs, database, clock)
+
+
+def _sign(
+    key: IssuingKey | MemoryKey, tbs: dot2.ToBeSignedCertificate, database: Database, clock: Clock
+) -> bytes:
     asked = scms.EeEcaCertRequest(
         version=2, generation_time=clock.time32(), type="explicit", tbs_cert=tbs, canonical_id=None
     )

@@ -19,7 +19,7 @@ from v2xpki.errors import ConfigError, PermissionDenied
 from v2xpki.trust import validity
 from v2xpki.wire import dot2, scms
 
-ScmsKind = Literal["SCMS_ROOT", "ELECTOR", "ECA", "RA", "ACA", "LA", "MA", "CRLG", "DCM"]
+ScmsKind = Literal["SCMS_ROOT", "ELECTOR", "ECA", "RA", "ACA", "ACA_IMPLICIT", "LA", "MA", "CRLG", "DCM"]
 EndEntityKind = Literal["PSEUDONYM", "IDENTIFICATION", "APPLICATION", "ENROLMENT"]
 COMPONENTS: tuple[ScmsKind, ...] = get_args(ScmsKind)
 END_ENTITIES: tuple[EndEntityKind, ...] = get_args(EndEntityKind)
@@ -120,6 +120,11 @@ def scms_profile(kind: str) -> ScmsProfile:
     if found is None:
         raise ConfigError(f"no SCMS profile {kind!r}", hint=f"known: {', '.join(COMPONENTS)}")
     return found
+
+
+def issues_implicit(aca: Certificate) -> bool:
+    """Whether an ACA's certificate is of its key for implicit ones: nothing is encrypted to that."""
+    return aca.record.to_be_signed.encryption_key is None
 
 
 def role_of(certificate: Certificate) -> scms.SecurityMgmtSsp | None:

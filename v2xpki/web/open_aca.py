@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from v2xpki.authorities.scms.aca import AuthorizationCertificateAuthority
 from v2xpki.authorities.scms.aca_cases import AcaCaseBook
+from v2xpki.authorities.scms.implicit_key import open_aca_implicit
 from v2xpki.time import Clock
 from v2xpki.web.base import Opened
 from v2xpki.web.process import RoleSettings
@@ -28,6 +29,7 @@ def open_aca(settings: RoleSettings, clock: Clock | None = None) -> Opened[AcaSe
         ras=own.trust,
         clock=own.clock,
         craca_id=own.root.hashed_id3,
+        implicit=open_aca_implicit(own.domain, settings.instance.settings.aca),
     )
     cases = AcaCaseBook(authority, own.database, own.trust, own.trust, own.clock)
     return Opened(

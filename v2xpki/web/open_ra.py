@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from v2xpki.authorities.queue import Job
+from v2xpki.authorities.scms.implicit_key import acas_of_line
 from v2xpki.authorities.scms.ra import RegistrationAuthority
 from v2xpki.authorities.scms.ra_cases import RaCaseBook
 from v2xpki.authorities.scms.ra_line import RaLine
@@ -42,10 +43,12 @@ def open_ra(settings: RoleSettings, clock: Clock | None = None) -> Opened[RaServ
         policy=own.policy,
         observer=metrics.Answers("ra"),
     )
+    aca, implicit = acas_of_line(own.trust.components("aca"))
     line = RaLine(
         database=own.database,
         responder=own.responder,
-        aca=own.component("aca"),
+        aca=aca,
+        implicit=implicit,
         aca_link=own.peers.aca(),
         linkage=(own.peers.linkage("la1", LA_IDS["la1"]), own.peers.linkage("la2", LA_IDS["la2"])),
         clock=own.clock,

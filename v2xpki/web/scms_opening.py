@@ -95,13 +95,6 @@ class Component:
         files = internal_identity(self.instance, self.domain.name)
         return ScmsPeers(files, addresses(self.instance), timeout=float(self.policy.timeout))
 
-    def component(self, role: str) -> Certificate:
-        """The newest other component of a role. Raises ConfigError where none is trusted."""
-        found = self.trust.components(role)
-        if not found:
-            raise ConfigError(f"no {role} is trusted", hint="`v2xpki status` tells of the chain file")
-        return found[0]
-
     def linkage_authority(self, name: str) -> Certificate:
         """That of a domain. Raises ConfigError where none is trusted."""
         found = self.trust.la(LA_IDS[name])

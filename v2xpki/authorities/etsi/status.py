@@ -18,7 +18,7 @@ from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.authorities.etsi.generations import in_force
 from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.authorities.etsi.subca import ROLES, waiting_requests
-from v2xpki.authorities.scms.status import crl_signer, lists_handed_out
+from v2xpki.authorities.scms.status import crl_signer, implicit_key, lists_handed_out
 from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance, installed_generations
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
@@ -108,6 +108,8 @@ def _authority(instance: Instance, name: str, keys: object, clock: Clock, status
             status.problems.append(f"{name}: its certificate {certificate.hex8} is not in force")
         if name == "ma":
             found["crlSigner"] = crl_signer(instance, clock, status.problems)
+        if name == "aca":
+            found["implicitKey"] = implicit_key(instance, clock, status)
         if name in ROLES:
             revoked = _revoked(instance, certificate.issuer_id8 or b"", clock)
             found["generations"] = _generations(domain, revoked, clock, status)

@@ -19,7 +19,6 @@ from v2xpki.authorities.scms.aca_policy import AcaPolicy, RaDirectory
 from v2xpki.authorities.scms.reasons import AcaReason, RefusedCertificate
 from v2xpki.authorities.scms.secrets import LaKey
 from v2xpki.crypto import Certificate, Curve, PublicKey, seconds_of, verify_raw
-from v2xpki.crypto.keys import sec1_of_point
 from v2xpki.errors import (
     CryptoError,
     DecodeError,
@@ -306,7 +305,7 @@ class AcaReader:
         made = tbs._replace(
             craca_id=self._craca,
             crl_series=policy.crl_series if kind == "PSEUDONYM" else policy.other_crl_series,
-            verify_key_indicator=_indicator(key, implicit=tbs.verify_key_indicator.kind != "verificationKey"),
+            verify_key_indicator=key.to_indicator(implicit=isinstance(by, ImplicitIssuer)),
         )
         try:
             certificate = by.template(made, kind)
@@ -344,23 +343,15 @@ def _sec1(key: bytes) -> bytes:
     return bytes((key[0] & 0x7F,)) + key[1:] if key else b""
 
 
-def _indicator(key: PublicKey, *, implicit: bool) -> dot2.VerificationKeyIndicator:
-    found = key.to_verification_key()
-    if implicit and isinstance(found.value, dot2.EccP256CurvePoint):
-        return dot2.VerificationKeyIndicator("reconstructionValue", found.value)
-    return dot2.VerificationKeyIndicator("verificationKey", found)
-
-
 def _keys(
     key: dot2.PublicVerificationKey | dot2.EccP256CurvePoint, encryption: dot2.PublicEncryptionKey | None
 ) -> tuple[PublicKey, PublicKey | None]:
     """The key to be certified, for an implicit certificate what its reconstruction value is made of."""
     try:
         return (
-            PublicKey.of_verification_key(key)
-            if isinstance(key, dot2.PublicVerificationKey)
-            else PublicKey.from_sec1(Curve.NIST_P256, sec1_of_point(key))
-        ), (None if encryption is None else PublicKey.of_encryption_key(encryption))
+            PublicKey.of_indicator(key),
+            None if encryption is None else PublicKey.of_encryption_key(encryption),
+        )
     except CryptoError as error:
         raise RefusedCertificate(AcaReason.BAD_KEYS, str(error)) from error
 

@@ -11,6 +11,7 @@ from v2xpki.audit import Event
 from v2xpki.authorities.ceremony_parts import CertificateSpec
 from v2xpki.authorities.domain import OpenDomain
 from v2xpki.authorities.scms.ceremony_file import (
+    AcaImplicit,
     ComponentRequests,
     Components,
     CtlVote,
@@ -23,11 +24,12 @@ from v2xpki.authorities.scms.component_request import ComponentRequest, request_
 from v2xpki.authorities.scms.electors import Elector
 from v2xpki.authorities.scms.la_keys import new_sealing_key, put_shared_key
 from v2xpki.authorities.scms.scms_root import ScmsRoot
-from v2xpki.authorities.scms.secrets import SecretStore, la_name
-from v2xpki.crypto import Certificate
+from v2xpki.authorities.scms.secrets import SecretStore, implicit_name, la_name, new_implicit_key
+from v2xpki.config import Instance
+from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import CeremonyRefused, ConfigError
-from v2xpki.issuance import recover, sign_component_request
-from v2xpki.keystore import KeyLabel
+from v2xpki.issuance import recover, sign_component_request, sign_implicit_request
+from v2xpki.keystore import KeyLabel, MemoryKey
 from v2xpki.secured import RecipientKey, decrypt, encrypt
 from v2xpki.store.aca import WrappedSecret
 from v2xpki.time import iso_from_time32, time32_from_iso
@@ -43,6 +45,7 @@ class Run(Protocol):
     """What a ceremony's work needs of the one that runs it."""
 
     started: int
+    instance: Instance
 
     @property
     def outcome(self) -> Any: ...
@@ -67,6 +70,11 @@ def plan(run: Run, spec: ScmsSpec) -> list[str]:
         return [f"signs with {spec.key}", *(_granted(run, grant) for grant in spec.certificates)]
     if isinstance(spec, CtlVote):
         return [f"signs with {spec.key}", *_planned_list(run, spec)]
+    if isinstance(spec, AcaImplicit):
+        return [
+            f"new key    in the database, outside of the token, wrapped with {spec.wrap}",
+            f"asks for   {spec.certificate.profile} {spec.certificate.name}",
+        ]
     if isinstance(spec, LaKey):
         return [f"wraps with {spec.wrap}", f"for ACA    {run.certificate(spec.aca).hex8}"]
     lines = [f"opens with {spec.key}, wraps with {spec.wrap}"]
@@ -112,6 +120,8 @@ def work(run: Run, domain: OpenDomain, spec: ScmsSpec) -> None:
         _vote(run, domain, spec)
     elif isinstance(spec, LaKey):
         _make_la_key(run, domain, spec)
+    elif isinstance(spec, AcaImplicit):
+        _make_implicit_key(run, domain, spec)
     else:
         _take_la_keys(run, domain, spec)
 
@@ -190,6 +200,21 @@ def _take_la_keys(run: Run, domain: OpenDomain, spec: LaKeys) -> None:
     for la_id, key in keys:
         store.add(la_name(la_id, key), key)
         run.outcome.checks.append(f"a key shared with the linkage authority {la_id.hex()}")
+
+
+def _make_implicit_key(run: Run, domain: OpenDomain, spec: AcaImplicit) -> None:
+    if run.instance.settings.aca.implicit_key != "unwrapped":
+        raise CeremonyRefused(
+            "a key that no token holds is not allowed here", hint='[aca] implicit_key = "unwrapped"'
+        )
+    store = SecretStore(domain.database, WrappedSecret, domain.keystore, KeyLabel.parse(spec.wrap))
+    public = new_implicit_key(store)
+    key = MemoryKey(Curve.NIST_P256, int.from_bytes(store.get(implicit_name(public)), "big"))
+    tbs = request_tbs(_name(spec.certificate), public, None)
+    octets = sign_implicit_request(key, tbs, domain.database, domain.clock)
+    ComponentRequest.parse(octets)
+    run.outcome.checks.append("the request verifies with the key that it names")
+    run.keep(octets, "request", output=spec.output)
 
 
 def list_of(spec: CtlVote, read: Callable[[Path], bytes]) -> tuple[CtlPlan, ScmsCtl | None]:

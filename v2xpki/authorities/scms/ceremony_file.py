@@ -5,6 +5,7 @@
     kind: ctl-signature        an elector's word for a CTL, which the file spells out
     kind: la-key               a linkage authority makes the key that it shares with the ACA, encrypted to it
     kind: la-keys              the ACA takes such keys
+    kind: scms-aca-implicit    the ACA makes its key for implicit certificates, which no token holds
 
 A `ctl-signature` names all that the CTL says: each elector reviews and builds it for itself, and it comes out
 the same octets for all.
@@ -145,7 +146,25 @@ class LaKeys:
     keys: tuple[TakenKey, ...]
 
 
-ScmsSpec = ComponentRequests | Components | CtlVote | LaKey | LaKeys
+@dataclass(frozen=True, slots=True)
+class AcaImplicit:
+    """An operator's express decision (docs/adr/0011)."""
+
+    title: str
+    kind: str
+    instance: Path
+    domain: str
+    #: Label of the key that wraps it in the ACA's database.
+    wrap: str
+    certificate: CertificateSpec
+    output: Path
+
+    def __post_init__(self) -> None:
+        if self.certificate.profile != "ACA_IMPLICIT":
+            raise ConfigError("a key for implicit certificates asks for the profile ACA_IMPLICIT")
+
+
+ScmsSpec = ComponentRequests | Components | CtlVote | LaKey | LaKeys | AcaImplicit
 
 #: kind -> its dataclass, the domains that may hold it
 SCMS_KINDS: Mapping[str, tuple[type[ScmsSpec], frozenset[str]]] = {
@@ -154,6 +173,7 @@ SCMS_KINDS: Mapping[str, tuple[type[ScmsSpec], frozenset[str]]] = {
     "ctl-signature": (CtlVote, frozenset(ELECTORS)),
     "la-key": (LaKey, frozenset({"la1", "la2"})),
     "la-keys": (LaKeys, frozenset({"aca"})),
+    "scms-aca-implicit": (AcaImplicit, frozenset({"aca"})),
 }
 
 

@@ -18,7 +18,7 @@ from v2xpki.authorities.scms.peers import name_of_request
 from v2xpki.authorities.scms.ra_expanding import Expansion, Keys
 from v2xpki.crypto import Certificate, hashed_id8
 from v2xpki.crypto.hashing import hash_octets
-from v2xpki.errors import DecodeError, LinkError
+from v2xpki.errors import DecodeError, LinkError, V2xPkiError
 from v2xpki.keystore import ScmsResponder
 from v2xpki.keystore.scms_responder import Form
 from v2xpki.wire import dot2, scms
@@ -30,6 +30,10 @@ _TAIL = _NONCE + 1 + PLV_TEXT  # of an EncryptedIndividualPLV: nonce, length, te
 _LENGTH = bytes((PLV_TEXT,))
 _NO_SIGNATURE, _NO_LINKAGE = bytes(64), bytes(9)
 Plvs = tuple[Sequence[bytes], Sequence[bytes]]
+
+
+class NotOffered(V2xPkiError):
+    """The ACA has no key for what is asked for."""
 
 
 class Asked(NamedTuple):
@@ -54,11 +58,18 @@ class AcaRequests:
     """The requests of one chunk."""
 
     def __init__(
-        self, responder: ScmsResponder, ledger: AnswerLedger, periods: Periods, aca: Certificate, now: int
+        self,
+        responder: ScmsResponder,
+        ledger: AnswerLedger,
+        periods: Periods,
+        aca: Certificate,
+        now: int,
+        implicit: Certificate | None = None,
     ) -> None:
-        """aca: whom they are for. now: their generationTime, a Time32."""
+        """aca: whom they are for, whose certificate issues explicit ones; implicit: of its key for implicit
+        ones, None where it has none. now: their generationTime, a Time32."""
         self._responder, self._ledger, self._periods = responder, ledger, periods
-        self._not_before, self._now = aca.start, now
+        self._explicit, self._implicit, self._now = aca, implicit, now
         self._shapes: dict[scms.RaAcaCertRequest, list[_Row]] = {}
         self._alone: list[tuple[int, scms.RaAcaCertRequest, bytes]] = []
         self._plv_shapes: dict[bytes, scms.EncryptedIndividualPLV] = {}
@@ -66,9 +77,10 @@ class AcaRequests:
     def batch(self, number: int, expansion: Expansion, i: int, keys: Keys, plvs: Plvs | None) -> None:
         """Cocoon keys of one batch, and by j the EncryptedIndividualPLVs for each (COER) where it has some.
 
-        Raises LinkError for what is no EncryptedIndividualPLV.
+        Raises LinkError for what is no EncryptedIndividualPLV, NotOffered.
         """
-        like = expansion.like(i, self._periods, self._not_before)
+        not_before = self._issuer(expansion).start
+        like = expansion.like(i, self._periods, not_before)
         count = len(keys.certified)
         nonces1 = texts1 = nonces2 = texts2 = [b""] * count
         linkage = b""
@@ -78,7 +90,7 @@ class AcaRequests:
             like = like._replace(linkage_info=scms.LinkageInfo(one, two))
             linkage = i.to_bytes(2, "big") + _NO_LINKAGE
         time = self._now.to_bytes(4, "big")
-        start = self._periods.validity_of(i, self._not_before).start.to_bytes(4, "big")
+        start = self._periods.validity_of(i, not_before).start.to_bytes(4, "big")
         rows = self._shapes.setdefault(like, [])
         compact = expansion.is_compact
         for j, (key, to) in enumerate(zip(keys.certified, keys.recipients, strict=True)):
@@ -91,8 +103,9 @@ class AcaRequests:
             rows.append(_Row(number, j, name_of_request(key, to), pieces))
 
     def alone(self, number: int, expansion: Expansion, i: int) -> None:
-        """An application certificate. Raises CryptoError for a key that is none."""
-        like = expansion.like(i, self._periods, self._not_before)._replace(generation_time=self._now)
+        """An application certificate. Raises CryptoError for a key that is none, NotOffered."""
+        start = self._issuer(expansion).start
+        like = expansion.like(i, self._periods, start)._replace(generation_time=self._now)
         self._alone.append((number, like, name_of_request(*expansion.own_keys())))
 
     def signed(self, shuffle: Callable[[list[Asked]], None]) -> list[Asked]:
@@ -113,6 +126,13 @@ class AcaRequests:
             made.append(Asked(number, 0, form, octets, _hash(octets), name))
         shuffle(made)
         return made
+
+    def _issuer(self, expansion: Expansion) -> Certificate:
+        if not expansion.is_implicit:
+            return self._explicit
+        if self._implicit is None:
+            raise NotOffered("implicit certificates")
+        return self._implicit
 
     def _enter(self, count: int) -> None:
         for start in range(0, count, LEDGER_BLOCK):

@@ -22,7 +22,6 @@ BUTTERFLY, CUBK = 0x80, 0x40  # RaAcaCertRequestFlags
 # in the place of keys that vary: the base point
 _BASE = bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
 _BLANK = PublicKey.from_sec1(Curve.NIST_P256, _BASE)
-_BLANK_KEY = dot2.VerificationKeyIndicator("verificationKey", _BLANK.to_verification_key())
 _BLANK_ENCRYPTION = _BLANK.to_encryption_key()
 
 
@@ -46,9 +45,7 @@ class Expansion:
     def of(cls, kind: str, wish: bytes, params: bytes | None) -> Self:
         """Of a row of RaRequest. Raises DecodeError, CryptoError, UnexpectedContent for what is none."""
         tbs = wire.decode(dot2.ToBeSignedCertificate, wish)
-        key = tbs.verify_key_indicator.value
-        if not isinstance(key, dot2.PublicVerificationKey):
-            raise UnexpectedContent("no verification key in an explicit certificate's request")
+        key = _point(tbs)
         extra = None if params is None else wire.decode(scms.AdditionalParams, params)
         if kind == APPLICATION:
             value = None if extra is None else extra.value
@@ -57,11 +54,15 @@ class Expansion:
             return cls(kind, tbs, None, value)
         if extra is None:
             raise UnexpectedContent(f"no butterfly parameters for certificates of kind {kind}")
-        return cls(kind, tbs, Caterpillar.of(PublicKey.of_verification_key(key), extra), None)
+        return cls(kind, tbs, Caterpillar.of(key, extra), None)
 
     @property
     def is_linked(self) -> bool:
         return self.kind == PSEUDONYM
+
+    @property
+    def is_implicit(self) -> bool:
+        return self.tbs.verify_key_indicator.kind == "reconstructionValue"
 
     @property
     def is_compact(self) -> bool:
@@ -76,14 +77,12 @@ class Expansion:
 
     def own_keys(self) -> tuple[bytes, bytes]:
         """Of an application certificate: its key, and whom the response is encrypted to; empty: in plain."""
-        key = self.tbs.verify_key_indicator.value
-        assert isinstance(key, dot2.PublicVerificationKey)
         to = b"" if self.response_key is None else PublicKey.of_encryption_key(self.response_key).point
-        return PublicKey.of_verification_key(key).point, to
+        return _point(self.tbs).point, to
 
     def like(self, i: int, periods: Periods, not_before: int) -> scms.RaAcaCertRequest:
         """What is asked of the ACA for period i, with blank times, keys and linkage; for an application
-        certificate all that there is, but for the time. not_before: the start of the ACA's certificate."""
+        certificate all that there is, but for the time. not_before: the start of its issuer's certificate."""
         tbs, flags = self.tbs._replace(craca_id=bytes(3), crl_series=0), 0
         response_key = self.response_key
         if self.caterpillar is not None:
@@ -93,14 +92,21 @@ class Expansion:
             tbs = tbs._replace(
                 id=linkage if self.is_linked else tbs.id,
                 validity_period=dot2.ValidityPeriod(0, duration),
-                verify_key_indicator=_BLANK_KEY,
+                verify_key_indicator=_BLANK.to_indicator(implicit=self.is_implicit),
             )
             response_key = None if self.is_compact else _BLANK_ENCRYPTION
         return scms.RaAcaCertRequest(
             version=2,
             generation_time=0,
-            type="explicit",
+            type="implicit" if self.is_implicit else "explicit",
             flags=flags,
             tbs_cert=tbs,
             cert_enc_key=response_key,
         )
+
+
+def _point(tbs: dot2.ToBeSignedCertificate) -> PublicKey:
+    value = tbs.verify_key_indicator.value
+    if not isinstance(value, dot2.PublicVerificationKey | dot2.EccP256CurvePoint):
+        raise UnexpectedContent("no key in a certificate's request")
+    return PublicKey.of_indicator(value)

@@ -27,6 +27,7 @@ from v2xpki.trust.scms_kinds import CertificateKind
 from v2xpki.wire import dot2, scms
 
 BACKDATE = 3600  # seconds, where no start is asked for: a device's clock may be behind
+_FORMS = ("explicit", "verificationKey"), ("implicit", "reconstructionValue")
 _NO_ID = dot2.CertificateId(kind="none", value=None)
 _LINKAGE = dot2.CertificateId("linkageData", dot2.LinkageData(0, bytes(9)))
 _APPLICATION_KEYS = (Curve.NIST_P256, Curve.BRAINPOOL_P256R1)
@@ -77,14 +78,17 @@ class Granting:
             region=self._region(tbs.region, by),
             app_permissions=self._permissions(tbs, kind, by.certificate),
             encryption_key=_encryption_key(tbs, name),
-            verify_key_indicator=dot2.VerificationKeyIndicator("verificationKey", key.to_verification_key()),
+            verify_key_indicator=key.to_indicator(implicit=asked.type == "implicit"),
         )
         return Grant(name, made, params, count, first, last, end)
 
     def _kind_of(self, asked: scms.EeRaCertRequest) -> str:
         tbs, params = asked.tbs_cert, asked.additional_params
-        if asked.type != "explicit" or tbs.verify_key_indicator.kind != "verificationKey":
-            raise refusal(RaReason.NOT_OFFERED, f"type {asked.type}, {tbs.verify_key_indicator.kind}")
+        form = asked.type, tbs.verify_key_indicator.kind
+        if form != ("explicit", "verificationKey") and not self.policy.implicit:
+            raise refusal(RaReason.NOT_OFFERED, f"type {form[0]}, {form[1]}")
+        if form not in _FORMS:
+            raise refusal(RaReason.WRONG_FORM, f"type {form[0]}, {form[1]}")
         butterfly = params is not None and params.kind != "encryptionKey"
         if params is not None and butterfly and params.kind not in self.policy.butterfly:
             raise refusal(RaReason.NOT_OFFERED, f"additionalParams {params.kind}")
@@ -215,7 +219,7 @@ def _key(
     """The caterpillar, or the application's key, proven."""
     value: Any = tbs.verify_key_indicator.value
     try:
-        key = PublicKey.of_verification_key(value)
+        key = PublicKey.of_indicator(value)
         if kind != APPLICATION:
             assert params is not None
             # expanded once here: what cannot be must not come to light in a job

@@ -28,7 +28,7 @@ from v2xpki.authorities.scms import ra_chunks
 from v2xpki.authorities.scms.la import Wish
 from v2xpki.authorities.scms.la_reasons import BatchReason, RefusedWishes
 from v2xpki.authorities.scms.peers import AcaLink, LinkageLink
-from v2xpki.authorities.scms.ra_aca_requests import LEDGER_BLOCK, AcaRequests, Asked
+from v2xpki.authorities.scms.ra_aca_requests import LEDGER_BLOCK, AcaRequests, Asked, NotOffered
 from v2xpki.authorities.scms.ra_batches import horizon
 from v2xpki.authorities.scms.ra_chunks import Batch, Closed, Waiting
 from v2xpki.authorities.scms.ra_expanding import Expansion
@@ -69,12 +69,15 @@ class RaLine:
         linkage: tuple[LinkageLink, LinkageLink],
         clock: Clock,
         policy: ScmsPolicy | None = None,
+        implicit: Certificate | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         shuffle: Callable[[list[Any]], None] = _SHUFFLE,
     ) -> None:
-        """responder: of the RA's signing key. linkage: the authorities of lci1 and lci2. monotonic: seconds,
-        for waiting. shuffle: in place; its order must not be foreseen."""
+        """responder: of the RA's signing key. linkage: the authorities of lci1 and lci2. implicit: the ACA's
+        certificate for implicit ones, where it has one. monotonic: seconds, for waiting. shuffle: in place;
+        its order must not be foreseen."""
         self._database, self._responder, self._aca, self._aca_link = database, responder, aca, aca_link
+        self._implicit = implicit
         self._linkage, self._clock, self._policy = linkage, clock, policy or ScmsPolicy()
         self._monotonic, self._shuffle = monotonic, shuffle
         self._periods = Periods(self._policy.epoch, self._policy.period, self._policy.overlap)
@@ -231,7 +234,8 @@ class RaLine:
         """The signed requests of all batches, in an order that tells nothing."""
         expansions = self._expansions(batches, reasons)
         values = self._values(batches, expansions, reasons)
-        requests = AcaRequests(self._responder, self._ledger, self._periods, self._aca, self._clock.time32())
+        now = self._clock.time32()
+        requests = AcaRequests(self._responder, self._ledger, self._periods, self._aca, now, self._implicit)
         for n, expansion in expansions.items():
             batch = batches[n]
             if n in reasons:
@@ -244,6 +248,8 @@ class RaLine:
                     requests.batch(n, expansion, batch.period, keys, values.get(n))
             except CryptoError:
                 reasons[n] = _UNREADABLE
+            except NotOffered as error:
+                reasons[n] = f"{AcaReason.NOT_OFFERED.value}: {error}"
         return requests.signed(self._shuffle)
 
     @staticmethod

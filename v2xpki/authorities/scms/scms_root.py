@@ -14,7 +14,7 @@ from v2xpki.trust.scms_profiles import ScmsKind, scms_profile
 from v2xpki.wire import dot2
 
 #: What a root certifies for others, and what belongs to a certificate of its kind alone.
-COMPONENTS: tuple[ScmsKind, ...] = ("ECA", "RA", "ACA", "LA", "MA", "CRLG", "DCM")
+COMPONENTS: tuple[ScmsKind, ...] = ("ECA", "RA", "ACA", "ACA_IMPLICIT", "LA", "MA", "CRLG", "DCM")
 
 
 class ScmsCeremonialAuthority(CeremonialAuthority):

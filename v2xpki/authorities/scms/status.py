@@ -1,8 +1,9 @@
 """What `v2xpki status` says of an SCMS beside what it says of every authority."""
 
-from typing import Any
+from typing import Any, Protocol
 
 from v2xpki.authorities.scms.distribution import open_distribution
+from v2xpki.authorities.scms.implicit_key import newest, open_aca_implicit
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
@@ -42,6 +43,34 @@ def lists_handed_out(
     if not any(entry["kind"] == "scms-ctl" for entry in lists):
         problems.append("there is no CTL of an SCMS")
     return lists, problems
+
+
+def implicit_key(instance: Instance, clock: Clock, status: "_Told") -> dict[str, Any] | None:
+    """The ACA's key for implicit certificates, where there is one; that there is one is a warning."""
+    domain, settings = instance.domain("aca"), instance.settings.aca
+    if settings.implicit_key == "never" and newest(domain) is None:
+        return None
+    if settings.implicit_key == "never":
+        status.warnings.append('aca: has a key outside of its token, unused: [aca] implicit_key = "never"')
+        return {"allowed": False}
+    status.warnings.append("aca: its key for implicit certificates is outside of its token")
+    try:
+        certificate = open_aca_implicit(domain, settings)
+    except (OSError, V2xPkiError) as error:
+        status.problems.append(f"aca: {error}")
+        return {"allowed": True}
+    assert certificate is not None  # it is allowed
+    if not certificate.start <= clock.time32() < certificate.end:
+        status.problems.append(f"aca: {certificate.hex8}, for implicit certificates, is not in force")
+    validity = {"end": iso_from_time32(certificate.end)}
+    return {"allowed": True, "hashedId8": certificate.hex8, "validity": validity}
+
+
+class _Told(Protocol):
+    """Where a status collects what is wrong."""
+
+    problems: list[str]
+    warnings: list[str]
 
 
 def crl_signer(instance: Instance, clock: Clock, problems: list[str]) -> dict[str, Any] | None:

@@ -84,7 +84,7 @@ def open_archive(
     """What is in the archive of period i. now: Time32, at which the CAs must be in force.
 
     Raises BadAnswer (rule: archive) for what is no archive of this period. Rules of entries: content, signer,
-    header, signature, decrypt, key, chain, id, permissions, validity, region, twice.
+    header, signature, decrypt, key, chain, type, id, permissions, validity, region, twice.
     """
     entries = _entries(octets, i)
     js = range(max(entries) + 1)
@@ -151,7 +151,9 @@ class _Opener:
             signer, data = self._signer(data)
             response = self._response(self._plain(data, keys, name))
             certificate = Certificate.of(response.certificate)
-            if signer is not None and certificate.issuer_id8 != signer.hashed_id8:
+            # implicit ones are another key's of the same ACA; what they are worth is proven by the key
+            issued = signer is None or certificate.is_implicit or certificate.issuer_id8 == signer.hashed_id8
+            if signer is not None and not issued:
                 raise BadAnswer(f"not issued by {signer.hex8}, which delivers it", rule="chain")
             key = self._key(certificate, response, keys)
         except DecodeError as error:
@@ -234,6 +236,8 @@ class _Opener:
     def _check(self, certificate: Certificate) -> None:
         """What was asked for is what came, and nothing else."""
         wish, tbs = self._supply.wish, certificate.record.to_be_signed
+        if certificate.is_implicit != wish.implicit:
+            raise BadAnswer(f"a certificate of type {certificate.record.type}", rule="type")
         if wish.kind == "pseudonym":
             linkage = tbs.id.value
             if not isinstance(linkage, dot2.LinkageData):

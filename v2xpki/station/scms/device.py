@@ -155,6 +155,7 @@ class ScmsDevice(DeviceBasis):
         keys: Callable[[], Keys],
         permissions: Sequence[dot2.PsidSsp] | None,
         until: int | None,
+        implicit: bool,
     ) -> Supply:
         with step("request", "what may be asked for is in the enrolment certificate and the RA's policy"):
             for supply in self.supplies:
@@ -167,6 +168,7 @@ class ScmsDevice(DeviceBasis):
                 tuple(permissions) if permissions is not None else _permitted(present.certificate),
                 _OPEN if until is None else validity.period(now, max(until - now, 1)),
                 None if region is None else regions.from_text(region),
+                implicit=implicit,
             )
             made = keys()
             sent = certificate_request(wish, made, present, self.ra, now)
@@ -319,24 +321,30 @@ class ScmsVehicle(ScmsDevice):
         kind: Kind = "pseudonym",
         permissions: Sequence[dot2.PsidSsp] | None = None,
         until: int | None = None,
+        implicit: bool = False,
     ) -> Supply:
         """Ask the RA for pseudonyms (or identification certificates), for as long as it gives them, or until
         a moment (Time32). permissions: by default all that the enrolment certificate lets one ask for.
+        implicit: shorter certificates, where RA and ACA offer them.
 
         A request that was not answered is sent again instead. Raises NoCredential, Refusal, Unreachable,
         BadAnswer, Untrusted.
         """
-        return self._request(kind, lambda: PrivateCaterpillar.generate(variant), permissions, until)
+        return self._request(kind, lambda: PrivateCaterpillar.generate(variant), permissions, until, implicit)
 
 
 class ScmsRsu(ScmsDevice):
     """A roadside unit: one certificate of its own key."""
 
     def request(
-        self, *, permissions: Sequence[dot2.PsidSsp] | None = None, until: int | None = None
+        self,
+        *,
+        permissions: Sequence[dot2.PsidSsp] | None = None,
+        until: int | None = None,
+        implicit: bool = False,
     ) -> Supply:
         """Ask the RA for an application certificate. Arguments and errors as a vehicle's."""
-        return self._request("application", OwnKeys.generate, permissions, until)
+        return self._request("application", OwnKeys.generate, permissions, until, implicit)
 
 
 def open_device(path: Path, **options: object) -> ScmsVehicle | ScmsRsu:

@@ -52,13 +52,14 @@ Keys = PrivateCaterpillar | OwnKeys
 
 class CertificateWish(NamedTuple):
     """What is asked for. validity: from when to when certificates are wanted. name: of an identification or
-    application certificate, None for none."""
+    application certificate, None for none. implicit: shorter certificates, of reconstruction values."""
 
     kind: Kind
     permissions: tuple[dot2.PsidSsp, ...]
     validity: dot2.ValidityPeriod
     region: dot2.GeographicRegion | None = None
     name: str | None = None
+    implicit: bool = False
 
 
 class Sent(NamedTuple):
@@ -89,11 +90,9 @@ def certificate_request(
         validity_period=wish.validity,
         region=wish.region,
         app_permissions=wish.permissions,
-        verify_key_indicator=dot2.VerificationKeyIndicator(
-            "verificationKey", PublicKey.from_sec1(_P256, signing).to_verification_key()
-        ),
+        verify_key_indicator=PublicKey.from_sec1(_P256, signing).to_indicator(implicit=wish.implicit),
     )
-    asked = scms.EeRaCertRequest(2, now, "explicit", tbs, params)
+    asked = scms.EeRaCertRequest(2, now, "implicit" if wish.implicit else "explicit", tbs, params)
     pdu = _pdu(scms.EeRaInterfacePdu("eeRaCertRequest", asked))
     signed = sign_request(enrolled.key, pdu, certificate=enrolled.certificate, identifier="certificate")
     octets = encrypt(signed, [ra]).octets

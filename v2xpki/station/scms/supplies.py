@@ -62,6 +62,7 @@ class Supply:
             "request": self.name,
             "kind": wish.kind,
             "name": wish.name,
+            "implicit": wish.implicit,
             "permissions": [wire.encode(entry).hex() for entry in wish.permissions],
             "validity": wire.encode(wish.validity).hex(),
             "region": None if wish.region is None else wire.encode(wish.region).hex(),
@@ -84,6 +85,7 @@ class Supply:
                 wire.decode(dot2.ValidityPeriod, bytes.fromhex(document["validity"])),
                 None if region is None else wire.decode(dot2.GeographicRegion, bytes.fromhex(region)),
                 document["name"],
+                document["implicit"],
             )
             return cls(
                 bytes.fromhex(document["request"]),

@@ -309,7 +309,8 @@ def test_a_recorded_session_opens_with_all_its_private_keys():
     keys = PrivateCaterpillar("original", *(bytes.fromhex(file[name]) for name in names))
     pca = Certificate.parse(bytes.fromhex(file["pca_certificate"]))
     certificates = [Certificate.parse(bytes.fromhex(one["certificate"])) for one in file["vectors"]]
-    wish = WISH._replace(permissions=tuple(certificates[0].record.to_be_signed.app_permissions))
+    permissions = tuple(certificates[0].record.to_be_signed.app_permissions)
+    wish = WISH._replace(permissions=permissions, implicit=True)
     supply, chains, found = supply_of(keys, wish), Believing([], [pca]), {}
     for i in (425, 426):
         entries = {}
