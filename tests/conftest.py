@@ -1,5 +1,6 @@
 """Fixtures that all rooms share: a SoftHSM with as many tokens as asked for, a clock, the shared vectors."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -8,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import lab
+from tests.support.lab import lab, worn
 from v2xpki.errors import ConfigError
 from v2xpki.keystore import Pkcs11Keystore, TokenConfig, VendorProfile, create_token, open_token
 from v2xpki.time import FixedClock
 
-__all__ = ["lab"]
+__all__ = ["lab", "worn"]
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -22,20 +23,26 @@ SHARED = ROOT.parent / "shared"
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Where tests run in several processes, a file's stay together, for what they share is dear; and so do
-    all files that use the one served instance. (pytest-xdist's own groups do nothing with pytest 9.2.)"""
+    all files that use the same served instance. (pytest-xdist's own groups do nothing with pytest 9.2.)"""
     from xdist.scheduler import LoadFileScheduling
 
     class Scheduling(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return "the lab" if _uses_the_lab(file) else file
+            return _instance_of(file) or file
 
     return Scheduling(config, log)
 
 
+# A test, or a fixture of a file, that asks for one of the instances which are served for several files.
+_ASKS = re.compile(r"^(?:@pytest\.fixture.*\ndef \w+|def test_\w+)\([^)]*\b(lab|worn): Lab\b", re.MULTILINE)
+
+
 @cache
-def _uses_the_lab(file: str) -> bool:
-    return "tests.support.lab import" in (ROOT / file).read_text() and "/support/" not in file
+def _instance_of(file: str) -> str:
+    text = (ROOT / file).read_text()
+    found = _ASKS.search(text) if "from tests.support.lab import" in text else None
+    return found[1] if found else ""
 
 
 class TokenStore:

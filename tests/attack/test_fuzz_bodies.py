@@ -277,28 +277,28 @@ def check_issued(lab: Lab, body: Body, certificate: Certificate) -> None:
 
 
 @pytest.fixture
-def fuzz(lab: Lab) -> Iterator[Callable[..., Tally]]:
+def fuzz(worn: Lab) -> Iterator[Callable[..., Tally]]:
     """Sends a number of bodies, and holds the services to what they promise."""
 
     def run(bodies: int, *, good_every: int, report: Callable[[str], None] = print) -> Tally:
         report(f"\nseed {SEED}")
         tally = Tally()
-        workers = {role: lab.workers(role) for role in ("ea", "aa", "dc")}
-        errors = lab.metrics()["v2xpki_unexpected_errors_total"]
+        workers = {role: worn.workers(role) for role in ("ea", "aa", "dc")}
+        errors = worn.metrics()["v2xpki_unexpected_errors_total"]
         warm: dict[int, int] = {}
-        with AaSigner(lab.directory, lab.aa_certificate) as aa:
-            forge = Forge(lab, Mutator(SEED), aa)
+        with AaSigner(worn.directory, worn.aa_certificate) as aa:
+            forge = Forge(worn, Mutator(SEED), aa)
             for number in range(1, bodies + 1):
                 body = forge.body()
-                tally.take(lab, body, lab.post(body.path, body.octets, REQUEST_TYPE))
+                tally.take(worn, body, worn.post(body.path, body.octets, REQUEST_TYPE))
                 if number % good_every == 0:
-                    car = lab.station()
+                    car = worn.station()
                     car.authorize(car.enrol()).ok()
-                    sizes = {pid: rss(pid) for role in ("ea", "aa") for pid in lab.workers(role)}
+                    sizes = {pid: rss(pid) for role in ("ea", "aa") for pid in worn.workers(role)}
                     report(f"{number} bodies, workers {sizes} KiB, {dict(sorted(tally.statuses.items()))}")
                     warm = warm or sizes
-        assert {role: lab.workers(role) for role in workers} == workers, lab.said()
-        assert lab.metrics()["v2xpki_unexpected_errors_total"] == errors == 0, lab.said()
+        assert {role: worn.workers(role) for role in workers} == workers, worn.said()
+        assert worn.metrics()["v2xpki_unexpected_errors_total"] == errors == 0, worn.said()
         for pid, before in warm.items():
             assert rss(pid) - before < GROWTH * max(1, bodies / 10_000), (
                 f"worker {pid} grew from {before} to {rss(pid)} KiB"
@@ -310,17 +310,17 @@ def fuzz(lab: Lab) -> Iterator[Callable[..., Tally]]:
     yield run
 
 
-def test_the_forge_makes_what_the_services_accept(lab: Lab) -> None:
+def test_the_forge_makes_what_the_services_accept(worn: Lab) -> None:
     """Without a change each flow succeeds: so what is changed inside is met where it lies."""
-    with AaSigner(lab.directory, lab.aa_certificate) as aa:
-        forge = Forge(lab, Mutator(1), aa)
+    with AaSigner(worn.directory, worn.aa_certificate) as aa:
+        forge = Forge(worn, Mutator(1), aa)
         forge.body()
         for flow in (forge.enrolment, forge.renewal, forge.authorization, forge.plain, forge.validation):
             forge._target = ""
             body = flow()
-            reply = lab.post(body.path, body.octets)
+            reply = worn.post(body.path, body.octets)
             assert reply.status == 200
-            assert read(lab, body, reply.body).endswith(" ok") or body.path == "/ea", flow.__name__
+            assert read(worn, body, reply.body).endswith(" ok") or body.path == "/ea", flow.__name__
 
 
 def test_some_hundred_mutated_bodies_do_no_harm(fuzz: Callable[..., Tally]) -> None:

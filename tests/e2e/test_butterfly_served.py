@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,7 @@ import pytest
 from tests.support.lab import REQUEST_TYPE, Lab, v2xpki, wait_until
 from v2xpki.station import Station
 
-SETTINGS = "[butterfly]\nmix_wait = 0\nmix_vehicles = 1\n"
 TICKETS = 20  # of a period
-
-
-@pytest.fixture(scope="module")
-def butterfly_lab(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Iterator[Lab]:
-    lab = Lab.start(tmp_path_factory.mktemp("butterfly") / "pki", settings=SETTINGS)
-    yield lab
-    lab.end()
 
 
 def vehicle(lab: Lab, directory: Path, name: str) -> Path:
@@ -44,43 +35,41 @@ def download_all(car: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("variant", ["unified", "original"])
-def test_a_vehicle_obtains_weeks_of_tickets_with_one_request(
-    butterfly_lab: Lab, tmp_path: Path, variant: str
-) -> None:
-    car = vehicle(butterfly_lab, tmp_path / "car", f"car-{variant}")
+def test_a_vehicle_obtains_weeks_of_tickets_with_one_request(worn: Lab, tmp_path: Path, variant: str) -> None:
+    car = vehicle(worn, tmp_path / "car", f"car-{variant}")
     (supply,) = json.loads(v2xpki("client", "butterfly", "request", car, "--variant", variant, "--json"))
     assert supply["variant"] == variant
     tickets = download_all(car)
     assert len({ticket["hashedId8"] for ticket in tickets}) in (4 * TICKETS, 5 * TICKETS)
     # as good as any other: another vehicle accepts what is sent under one of them
-    other = Station(vehicle(butterfly_lab, tmp_path / "other", f"other-{variant}"))
+    other = Station(vehicle(worn, tmp_path / "other", f"other-{variant}"))
     verified = other.receive(Station(car).sign_cam(b"here I am"))
     assert verified.ticket.hex8.lower() in {ticket["hashedId8"] for ticket in tickets}
 
 
-def test_workers_that_are_killed_are_replaced_and_nothing_is_lost(butterfly_lab: Lab, tmp_path: Path) -> None:
-    car = vehicle(butterfly_lab, tmp_path / "car", "car-killed")
+def test_workers_that_are_killed_are_replaced_and_nothing_is_lost(worn: Lab, tmp_path: Path) -> None:
+    car = vehicle(worn, tmp_path / "car", "car-killed")
     v2xpki("client", "butterfly", "request", car)
     for role in ("ea", "aa"):
-        for pid in butterfly_lab.workers(role):
+        for pid in worn.workers(role):
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: all(butterfly_lab.workers(role) for role in ("ea", "aa")))
+    wait_until(lambda: all(worn.workers(role) for role in ("ea", "aa")))
     assert len({ticket["hashedId8"] for ticket in download_all(car)}) in (4 * TICKETS, 5 * TICKETS)
-    v2xpki("audit", "verify", butterfly_lab.directory)
+    v2xpki("audit", "verify", worn.directory)
 
 
-def test_a_barred_vehicle_gets_no_file(butterfly_lab: Lab, tmp_path: Path) -> None:
-    car = vehicle(butterfly_lab, tmp_path / "car", "car-barred")
+def test_a_barred_vehicle_gets_no_file(worn: Lab, tmp_path: Path) -> None:
+    car = vehicle(worn, tmp_path / "car", "car-barred")
     v2xpki("client", "butterfly", "request", car)
-    v2xpki("station", "bar", butterfly_lab.directory, "--id", "car-barred", "--reason", "test", "--yes")
+    v2xpki("station", "bar", worn.directory, "--id", "car-barred", "--reason", "test", "--yes")
     v2xpki("client", "butterfly", "download", car, expect=3)
     v2xpki("client", "butterfly", "request", car, expect=3)
-    v2xpki("audit", "verify", butterfly_lab.directory)
+    v2xpki("audit", "verify", worn.directory)
 
 
-def test_nonsense_on_the_butterfly_paths_is_answered_plainly(butterfly_lab: Lab) -> None:
+def test_nonsense_on_the_butterfly_paths_is_answered_plainly(worn: Lab) -> None:
     for path in ("/ea/butterfly/download", "/aa/butterfly"):
         for body in (b"", b"\3", b"\0\0\0\1x", os.urandom(500)):
-            assert butterfly_lab.post(path, body).status in (200, 400)
-        assert butterfly_lab.post(path, b"x", "text/plain").status == 415
-        assert butterfly_lab.post(path, bytes(70_000), REQUEST_TYPE).status == 413
+            assert worn.post(path, body).status in (200, 400)
+        assert worn.post(path, b"x", "text/plain").status == 415
+        assert worn.post(path, bytes(70_000), REQUEST_TYPE).status == 413

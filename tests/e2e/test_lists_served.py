@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,13 +11,6 @@ from v2xpki.authorities.rounds import last_round
 from v2xpki.crypto import Certificate
 from v2xpki.trust.deltas import followed
 from v2xpki.trust.lists import SignedList
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory, token_store):
-    made = Lab.start(tmp_path_factory.mktemp("lists") / "pki", settings="[lists]\nrefresh = 1\n")
-    yield made
-    made.end()
 
 
 @pytest.fixture(scope="module")
@@ -39,61 +33,61 @@ def get(lab: Lab, path: str, **headers: str) -> http.client.HTTPResponse:
     return answer
 
 
-def test_l6_a_list_that_is_published_is_fetched_at_once_full_and_delta_with_caching(served):
-    root, tlm = certificate(served, "root"), certificate(served, "tlm")
-    before = SignedList.parse(get(served, f"/dc/getctl/{root.hex8}").octets)
-    assert get(served, f"/dc/getctl/{root.hex8}/{before.sequence + 1}").status == 404
-    done = json.loads(v2xpki("ctl", "publish", served.directory, "--yes", "--json"))
+def test_l6_a_list_that_is_published_is_fetched_at_once_full_and_delta_with_caching(worn: Lab) -> None:
+    root, tlm = certificate(worn, "root"), certificate(worn, "tlm")
+    before = SignedList.parse(get(worn, f"/dc/getctl/{root.hex8}").octets)
+    assert get(worn, f"/dc/getctl/{root.hex8}/{before.sequence + 1}").status == 404
+    done = json.loads(v2xpki("ctl", "publish", worn.directory, "--yes", "--json"))
     assert (done["new"], done["known"], done["warnings"]) == (2, 0, [])
-    answer = get(served, f"/dc/getctl/{root.hex8}")
+    answer = get(worn, f"/dc/getctl/{root.hex8}")
     assert answer.headers["Content-Type"] == "application/x-its-ctl"
     assert answer.headers["Cache-Control"].startswith("public, max-age=")
     now = SignedList.parse(answer.octets)
-    delta = SignedList.parse(get(served, f"/dc/getctl/{root.hex8}/{now.sequence}").octets)
+    delta = SignedList.parse(get(worn, f"/dc/getctl/{root.hex8}/{now.sequence}").octets)
     assert now.sequence == before.sequence + 1 and followed(before, delta) == now.entries
-    again = get(served, f"/dc/getctl/{root.hex8.lower()}/", **{"If-None-Match": answer.headers["ETag"]})
+    again = get(worn, f"/dc/getctl/{root.hex8.lower()}/", **{"If-None-Match": answer.headers["ETag"]})
     assert (again.status, again.octets) == (304, b"")
-    v2xpki("ectl", "publish", served.directory, "--yes")
-    latest = get(served, f"/cpoc/getdeltaectl/{tlm.hex8}")
+    v2xpki("ectl", "publish", worn.directory, "--yes")
+    latest = get(worn, f"/cpoc/getdeltaectl/{tlm.hex8}")
     assert latest.headers["Content-Type"] == "application/octet-stream"
-    assert latest.octets == get(served, f"/cpoc/getdeltaectl/{tlm.hex8}/1").octets
-    v2xpki("crl", "publish", served.directory, "--yes")
-    crl = get(served, f"/dc/getcrl/{root.hex8}")
+    assert latest.octets == get(worn, f"/cpoc/getdeltaectl/{tlm.hex8}/1").octets
+    v2xpki("crl", "publish", worn.directory, "--yes")
+    crl = get(worn, f"/dc/getcrl/{root.hex8}")
     assert crl.headers["Content-Type"] == "application/x-its-crl"
-    SignedList.parse(crl.octets).verify(root, served.clock.time32())
+    SignedList.parse(crl.octets).verify(root, worn.clock.time32())
 
 
-def test_ea_and_aa_go_by_the_new_list_soon(served):
-    v2xpki("ctl", "publish", served.directory, "--yes")
-    lists = served.directory / "root" / "lists"
+def test_ea_and_aa_go_by_the_new_list_soon(worn: Lab) -> None:
+    v2xpki("ctl", "publish", worn.directory, "--yes")
+    lists = worn.directory / "root" / "lists"
     full = [path for path in lists.glob("ctl-*.oer") if "delta" not in path.name]
     newest = max(full, key=lambda path: path.stat().st_mtime)
     for role in ("ea", "aa"):
-        trust = served.directory / role / "trust"
+        trust = worn.directory / role / "trust"
         wait_until(lambda trust=trust: (trust / "ctl.oer").read_bytes() == newest.read_bytes(), 60)
         assert not [state.problem for state in last_round(trust).lists.values() if state.problem]
-    car = served.station()
+    car = worn.station()
     car.authorize(car.enrol()).ok()
 
 
-def test_metrics_readiness_and_status_tell_of_lists_and_of_the_laboratory(served):
-    found = served.metrics()
+def test_metrics_readiness_and_status_tell_of_lists_and_of_the_laboratory(worn: Lab) -> None:
+    found = worn.metrics()
     assert {"v2xpki_list_signed_seconds", "v2xpki_list_ahead", "v2xpki_trust_refreshes_total"} <= found.keys()
-    assert json.loads(served.ask("GET", "/readyz").body)["lab"] is True
-    status = json.loads(v2xpki("status", served.directory, "--json"))
+    assert json.loads(worn.ask("GET", "/readyz").body)["lab"] is True
+    status = json.loads(v2xpki("status", worn.directory, "--json"))
     assert any("laboratory" in text for text in status["warnings"])
     assert {entry["state"] for entry in status["lists"]} == {"in force"}
     assert {entry["ahead"] for entry in status["lists"]} == {0}
 
 
-def test_without_yes_nothing_is_signed(served):
-    before = sorted((served.directory / "root/lists").iterdir())
-    v2xpki("ctl", "publish", served.directory, expect=1)
-    assert sorted((served.directory / "root/lists").iterdir()) == before
+def test_without_yes_nothing_is_signed(worn: Lab) -> None:
+    before = sorted((worn.directory / "root/lists").iterdir())
+    v2xpki("ctl", "publish", worn.directory, expect=1)
+    assert sorted((worn.directory / "root/lists").iterdir()) == before
 
 
-def test_a_comparison_says_what_changed_and_exits_1(served, tmp_path):
-    lists = served.directory / "root/lists"
+def test_a_comparison_says_what_changed_and_exits_1(worn: Lab, tmp_path: Path) -> None:
+    lists = worn.directory / "root/lists"
     assert v2xpki("ctl", "diff", lists / "ctl-0.oer", lists / "ctl-1.oer") == ""
     same = json.loads(v2xpki("crl", "diff", lists / "crl-0.oer", lists / "crl-0.oer", "--json"))
     assert (same["added"], same["removed"]) == ([], [])

@@ -36,7 +36,7 @@ def scms(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Itera
         settings=SETTINGS, scheme="https", roles=",".join(SCMS_ROLES),
     )  # fmt: skip
     http = Urllib3Http(tls_ca=lab.directory / "tls/ca.pem")
-    wait_until(lambda: http.get(lab.base_url + "/readyz").status == 200, 60)
+    wait_until(lambda: http.get(lab.base_url + "/readyz").status == 200, 120)
     yield lab
     lab.end()
 
@@ -54,7 +54,7 @@ def enrolled(made: ScmsVehicle) -> ScmsVehicle:
 def supplied(car: ScmsVehicle) -> list:
     """All pseudonyms of the present period."""
     held = []
-    wait_until(lambda: len(held.extend(car.download().certificates) or held) >= PERIOD, 60)
+    wait_until(lambda: len(held.extend(car.download().certificates) or held) >= PERIOD, 120)
     return held
 
 
@@ -145,7 +145,7 @@ def test_an_ra_worker_that_is_killed_amid_production_loses_nothing(scms, other):
             return False  # the RA is away for a moment
         return len(held) >= PERIOD
 
-    wait_until(fetched, 60)
+    wait_until(fetched, 120)
     assert len({one.hashed_id8 for one in held}) == len(held)
     assert supply.is_acknowledged
     v2xpki("audit", "verify", scms.directory)

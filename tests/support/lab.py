@@ -123,7 +123,7 @@ class Lab:
         )  # fmt: skip
         log.close()
         state = self.directory / "run" / "serve.json"
-        wait_until(lambda: state.exists() or self.process.poll() is not None, 60)  # type: ignore[union-attr]
+        wait_until(lambda: state.exists() or self.process.poll() is not None, 180)  # type: ignore[union-attr]
         if self.process.poll() is not None:
             pytest.fail(f"serve ended: {self.said()}")
 
@@ -375,9 +375,23 @@ def rss(pid: int) -> int:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Iterator[Lab]:
-    """One served instance for all tests that leave it whole."""
+    """One served instance for all tests that leave it whole, whose stations are all well-meaning."""
     del token_store  # asked for so that the test is skipped where there is no SoftHSM
     served = Lab.start(tmp_path_factory.mktemp("lab") / "pki")
     served.note_fresh()
+    yield served
+    served.end()
+
+
+# Lists are fetched each second, butterfly requests do not wait for others to be mixed with.
+HASTE = "[lists]\nrefresh = 1\n[butterfly]\nmix_wait = 0\nmix_vehicles = 1\n"
+
+
+@pytest.fixture(scope="session")
+def worn(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Iterator[Lab]:
+    """One served instance for all tests that attack it, kill its workers or publish its lists, and leave it
+    serving. Two workers a role, so that one is left when the other dies."""
+    del token_store
+    served = Lab.start(tmp_path_factory.mktemp("worn") / "pki", settings=HASTE, workers=2)
     yield served
     served.end()

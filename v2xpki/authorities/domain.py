@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from v2xpki.config import DomainConfig, Instance
-from v2xpki.keystore import Keystore, TokenConfig, create_token, open_token
+from v2xpki.keystore import Keystore
 from v2xpki.store import Database, upgrade
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust import Profiles
@@ -50,6 +50,9 @@ def open_domain(
     A process can open one SoftHSM configuration: a second domain of the same instance is KeyRefused.
     Raises KeystoreError, StoreError, ConfigError.
     """
+    # Loaded where a token is opened: who hands out lists, or serves operators, imports this and opens none.
+    from v2xpki.keystore import TokenConfig, create_token, open_token
+
     domain = instance.domain(name)
     clock = clock or SystemClock()
     profiles = Profiles.load(instance.profiles_path)

@@ -24,19 +24,24 @@ from v2xpki.cli.output import json_option, note, print_json
 @json_option
 @click.pass_context
 def command(ctx: click.Context, profile: str, directory: Path | None, *, as_json: bool) -> None:
-    """A fresh PKI, a vehicle and a roadside unit that enrol, sign and verify, and a forger who is refused.
+    """A fresh PKI, vehicles and a roadside unit that enrol, sign and verify, and a forger who is refused.
+
+    etsi: a C-ITS PKI. scms: an IEEE 1609.2.1 SCMS, with pseudonyms and their revocation. all: one after the
+    other, each in a folder of its name.
 
     Everything is real: keys in tokens, services in processes of their own, https. Exits 0 when all went
     as it should, 1 when something did not. The folder stays; `v2xpki serve DIR` goes on with it.
     """
-    from v2xpki.demo import Steps, chosen, run
+    from v2xpki.demo import Steps, chosen, joint_document, run
     from v2xpki.demo.show import Progress, print_report
 
     names = chosen(profile)
     temporary = directory is None
     root = Path(tempfile.mkdtemp(prefix="v2xpki-demo-")) if directory is None else directory
     try:
-        reports = [run(name, root if len(names) == 1 else root / name, Steps(Progress())) for name in names]
+        reports = {
+            name: run(name, root if profile != "all" else root / name, Steps(Progress())) for name in names
+        }
     except KeyboardInterrupt:
         if temporary:
             shutil.rmtree(root, ignore_errors=True)
@@ -49,11 +54,11 @@ def command(ctx: click.Context, profile: str, directory: Path | None, *, as_json
             note(f"what is there stays in {root}; logs in {root}/log")
         raise
     if as_json:
-        print_json(reports[0].document())
+        print_json(joint_document(reports) if profile == "all" else reports[profile].document())
     else:
-        for report in reports:
+        for report in reports.values():
             print_report(report, _how_called(), _docs())
-    ctx.exit(EXIT_NO if any(report.problems for report in reports) else 0)
+    ctx.exit(EXIT_NO if any(report.problems for report in reports.values()) else 0)
 
 
 def _how_called() -> str:

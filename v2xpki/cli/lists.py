@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from v2xpki.cli import EXIT_NO, scms_crl
+from v2xpki.cli import EXIT_NO, scms_crl, scms_ctl
 from v2xpki.cli.output import confirm, json_option, note, print_json
 from v2xpki.cli.trustfiles import (
     VerifyCommand,
@@ -194,6 +194,9 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
         if kind == "crl" and is_scms_crl(octets):
             scms_crl.show(octets, as_json=as_json)
             return
+        if kind == "ctl" and scms_ctl.is_scms_ctl(octets):
+            scms_ctl.show(octets, as_json=as_json)
+            return
         described = describe_list(_listed(file, octets, kind))
         if as_json:
             print_json(described)
@@ -222,6 +225,12 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
     @group.command(cls=VerifyCommand)
     @file_argument
     @evidence_options
+    @click.option(
+        "--quorum",
+        type=click.IntRange(1),
+        hidden=kind != "ctl",
+        help="Of a CTL of an SCMS: electors in --chain who must have signed; by default more than half.",
+    )
     @json_option
     def verify(
         file: Path,
@@ -230,6 +239,7 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
         crl: Path | None,
         time: str | None,
         place: str | None,
+        quorum: int | None,
         *,
         as_json: bool,
     ) -> None:
@@ -242,6 +252,8 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
             evidence = gather(chain, anchor, crl, place, at)
             if kind == "crl" and is_scms_crl(octets):
                 return judge_scms_crl(ScmsCrl.parse(octets), evidence, at)
+            if kind == "ctl" and scms_ctl.is_scms_ctl(octets):
+                return scms_ctl.judge(octets, list(evidence.candidates), quorum, at)
             return judge_list(_listed(file, octets, kind), evidence, at)
 
         tell(judge, as_json=as_json)

@@ -2,16 +2,24 @@
 
     certificates/*.oer   tlm, root, ea, aa; credentials and tickets of the stations; the forger's own
     lists/*.oer          ectl, ctl, crl as the stations fetched them
-    wire/*.oer           each request to EA and AA and its answer, as sent
+    wire/*               each request to EA and AA (ECA and RA) and its answer, as sent; files and what asked
+                         for them
     messages/*.oer       signed messages; messages.pcap has them for Wireshark
 
 No private key is among them; the stations have theirs in DIR/stations.
 """
 
+import base64
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from v2xpki.crypto import Certificate
-from v2xpki.station import Http, Reply
+from v2xpki.station import Reply
+from v2xpki.station.http import ZIP, HttpWithHeaders
+from v2xpki.station.scms.requests import AUTHORIZATION
+
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 class Artifacts:
@@ -43,19 +51,28 @@ class Artifacts:
 
 
 class RecordedHttp:
-    """A station's way to the PKI that keeps what it posts and what comes back."""
+    """A station's way to the PKI that keeps what it posts and what comes back, and the files that it is given
+    for a signed request."""
 
-    def __init__(self, inside: Http, artifacts: Artifacts, station: str) -> None:
+    def __init__(self, inside: HttpWithHeaders, artifacts: Artifacts, station: str) -> None:
         self._inside, self._artifacts, self._station = inside, artifacts, station
-        self._posted = 0
+        self._kept = 0
 
-    def get(self, url: str) -> Reply:
-        return self._inside.get(url)
+    def get(self, url: str, headers: Mapping[str, str] = _NONE) -> Reply:
+        reply = self._inside.get(url, headers)
+        asked = headers.get(AUTHORIZATION)
+        if asked is not None and 200 <= reply.status < 300:
+            self._keep(url, base64.b64decode(asked), reply)
+        return reply
 
     def post(self, url: str, body: bytes, content_type: str) -> Reply:
-        self._posted += 1
-        name = f"{self._station}-{self._posted:02}-{url.rpartition('/')[2]}"
-        self._artifacts.write("wire", f"{name}-request.oer", body)
         reply = self._inside.post(url, body, content_type)
-        self._artifacts.write("wire", f"{name}-answer.oer", reply.body)
+        self._keep(url, body, reply)
         return reply
+
+    def _keep(self, url: str, request: bytes, reply: Reply) -> None:
+        self._kept += 1
+        name = f"{self._station}-{self._kept:02}-{url.rpartition('/')[2]}"
+        self._artifacts.write("wire", f"{name}-request.oer", request)
+        kind = "zip" if reply.content_type == ZIP else "oer"
+        self._artifacts.write("wire", f"{name}-answer.{kind}", reply.body)

@@ -1,26 +1,26 @@
 """The ETSI demo: a PKI, a vehicle and a roadside unit that trust each other, a forger; a second PKI."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from v2xpki.authorities.etsi import bootstrap, station_files, status
+from v2xpki.authorities.etsi import bootstrap, station_files
 from v2xpki.authorities.etsi.stations import StationRegister
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.demo import forgery, neighbour, packets
-from v2xpki.demo.artifacts import Artifacts, RecordedHttp
+from v2xpki.demo.artifacts import RecordedHttp
+from v2xpki.demo.basis import OPERATOR, DemoBasis, Verdict, judged
 from v2xpki.demo.packets import Facility, Sender
-from v2xpki.demo.report import Authority, Member, Message, Refusal, Report
-from v2xpki.demo.serving import Ports, Server, interruptible, write_settings
+from v2xpki.demo.report import Member, Message, Refusal
+from v2xpki.demo.report_etsi import EtsiReport
+from v2xpki.demo.serving import Ports, interruptible, write_settings
 from v2xpki.demo.steps import Steps
-from v2xpki.errors import V2xPkiError
 from v2xpki.keystore.memory import MemoryKey
 from v2xpki.secured import SignedMessage
 from v2xpki.station import RequestRefused, Settings, Station, Urllib3Http, location
 from v2xpki.store import Database
-from v2xpki.store.auditing import examine
 from v2xpki.time import HOUR, Clock, SystemClock, unix_from_time32
 from v2xpki.trust.profiles import Profiles
 from v2xpki.wire import dot2
@@ -36,7 +36,6 @@ _PERMISSIONS = (
     dot2.PsidSsp(psid=36, ssp=dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=b"\x01\x00\x00")),
     dot2.PsidSsp(psid=37, ssp=dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=b"\x01\x80\x00\x00")),
 )
-_ISSUED = ("RCA", "TLM", "EA", "AA", "EC", "AT", "ECTL", "CTL", "CRL")  # of all that was signed
 
 
 @dataclass
@@ -54,28 +53,27 @@ class Participant:
         return self.sender.latitude, self.sender.longitude
 
 
-class Demo:
+class Demo(DemoBasis):
     """What a demo does, step by step, and what it notes for its report."""
 
+    report: EtsiReport
+    issued = ("RCA", "TLM", "EA", "AA", "EC", "AT", "ECTL", "CTL", "CRL")
     place, permissions = CAR, _PERMISSIONS  # where its vehicles are, what they may say
 
     def __init__(self, directory: Path, steps: Steps, clock: Clock) -> None:
-        self.directory, self.steps, self.clock = directory.absolute(), steps, clock
-        self.artifacts = Artifacts(self.directory / "artifacts")
+        super().__init__(directory, steps, clock)
         self.frames: list[tuple[float, bytes]] = []
 
     # --- the PKI
 
     def make(self, ports: Ports) -> Instance:
         with self.steps.step("New PKI") as note:
-            plan = bootstrap.Plan(
-                self.directory, base_url=ports.url("https"), lab=True, operator="v2xpki demo"
-            )
+            plan = bootstrap.Plan(self.directory, base_url=ports.url("https"), lab=True, operator=OPERATOR)
             made = bootstrap.initialise(plan, clock=self.clock, progress=note)
             instance = write_settings(self.directory, ports)
             count = len(list(instance.ceremonies_dir.glob("*.yaml")))
             note(f"{count} ceremonies; TLM, root CA, EA, AA: a token each")
-        self.report = Report(
+        self.report = EtsiReport(
             profile="etsi",
             directory=self.directory,
             base_url=instance.base_url,
@@ -85,28 +83,6 @@ class Demo:
             artifacts=self.artifacts.named,
         )
         return instance
-
-    @contextmanager
-    def served(self, instance: Instance, ports: Ports) -> Iterator[None]:
-        with self.steps.step("Services") as note:
-            server = Server(instance)
-            try:
-                server.await_ready()
-            except BaseException:
-                server.stop()
-                raise
-            ports.close()
-            note(f"EA, AA, DC/CPOC at {instance.base_url}")
-        try:
-            yield
-        except BaseException:
-            server.stop()
-            raise
-        with self.steps.step("Shutdown") as note:
-            code = server.stop()
-            note("all services ended in order" if code == 0 else f"exit code {code}")
-        if code:
-            self.report.faults.append(f"serve ended with exit code {code}: {server.said()}")
 
     # --- stations
 
@@ -168,7 +144,7 @@ class Demo:
                 its_id = bytes.fromhex(settings.its_id)
                 StationRegister(database).register(
                     station_files.make_station(profiles, its_id, key, settings.profile, settings.region),
-                    operator="v2xpki demo",
+                    operator=OPERATOR,
                 )
 
     def obtain(self, entry: Participant, title: str, *, tickets: int, ahead: int = 0) -> None:
@@ -379,60 +355,25 @@ class Demo:
     # --- in the end
 
     def examine(self, instance: Instance) -> None:
-        """What the tokens and the databases say of it all."""
         with self.steps.step("Records") as note:
-            found = status.collect(instance, self.clock)
-            self.report.faults += found.problems
-            counts = found.document["counts"]
-            self.report.authorities = [
-                Authority(
-                    entry["role"],
-                    Certificate.parse(instance.domain(entry["role"]).certificate_path.read_bytes()),
-                    entry["token"],
-                    tuple(key["label"] for key in entry["keys"]),
-                    _issued(counts.get(entry["role"], {}).get("records", {})),
-                )
-                for entry in found.document["authorities"]
-            ]
-            for name in instance.domain_names:
-                with Database.open(instance.domain(name).database_url, must_exist=True) as database:
-                    audit = examine(database, [])
-                self.report.audit_entries += audit.entries
-                self.report.faults += [f"audit of {name}: {finding.message}" for finding in audit.findings]
-            self._check_counts()
+            super().examine(instance)
+            self.expect("ea", "EC", len(self.report.members))
+            self.expect("aa", "AT", sum(len(member.tickets) for member in self.report.members))
             note(f"tokens, databases, {self.report.audit_entries} audit entries agree")
 
-    def _check_counts(self) -> None:
-        issued = {authority.role: authority.issued for authority in self.report.authorities}
-        tickets = sum(len(member.tickets) for member in self.report.members)
-        for role, kind, wanted in (("ea", "EC", len(self.report.members)), ("aa", "AT", tickets)):
-            found = issued.get(role, {}).get(kind, 0)
-            if found != wanted:
-                self.report.faults.append(f"{role} issued {found} {kind}s, the stations hold {wanted}")
+
+def _judge(receiver: Participant, octets: bytes) -> Verdict:
+    return judged(lambda: receiver.station.receive(octets, place=receiver.place))
 
 
-def _issued(records: Mapping[str, Mapping[str, int]]) -> dict[str, int]:
-    """How many of each kind were signed, from how many records there are of each kind and state."""
-    return {kind: sum(records[kind].values()) for kind in _ISSUED if kind in records}
-
-
-def _judge(receiver: Participant, octets: bytes) -> tuple[str | None, str | None]:
-    """The rule and reason of a refusal."""
-    try:
-        receiver.station.receive(octets, place=receiver.place)
-    except V2xPkiError as error:
-        return getattr(error, "rule", "") or type(error).__name__, str(error)
-    return None, None
-
-
-def run(directory: Path, steps: Steps, clock: Clock | None = None) -> Report:
+def run(directory: Path, steps: Steps, clock: Clock | None = None) -> EtsiReport:
     """The whole demo in a new or empty folder. Raises what a step that cannot go on raises."""
     demo = Demo(directory, steps, clock or SystemClock())
     ports = Ports()
     with interruptible(), ExitStack() as stack:
         stack.callback(ports.close)
         instance = demo.make(ports)
-        with demo.served(instance, ports), ExitStack() as connections:
+        with demo.served(instance, ports, "EA, AA, DC/CPOC"), ExitStack() as connections:
             car, unit = demo.join(instance, connections)
             demo.obtain(car, "Vehicle", tickets=TICKETS, ahead=1)
             demo.obtain(unit, "Roadside unit", tickets=2)

@@ -92,9 +92,27 @@ def self_made(
 
     model: a real AA, whose fields are copied. Its root is named as the issuer and did not sign.
     """
+    ssp = dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=b"\x01\x00\x00")
+    ticket_key, ticket, authority = certified_by_nobody(
+        model, root, "AA of nobody", dot2.PsidSsp(psid=facility.psid, ssp=ssp), time64
+    )
+    header = dot2.HeaderInfo(
+        psid=facility.psid, generation_time=time64, requested_certificate=authority.record
+    )
+    payload = packet(facility, sender, time64)
+    octets = sign(ticket_key, header, payload=payload, certificate=ticket, identifier="certificate")
+    chain = (ticket, authority, root)
+    what = "under a self-made AA"
+    return Forged("self-made", facility.name, what, octets, chain, "certificate")
+
+
+def certified_by_nobody(
+    model: Certificate, root: Certificate, name: str, permission: dot2.PsidSsp, time64: int
+) -> tuple[MemoryKey, Certificate, Certificate]:
+    """A ticket and its key, and its CA modelled on a real one, which names the real root as its issuer."""
     own, ticket_key = MemoryKey.generate(Curve.NIST_P256), MemoryKey.generate(Curve.NIST_P256)
     copied = model.record.to_be_signed._replace(
-        id=dot2.CertificateId(kind="name", value="AA of nobody"),
+        id=dot2.CertificateId(kind="name", value=name),
         verify_key_indicator=_indicator(own.public_key),
     )
     # of the root's curve, so that nothing but the signature itself gives it away
@@ -106,25 +124,13 @@ def self_made(
             craca_id=bytes(3),
             crl_series=0,
             validity_period=dot2.ValidityPeriod(start=start, duration=dot2.Duration(kind="hours", value=168)),
-            app_permissions=(
-                dot2.PsidSsp(
-                    psid=facility.psid,
-                    ssp=dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=b"\x01\x00\x00"),
-                ),
-            ),
+            app_permissions=(permission,),
             verify_key_indicator=_indicator(ticket_key.public_key),
         ),
         own,
         authority,
     )
-    header = dot2.HeaderInfo(
-        psid=facility.psid, generation_time=time64, requested_certificate=authority.record
-    )
-    payload = packet(facility, sender, time64)
-    octets = sign(ticket_key, header, payload=payload, certificate=ticket, identifier="certificate")
-    chain = (ticket, authority, root)
-    what = "under a self-made AA"
-    return Forged("self-made", facility.name, what, octets, chain, "certificate")
+    return ticket_key, ticket, authority
 
 
 def _indicator(key: PublicKey) -> dot2.VerificationKeyIndicator:

@@ -13,7 +13,7 @@ from v2xpki.config import FILE_NAME, Instance
 from v2xpki.crypto import Certificate
 from v2xpki.demo import packets
 from v2xpki.demo.packets import Sender
-from v2xpki.demo.report import Neighbour
+from v2xpki.demo.report_etsi import Neighbour
 from v2xpki.demo.serving import Ports, Server, write_settings
 from v2xpki.trust.lists import RcaEntry, SignedList
 

@@ -1,9 +1,12 @@
-"""What a demo found out, for people (show.py) and as the one document of `demo --json`."""
+"""What a demo found out, for people (show.py) and as the one document of `demo --json`.
+
+Each profile has a Report of its own: report_etsi.py, report_scms.py.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from v2xpki.crypto import Certificate
 from v2xpki.demo.steps import Step
@@ -21,6 +24,17 @@ class Authority:
     key_labels: tuple[str, ...]
     issued: Mapping[str, int]
 
+    def document(self) -> dict[str, Any]:
+        return {
+            "role": self.role,
+            "hashedId8": self.certificate.hashed_id8,
+            "name": self.certificate.name,
+            "curve": self.certificate.curve.text,
+            "token": self.token,
+            "keyLabels": list(self.key_labels),
+            "issued": dict(self.issued),
+        }
+
 
 @dataclass(frozen=True)
 class Member:
@@ -32,6 +46,18 @@ class Member:
     directory: Path
     credential: Certificate
     tickets: tuple[Certificate, ...]
+
+    def document(self, certificates: str) -> dict[str, Any]:
+        """certificates: what those that it signs messages with are called."""
+        return {
+            "name": self.name,
+            "profile": self.profile,
+            "canonicalId": self.canonical_id,
+            "directory": self.directory,
+            "curve": self.credential.curve.text,
+            "credential": self.credential.hashed_id8,
+            certificates: [ticket.hashed_id8 for ticket in self.tickets],
+        }
 
 
 @dataclass(frozen=True)
@@ -98,32 +124,21 @@ class Refusal:
         return f"{self.what}: {self.code or 'granted'}, but had to be refused with {self.wanted}"
 
 
-@dataclass(frozen=True)
-class Neighbour:
-    """The second PKI, under the first one's TLM."""
-
-    directory: Path
-    base_url: str
-    root: Certificate
-
-
-@dataclass
+@dataclass(kw_only=True)
 class Report:
-    """Everything about one demo. Times in seconds."""
+    """What there is to say about every demo. Times in seconds."""
+
+    CERTIFICATES: ClassVar = "tickets"  # what stations sign messages with, in the document
 
     profile: str
     directory: Path
     base_url: str
     http_url: str
-    tlm: Certificate
     authorities: Sequence[Authority] = ()
     members: Sequence[Member] = ()
     messages: list[Message] = field(default_factory=list)
     # valid messages that were heard before: the files would verify, their repetition does not
     repeated: list[Message] = field(default_factory=list)
-    # likewise, of a PKI whose root came off the ECTL
-    distrusted: list[Message] = field(default_factory=list)
-    neighbour: Neighbour | None = None
     refusals: list[Refusal] = field(default_factory=list)
     artifacts: dict[str, Path] = field(default_factory=dict)
     audit_entries: int = 0
@@ -132,9 +147,14 @@ class Report:
     faults: list[str] = field(default_factory=list)
 
     @property
+    def apart(self) -> tuple[Message, ...]:
+        """Messages whose files would verify by themselves: something else has to refuse them."""
+        return tuple(self.repeated)
+
+    @property
     def problems(self) -> tuple[str, ...]:
         """What went otherwise than it should; nothing if all is well."""
-        judged = [message.problem for message in (*self.messages, *self.repeated, *self.distrusted)]
+        judged = [message.problem for message in (*self.messages, *self.apart)]
         asked = [refusal.problem for refusal in self.refusals]
         return (*self.faults, *(problem for problem in (*judged, *asked) if problem))
 
@@ -146,48 +166,38 @@ class Report:
             "directory": self.directory,
             "baseUrl": self.base_url,
             "httpUrl": self.http_url,
-            "tlm": self.tlm.hashed_id8,
+            **self.anchors(),
             "seconds": round(self.seconds, 2),
             "steps": [
                 {"title": step.title, "outcome": step.outcome, "seconds": round(step.seconds, 2)}
                 for step in self.steps
             ],
-            "authorities": [
-                {
-                    "role": authority.role,
-                    "hashedId8": authority.certificate.hashed_id8,
-                    "name": authority.certificate.name,
-                    "curve": authority.certificate.curve.text,
-                    "token": authority.token,
-                    "keyLabels": list(authority.key_labels),
-                    "issued": dict(authority.issued),
-                }
-                for authority in self.authorities
-            ],
-            "stations": [
-                {
-                    "name": member.name,
-                    "profile": member.profile,
-                    "canonicalId": member.canonical_id,
-                    "directory": member.directory,
-                    "curve": member.credential.curve.text,
-                    "credential": member.credential.hashed_id8,
-                    "tickets": [ticket.hashed_id8 for ticket in member.tickets],
-                }
-                for member in self.members
-            ],
+            "authorities": [authority.document() for authority in self.authorities],
+            "stations": [member.document(self.CERTIFICATES) for member in self.members],
             "messages": [message.document() for message in self.messages],
             "repeated": [message.document() for message in self.repeated],
-            "distrusted": [message.document() for message in self.distrusted],
-            "neighbour": None
-            if self.neighbour is None
-            else {
-                "directory": self.neighbour.directory,
-                "baseUrl": self.neighbour.base_url,
-                "root": self.neighbour.root.hashed_id8,
-            },
+            **self.beside(),
             "refusedRequests": [{"what": entry.what, "code": entry.code} for entry in self.refusals],
             "artifacts": dict(self.artifacts),
             "auditEntries": self.audit_entries,
             "problems": list(self.problems),
         }
+
+    def anchors(self) -> dict[str, Any]:
+        """Of the document: what the stations trust."""
+        return {}
+
+    def beside(self) -> dict[str, Any]:
+        """Of the document: what this profile alone shows."""
+        return {}
+
+
+def joint_document(reports: Mapping[str, Report]) -> dict[str, Any]:
+    """The one document of several profiles: all messages, and each profile's own document by its name."""
+    documents = {name: report.document() for name, report in reports.items()}
+    return {
+        "ok": all(document["ok"] for document in documents.values()),
+        "messages": [message for document in documents.values() for message in document["messages"]],
+        "problems": [f"{name}: {problem}" for name, report in reports.items() for problem in report.problems],
+        "profiles": documents,
+    }

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from v2xpki.errors import V2xPkiError
 from v2xpki.station import Urllib3Http
 
 HOST = "127.0.0.1"
-_START_SECONDS = 40.0
+_START_SECONDS = 120.0  # ten processes start at once, perhaps on a machine that has other work
 _STOP_SECONDS = 20.0
 _LISTENERS = ("https", "http", "admin")
 
@@ -63,10 +63,12 @@ class Ports:
             sock.close()
 
 
-def write_settings(directory: Path, ports: Ports) -> Instance:
-    """Adds the listeners to an instance's v2xpki.toml."""
-    with (directory / FILE_NAME).open("a", encoding="utf-8") as file:
-        file.write(ports.settings())
+def write_settings(directory: Path, ports: Ports, scms: Mapping[str, object] | None = None) -> Instance:
+    """Adds the listeners to an instance's v2xpki.toml, and settings to the `[scms]` that is in it."""
+    path = directory / FILE_NAME
+    text = path.read_text(encoding="utf-8")
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (scms or {}).items())
+    path.write_text(text.replace("\n[scms]\n", f"\n[scms]\n{lines}") + ports.settings(), encoding="utf-8")
     return Instance.load(directory)
 
 
@@ -80,14 +82,11 @@ class Server:
 
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "v2xpki", "serve", str(self._instance.directory)]
-        environment = {key: value for key, value in os.environ.items() if key != "SOFTHSM2_CONF"}
-        package = str(Path(__file__).parents[2])
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         self._instance.log_dir.mkdir(mode=0o700, exist_ok=True)
         with self._log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 (our own command)
                 [sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()), *command],
-                env=environment,
+                env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -111,17 +110,25 @@ class Server:
                     hint=f"logs: {self._log.parent}",
                 )
             time.sleep(0.02)
-        self._check_ready()
+        self._await_roles(end)
 
-    def _check_ready(self) -> None:
-        """`serve` goes on when a role cannot start; a demo would not get far."""
+    def _await_roles(self, end: float) -> None:
+        """`serve` goes on when a role is slow or cannot start; a demo would not get far."""
         http = Urllib3Http()
-        reply = http.get(f"http://{self._instance.settings.serve.http}/readyz")
-        http.close()
-        if reply.status != 200:
-            states = json.loads(reply.body)["roles"]
-            missing = ", ".join(f"{role} {state}" for role, state in states.items() if state != "ok")
-            raise V2xPkiError(f"not every service is ready: {missing}", hint=f"logs: {self._log.parent}")
+        try:
+            while True:
+                reply = http.get(f"http://{self._instance.settings.serve.http}/readyz")
+                if reply.status == 200:
+                    return
+                states = json.loads(reply.body)["roles"]
+                if time.monotonic() > end:
+                    missing = ", ".join(f"{role} {state}" for role, state in states.items() if state != "ok")
+                    raise V2xPkiError(
+                        f"not every service is ready: {missing}", hint=f"logs: {self._log.parent}"
+                    )
+                time.sleep(0.2)
+        finally:
+            http.close()
 
     def said(self) -> str:
         """The last lines that `serve` wrote."""
@@ -144,6 +151,30 @@ class Server:
                 if not isinstance(error, subprocess.TimeoutExpired):
                     raise
         return self._process.returncode
+
+
+def command(*arguments: object) -> str:
+    """What a command of ours prints, in a process of its own. Raises V2xPkiError with its last words."""
+    done = subprocess.run(  # noqa: S603 (our own command)
+        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = " / ".join(done.stderr.strip().splitlines()[-3:])
+        raise V2xPkiError(f"v2xpki {arguments[0]} ended with {done.returncode}: {said}")
+    return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    """Of a process that is to open tokens of its own, by the code that runs here."""
+    environment = {key: value for key, value in os.environ.items() if key != "SOFTHSM2_CONF"}
+    package = str(Path(__file__).parents[2])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    return environment
 
 
 @contextmanager

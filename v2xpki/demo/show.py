@@ -1,6 +1,5 @@
 """What people see of a demo: progress on stderr while it works, tables on stdout when it is done."""
 
-import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +8,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from v2xpki.demo.next_steps import next_steps
 from v2xpki.demo.report import Authority, Message, Report
+from v2xpki.demo.report_scms import Knowledge, ScmsReport
 from v2xpki.demo.steps import Step
 
 _WIDE = 112  # columns where no terminal tells: logs and pipes
@@ -66,13 +67,17 @@ def print_report(report: Report, command: str, docs: Path | None, console: Conso
     out.print()
     honest = [message for message in report.messages if not message.is_forged]
     forged = [message for message in report.messages if message.is_forged]
-    forged += [*report.repeated, *report.distrusted]
+    forged += report.apart
     for table in (
         _authorities(report),
         _messages(out, "What it says", honest),
         _messages(out, "What is wrong with it", forged),
     ):
         out.print(table)
+        out.print()
+    if isinstance(report, ScmsReport):
+        out.print(_knowledge(report.knowledge))
+        out.print(_TOGETHER, style=_DIM, soft_wrap=True)
         out.print()
     for refusal in report.refusals:
         out.print(Text.assemble(_mark(out, good=refusal.problem is None), refusal.what, f": {refusal.code}"))
@@ -82,7 +87,11 @@ def print_report(report: Report, command: str, docs: Path | None, console: Conso
             out.print(Text(f"  {problem}", style=_BAD), soft_wrap=True)
         out.print(f"\nLogs: {report.directory}/log", soft_wrap=True)
         return
-    out.print(_next_steps(report, command, docs), soft_wrap=True, end="")
+    text = Text("\nWhere to go next\n")
+    for title, lines in next_steps(report, command, docs):
+        text.append(f"  {title}\n", style=_DIM)
+        text.append("".join(f"    {line}\n" for line in lines))
+    out.print(text, soft_wrap=True, end="")
 
 
 def _mark(console: Console, *, good: bool) -> tuple[str, str]:
@@ -115,15 +124,38 @@ def _authorities(report: Report) -> Table:
     return table
 
 
-_ROLES = {"root": "Root CA", "tlm": "TLM", "ea": "EA", "aa": "AA"}
+_ROLES = {
+    "root": "Root CA",
+    "tlm": "TLM",
+    "ea": "EA",
+    "aa": "AA",
+    "scmsroot": "Root CA",
+    "elector1": "Elector 1",
+    "elector2": "Elector 2",
+    "elector3": "Elector 3",
+    "eca": "ECA",
+    "ra": "RA",
+    "aca": "ACA",
+    "la1": "LA1",
+    "la2": "LA2",
+    "ma": "MA",
+}
+_SELF_SIGNED = ("RCA", "TLM", "ROOT", "ELECTOR")
+_KINDS = {"SCMS_CRL": "CRL", "PSEUDONYM": "pseudonym", "APPLICATION": "application certificate"}
+_TOGETHER = (
+    "Found in each one's database: names of devices, their enrolment certificates, their requests,\n"
+    "pseudonyms, linkage chains (sealed), seeds that the CRL tells everybody. Linked: vehicles of which it\n"
+    "can tell pseudonyms to be one's; whose: pseudonyms that it can tell the owner of. What several know\n"
+    "together is in docs/privacy.md."
+)
 
 
 def _counted(authority: Authority) -> str:
     parts = []
     for kind, count in authority.issued.items():
-        own = (authority.role, kind) in (("root", "RCA"), ("tlm", "TLM"))
+        own = authority.certificate.is_self_signed and kind in _SELF_SIGNED
         if not own:
-            parts.append(f"{count} {kind}{'s' if count > 1 else ''}")
+            parts.append(f"{count} {_KINDS.get(kind, kind)}{'s' if count > 1 else ''}")
     return ", ".join(parts)
 
 
@@ -136,10 +168,42 @@ def _messages(console: Console, title: str, messages: Iterable[Message]) -> Tabl
     return table
 
 
+def _knowledge(entries: Iterable[Knowledge]) -> Table:
+    table = _table(
+        "Who knew what!",
+        "Devices!",
+        "Enrolments!",
+        "Requests!",
+        "Pseudonyms!",
+        "Chains!",
+        "CRL seeds!",
+        "Linked!",
+        "Whose!",
+    )
+    for entry in entries:
+        table.add_row(
+            _ROLES.get(entry.component, entry.component),
+            *(
+                str(count) if count else "-"
+                for count in (
+                    entry.devices,
+                    entry.enrolments,
+                    entry.requests,
+                    entry.pseudonyms,
+                    entry.chains,
+                    entry.seeds,
+                )
+            ),
+            f"{entry.together} vehicle{'s' if entry.together > 1 else ''}" if entry.together else "no",
+            str(entry.whose) if entry.whose else "no",
+        )
+    return table
+
+
 def _summary(report: Report) -> Text:
     good = not report.problems
     accepted = sum(1 for message in report.messages if message.verdict == "valid")
-    refused = len(report.messages) + len(report.repeated) + len(report.distrusted) - accepted
+    refused = len(report.messages) + len(report.apart) - accepted
     text = (
         f"{accepted} messages accepted, {refused} refused, {report.audit_entries} audit entries intact, "
         f"in {report.seconds:.1f} s."
@@ -147,45 +211,3 @@ def _summary(report: Report) -> Text:
         else f"Something went otherwise than it should, in {report.seconds:.1f} s:"
     )
     return Text.assemble("\n", (text, "bold" if good else _BAD))
-
-
-def _next_steps(report: Report, command: str, docs: Path | None) -> Text:
-    directory = str(report.directory)
-    quoted = shlex.quote(directory)
-    parts = [
-        (
-            f"Serve it again, at {report.http_url} and {report.base_url} (TLS CA: $D/tls/ca.pem)",
-            [f"D={quoted}", f"{command} serve $D"],
-        ),
-        (
-            f"Let your own station enrol; the TLM that it trusts is {report.tlm.hex8}",
-            [f"{command} station register $D --id my-unit --key my-unit.pub.pem"],
-        ),
-        ("Verify one of the messages by itself", _verify_example(report, command)),
-        (
-            "Take messages apart in Wireshark; look at requests and answers as they were sent",
-            ["$D/artifacts/messages.pcap", "$D/artifacts/wire"],
-        ),
-    ]
-    if docs is not None:
-        guides = [f"{docs}/{name}-guide.md" for name in ("integrators", "operators")]
-        parts.append(("Read how to connect a unit, how to run a PKI", guides))
-    text = Text("\nWhere to go next\n", style="")
-    for title, entries in parts:
-        lines = "".join(f"    {entry}\n" for entry in entries)
-        if quoted != directory:
-            lines = lines.replace("$D", '"$D"').replace("$C", '"$C"')
-        text.append(f"  {title}\n", style=_DIM)
-        text.append(lines)
-    return text
-
-
-def _verify_example(report: Report, command: str) -> list[str]:
-    message = next((entry for entry in report.messages if entry.verdict == "valid"), None)
-    if message is None:
-        return []
-    chain = " ".join(f"$C/{path.name}" for path in message.chain)
-    return [
-        "C=$D/artifacts/certificates",
-        f"{command} data verify $D/artifacts/messages/{message.file.name} --chain {chain}",
-    ]

@@ -60,7 +60,7 @@ class RaRequest(RaBase):
     device: Mapped[bytes] = mapped_column(LargeBinary(16), index=True)
     kind: Mapped[str]
     count: Mapped[int]  # certificates of a batch
-    # COER ToBeSignedCertificate as granted, with the caterpillar: key, or reconstruction value for implicit
+    # COER ToBeSignedCertificate as granted, with the caterpillar: a key, or a reconstruction value (implicit)
     wish: Mapped[bytes]
     params: Mapped[bytes | None]  # COER AdditionalParams: expansion keys, or whom the response is for
     lci1: Mapped[bytes | None]

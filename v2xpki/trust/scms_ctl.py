@@ -142,6 +142,11 @@ class ScmsCtl:
         """HashedId48 of tbsCtl: what electors sign for."""
         return hashlib.sha384(self.tbs).digest()
 
+    @property
+    def signer_ids(self) -> tuple[bytes | None, ...]:
+        """HashedId8 that each signature names; None for one that names nobody. Nothing is verified."""
+        return tuple(map(_named, self.signatures))
+
     def names_elector(self, certificate: Certificate) -> bool:
         return elector_hash(certificate) in (*self.electors, *self.record.elector_remove)
 
@@ -243,12 +248,9 @@ def _signer(
     data: dot2.Ieee1609Dot2Data, wanted: scms.ToBeSignedCtlSignature, known: dict[bytes, Certificate]
 ) -> Certificate | None:
     """The elector whose signature this is for the list; None where it is nobody's."""
+    elector = known.get(_named(data) or b"")
     try:
         message = SignedMessage.of(data)
-        named = message.signer_digest
-        if named is None and len(message.signer_certificates) == 1:
-            named = message.signer_certificates[0].hashed_id8
-        elector = known.get(named or b"")
         if elector is None or message.header != scms_header():
             return None
         if _inner(message.payload, scms.ToBeSignedCtlSignature) != wanted:
@@ -257,6 +259,16 @@ def _signer(
     except (UnexpectedContent, CryptoError, DecodeError, InvalidCtl):
         return None
     return elector
+
+
+def _named(data: dot2.Ieee1609Dot2Data) -> bytes | None:
+    """HashedId8 of who claims to have signed."""
+    try:
+        message = SignedMessage.of(data)
+        certificates = message.signer_certificates
+    except (UnexpectedContent, CryptoError):
+        return None
+    return certificates[0].hashed_id8 if len(certificates) == 1 else message.signer_digest
 
 
 def verify_ctl_signature(octets: bytes, elector: Certificate, tbs: bytes) -> None:

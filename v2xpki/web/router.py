@@ -259,7 +259,7 @@ class Router:
         document: dict[str, Any] = {word: well, "roles": dict(zip(roles, states, strict=True))}
         document["roles"] |= dict.fromkeys(self._off, "off")
         if self._lab:
-            document["lab"] = True  # the root's and the TLM's keys are within this machine's reach
+            document["lab"] = True  # the offline domains' keys are within this machine's reach
         return web.json_response(
             document, status=200 if well else 503, headers={"server": SERVER, "cache-control": "no-store"}
         )

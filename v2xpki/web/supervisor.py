@@ -464,11 +464,13 @@ def warnings(instance: Instance, listeners: Sequence[Listener]) -> list[str]:
     found = []
     base = urlsplit(instance.base_url)
     port = base.port or (443 if base.scheme == "https" else 80)
-    if not any(entry.name == base.scheme and entry.port == port for entry in listeners):
+    # what devices of an SCMS know of it they were told by hand
+    if instance.has_etsi and not any(entry.name == base.scheme and entry.port == port for entry in listeners):
         found.append(
             f"CTL and ECTL name {instance.base_url}, but no listener of this process is there; "
             "fine behind a proxy, otherwise stations will not find it"
         )
     if instance.lab:
-        found.append("a laboratory instance: the root's and the TLM's tokens are kept beside the services'")
+        offline = ", ".join(name for name in instance.domain_names if name in OFFLINE_DOMAINS)
+        found.append(f"a laboratory instance: the tokens of {offline} are kept beside the services'")
     return found

@@ -12,7 +12,7 @@ from tests.unit.trust.pki import Pki
 from v2xpki import demo
 from v2xpki.cli import main
 from v2xpki.cli.output import print_json
-from v2xpki.demo import Authority, Member, Message, Refusal, Report, Steps
+from v2xpki.demo import Authority, EtsiReport, Knowledge, Member, Message, Refusal, ScmsReport, Steps
 from v2xpki.demo.show import Progress, print_report
 from v2xpki.errors import V2xPkiError
 
@@ -40,7 +40,7 @@ def message(rule=None, wanted=None, name="01-cam"):
 
 @pytest.fixture
 def report(pki):
-    return Report(
+    return EtsiReport(
         profile="etsi",
         directory=HERE,
         base_url="https://127.0.0.1:1",
@@ -152,6 +152,62 @@ def test_the_document_is_json_with_octets_as_hex(report, pki, capsys):
     assert first["chain"] == [
         f"/somewhere/artifacts/certificates/{n}.oer" for n in ("vehicle-at-1", "aa", "root")
     ]
+
+
+# --- an SCMS ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def scms(pki):
+    return ScmsReport(
+        profile="scms",
+        directory=HERE,
+        base_url="https://127.0.0.1:1",
+        http_url="http://127.0.0.1:2",
+        electors=(pki.tlm.certificate,),
+        quorum=1,
+        root=pki.root.certificate,
+        messages=[message()],
+        revoked=[message("certificate", "certificate", "revoked-1")],
+        knowledge=[Knowledge("aca", 0, 0, 0, 80, 0, 0, 0, 0), Knowledge("ma", 0, 0, 0, 1, 0, 2, 1, 0)],
+    )
+
+
+def test_who_knew_what_is_a_table(scms):
+    text = printed(scms)
+    aca, ma = (next(line for line in text.splitlines() if line.startswith(name)) for name in ("ACA", "MA "))
+    assert aca.split() == ["ACA", "-", "-", "-", "80", "-", "-", "no", "no"]
+    assert ma.split() == ["MA", "-", "-", "-", "1", "-", "2", "1", "vehicle", "no"]
+    assert "1 messages accepted, 1 refused" in text
+
+
+def test_the_next_steps_of_an_scms_name_the_electors(scms):
+    text = printed(scms, docs=Path("docs"))
+    assert "--elector $D/artifacts/certificates/elector1.oer" in text
+    assert "docs/privacy.md" in text
+
+
+def test_a_revoked_vehicle_that_is_believed_is_a_problem(scms):
+    assert scms.problems == ()
+    scms.revoked.append(message(None, "certificate", "revoked-2"))
+    (problem,) = scms.problems
+    assert "accepted, but had to be refused (certificate)" in problem
+
+
+def test_all_profiles_are_one_document_with_all_messages(report, scms, monkeypatch, tmp_path):
+    reports = {"etsi": report, "scms": scms}
+    monkeypatch.setattr(demo, "run", lambda name, directory, steps: reports[name])
+    result = CliRunner().invoke(main, ["demo", "--profile", "all", "--dir", str(tmp_path), "--json"])
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0 and document["ok"] is True
+    assert list(document["profiles"]) == ["etsi", "scms"]
+    assert document["messages"] == [
+        entry for one in document["profiles"].values() for entry in one["messages"]
+    ]
+    assert len(document["messages"]) == 3
+    scms.faults.append("something")
+    result = CliRunner().invoke(main, ["demo", "--profile", "all", "--dir", str(tmp_path), "--json"])
+    assert (result.exit_code, json.loads(result.stdout)["problems"]) == (1, ["scms: something"])
 
 
 # --- the command -------------------------------------------------------------------------------------

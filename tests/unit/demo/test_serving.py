@@ -14,7 +14,7 @@ import pytest
 from tests.support.serving import make_instance
 from v2xpki.config import Instance
 from v2xpki.demo import serving
-from v2xpki.demo.serving import Ports, Server, write_settings
+from v2xpki.demo.serving import Ports, Server, command, write_settings
 from v2xpki.errors import V2xPkiError
 from v2xpki.web.supervisor import bind
 
@@ -29,6 +29,19 @@ def test_a_plain_serve_listens_on_the_ports_that_were_kept_for_it(tmp_path):
         assert ports.url(name).endswith(address)
         bind(name, address).sock.close()
     ports.close()
+
+
+def test_settings_of_an_scms_go_into_the_section_that_is_there(tmp_path):
+    make_instance(tmp_path / "pki", "[scms]\n# mix_wait = 60\n")
+    ports = Ports()
+    instance = write_settings(tmp_path / "pki", ports, {"mix_vehicles": 3, "mix_wait": "5 seconds"})
+    ports.close()
+    assert (instance.settings.scms.mix_vehicles, instance.settings.scms.mix_wait) == (3, 5)
+
+
+def test_a_command_that_fails_is_told_with_its_last_words():
+    with pytest.raises(V2xPkiError, match=r"status ended with 2: .* holds no v2xpki\.toml"):
+        command("status", "/nowhere")
 
 
 def test_a_port_that_is_kept_is_given_to_nobody_else():
@@ -76,7 +89,8 @@ def started(tmp_path, monkeypatch):
     return make
 
 
-def test_a_service_that_is_not_ready_is_named(started):
+def test_a_service_that_does_not_get_ready_is_named(started, monkeypatch):
+    monkeypatch.setattr(serving, "_START_SECONDS", 0.05)
     roles = {"ea": "not ready", "aa": "away", "dc": "ok"}
     with (
         answering(503, {"ready": False, "roles": roles}) as address,

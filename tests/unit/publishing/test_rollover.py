@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from tests.unit.publishing.test_crash import rows, until_it_ends
 from v2xpki._resources import data_dir
-from v2xpki.authorities.etsi import publishing, rollover
+from v2xpki.authorities.etsi import publishing, rollover, tlm
 from v2xpki.authorities.etsi.generations import _with_generation, certificates_of, in_force, set_generations
 from v2xpki.authorities.etsi.rollover import Rollover
 from v2xpki.config import Instance, Settings
 from v2xpki.crypto import Certificate, signing_digest
-from v2xpki.errors import CeremonyRefused, ConfigError, InvalidLink, KeystoreError
+from v2xpki.errors import CeremonyRefused, ConfigError, InvalidLink, InvalidList, KeystoreError
 from v2xpki.store import Database
 from v2xpki.store.base import AuditRow, IssuanceRecord
 from v2xpki.store.dc import Kind
+from v2xpki.trust import lists
 from v2xpki.trust.links import SignedLink
 from v2xpki.trust.lists import AaEntry, EaEntry, RcaEntry, SignedList, TlmEntry
 
@@ -182,15 +183,18 @@ def test_l4_the_new_tlms_ectl_begins_at_0_and_both_list_both(house):
     assert distribution.tlm_certificate(None).octets == new.octets
 
 
-def test_l4_a_tlm_that_has_used_up_its_numbers_keeps_its_last_ectl(house):
+def test_l4_a_tlm_that_has_used_up_its_numbers_keeps_its_last_ectl(house, monkeypatch):
+    for module in (lists, tlm, publishing):
+        monkeypatch.setattr(module, "LAST_SEQUENCE", 20)  # not 255: each of them is signed
     (house.hall.directory / "v2xpki.toml").write_text(
         'lab = true\n[lists]\nectl_validity = "5 days"\noverlap = 0\nwarn_before = "9 days"\n'
     )
     house.hall.instance = Instance.load(house.hall.directory)
-    for _ in range(3):
-        house.publish("ectl", count=85)
-    last = max(house.hall.directory.glob("tlm/lists/ectl-255.oer")).read_bytes()
-    assert publishing.last_number(house.instance, "ectl") == 255
+    with pytest.raises(InvalidList, match="pass 20: 20 are left"):
+        house.publish("ectl", count=21)
+    house.publish("ectl", count=20)
+    last = (house.hall.directory / "tlm/lists/ectl-20.oer").read_bytes()
+    assert publishing.last_number(house.instance, "ectl") == 20
     done = roll(house, "tlm")
     assert [step.title for step in done.steps] == [
         "TLM, generation 2", "link, generation 1 to 2", "ECTL of TLM generation 2"

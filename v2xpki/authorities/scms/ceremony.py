@@ -188,6 +188,7 @@ def _take_la_keys(run: Run, domain: OpenDomain, spec: LaKeys) -> None:
     own, agreer = run.certificate(spec.certificate), domain.keystore.agreer(KeyLabel.parse(spec.key))
     opens = {own.hashed_id8: RecipientKey.of_certificate(agreer, own)}
     store = SecretStore(domain.database, WrappedSecret, domain.keystore, KeyLabel.parse(spec.wrap))
+    keys = []
     for taken in spec.keys:
         octets, la_id = run.read(taken.file), _la_id(run.certificate(taken.certificate))
         if taken.digest and not hmac.compare_digest(taken.digest.lower(), _digest(octets)):
@@ -195,7 +196,8 @@ def _take_la_keys(run: Run, domain: OpenDomain, spec: LaKeys) -> None:
         plain = decrypt(octets, opens).plain
         if len(plain) != len(la_id) + _SHARED or plain[: len(la_id)] != la_id:
             raise CeremonyRefused(f"{taken.file} holds no key of the linkage authority {la_id.hex()}")
-        key = plain[len(la_id) :]
+        keys.append((la_id, plain[len(la_id) :]))
+    for la_id, key in keys:
         store.add(la_name(la_id, key), key)
         run.outcome.checks.append(f"a key shared with the linkage authority {la_id.hex()}")
 

@@ -136,6 +136,12 @@ class Distribution:
         self._follow()
         return self._trust
 
+    @property
+    def newest(self) -> ScmsTrust:
+        """What is trusted by the newest list that is here, also where it is not in force yet."""
+        self._follow()
+        return self._trust_of(self._lists, None)
+
     def ctl(self, series: bytes, sequence: int | None = None) -> Document | None:
         """A list of a series: of a number, also one that is not in force yet; None: the one in force."""
         self._follow()

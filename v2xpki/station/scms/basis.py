@@ -15,13 +15,13 @@ from v2xpki.station.errors import Untrusted
 from v2xpki.station.scms import api
 from v2xpki.station.scms.answers import info_status
 from v2xpki.station.scms.credentials import CredentialStore, Rotation
-from v2xpki.station.scms.receiving import Peers
 from v2xpki.station.scms.state import Anchors, ScmsDirectory, ScmsSettings
 from v2xpki.station.scms.trusting import DeviceCrls, Follow, Trusted, follow_electors
 from v2xpki.station.sending import Learning
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust.messages import ReplayWindow
 from v2xpki.trust.scms_end_entities import ScmsChains
+from v2xpki.trust.scms_receiving import Peers
 from v2xpki.wire import scms
 
 _CHAIN, _CRL, _RA = "chain-file", "composite-crl", "ra"

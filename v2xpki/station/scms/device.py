@@ -33,7 +33,6 @@ from v2xpki.station.scms.enrolment import (
     ask_successor,
     seal,
 )
-from v2xpki.station.scms.receiving import Peers
 from v2xpki.station.scms.requests import (
     CertificateWish,
     Keys,
@@ -49,6 +48,7 @@ from v2xpki.station.scms.supplies import Supply
 from v2xpki.trust import regions, validity
 from v2xpki.trust.messages import BSM, VerifiedMessage, verify_message
 from v2xpki.trust.scms_devices import SECURITY_MGMT, ranges_of
+from v2xpki.trust.scms_receiving import Peers
 from v2xpki.wire import dot2
 
 _FURTHEST = 256  # periods ahead that are asked for in one go
