@@ -36,7 +36,7 @@ OCTETS = "application/octet-stream"
 ENROLMENT, CERTIFICATES = "/v3/enrollment-certificate", "/v3/authorization-certificate"
 SUCCESSOR = "/v3/successor-enrollment-certificate"
 INSIDE = 0.6  # the share of requests that are wrong inside what is signed and encrypted
-EACH_DEVICE = 40  # requests; some of them are beyond its limit of a day
+EACH_DEVICE = 120  # requests; some of them are beyond its limit of a day
 _OPEN = dot2.ValidityPeriod(0, dot2.Duration("hours", 0))
 _PSEUDONYM = dot2.CertificateId("linkageData", dot2.LinkageData(0, bytes(9)))
 _NONE = dot2.CertificateId("none", None)
@@ -375,7 +375,7 @@ class Forge:
             name = name.partition(".")[0] + f"_{self.dice.randrange(600, 640):X}.zip"
         if self._hostile == "name":
             name = self.dice.choice(
-                ("../../eca/eca.db", "a\0b", "%2e%2e/", "x" * 2000, "_.zip", "\U0001f697.zip", name + "/..")
+                ("../../eca/eca.db", "a\0b", "%2e%2e/", "x" * 255, "_.zip", "\U0001f697.zip", name + "/..")
             )
         if self._hostile == "other's":
             by = self.before.enrolled
