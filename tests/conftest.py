@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import lab, worn
+from tests.support.lab import lab, scms, worn
 from v2xpki.errors import ConfigError
 from v2xpki.keystore import Pkcs11Keystore, TokenConfig, VendorProfile, create_token, open_token
 from v2xpki.time import FixedClock
 
-__all__ = ["lab", "worn"]
+__all__ = ["lab", "scms", "worn"]
 
 ROOT = Path(__file__).parent.parent
 SHARED = ROOT.parent / "shared"
@@ -35,7 +35,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 # A test, or a fixture of a file, that asks for one of the instances which are served for several files.
-_ASKS = re.compile(r"^(?:@pytest\.fixture.*\ndef \w+|def test_\w+)\([^)]*\b(lab|worn): Lab\b", re.MULTILINE)
+_ASKS = re.compile(
+    r"^(?:@pytest\.fixture.*\ndef \w+|def test_\w+)\([^)]*\b(lab|worn|scms): Lab\b", re.MULTILINE
+)
 
 
 @cache

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,19 +25,6 @@ from v2xpki.store import Database
 from v2xpki.web.process import SCMS_ROLES
 
 PERIOD = 20  # pseudonyms of one
-SETTINGS = "mix_vehicles = 1\nmix_wait = 0\npreload = 3600\n[lists]\nrefresh = 2\n"
-
-
-@pytest.fixture(scope="module")
-def scms(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Iterator[Lab]:
-    lab = Lab.start(
-        tmp_path_factory.mktemp("scms") / "pki", "--profile", "scms",
-        settings=SETTINGS, scheme="https", roles=",".join(SCMS_ROLES),
-    )  # fmt: skip
-    http = Urllib3Http(tls_ca=lab.directory / "tls/ca.pem")
-    wait_until(lambda: http.get(lab.base_url + "/readyz").status == 200, 120)
-    yield lab
-    lab.end()
 
 
 def electors(lab: Lab) -> list[Path]:
@@ -88,7 +74,7 @@ def test_what_a_vehicle_signs_under_a_pseudonym_another_one_verifies(car, other)
     assert other.verify(car.sign(b"here I am")).payload == b"here I am"
 
 
-def test_files_come_in_pieces_and_only_if_they_have_changed(scms):
+def test_files_come_in_pieces_and_only_if_they_have_changed(scms: Lab):
     http = Urllib3Http(tls_ca=scms.directory / "tls/ca.pem")
     url = scms.base_url + "/v3/ccf-ctl"
     whole = http.get(url)

@@ -38,9 +38,11 @@ from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.keystore import MemoryKey
 from v2xpki.secured import SignedMessage, decrypt_psk, etsi_header
+from v2xpki.station.http import Urllib3Http
 from v2xpki.store import Database
 from v2xpki.time import MICROSECONDS, SystemClock
 from v2xpki.trust.regions import Region
+from v2xpki.web.process import SCMS_ROLES
 from v2xpki.wire import etsi
 
 ROOT = Path(__file__).parents[2]
@@ -393,5 +395,23 @@ def worn(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Itera
     serving. Two workers a role, so that one is left when the other dies."""
     del token_store
     served = Lab.start(tmp_path_factory.mktemp("worn") / "pki", settings=HASTE, workers=2)
+    yield served
+    served.end()
+
+
+# A chunk waits for nobody, a period and no more is made ahead, lists are fetched each other second.
+SCMS = "mix_vehicles = 1\nmix_wait = 0\npreload = 3600\n[lists]\nrefresh = 2\n"
+
+
+@pytest.fixture(scope="session")
+def scms(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Iterator[Lab]:
+    """One served SCMS for all its tests, also those that attack it, kill its workers or revoke vehicles."""
+    del token_store
+    served = Lab.start(
+        tmp_path_factory.mktemp("scms") / "pki", "--profile", "scms",
+        settings=SCMS, scheme="https", roles=",".join(SCMS_ROLES),
+    )  # fmt: skip
+    http = Urllib3Http(tls_ca=served.directory / "tls" / "ca.pem")
+    wait_until(lambda: http.get(served.base_url + "/readyz").status == 200, 120)
     yield served
     served.end()

@@ -25,13 +25,18 @@ def _id_options(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
+_certificate_option = click.option(
+    "--certificate", default=None, metavar="HASHEDID8", help="One of its enrolment certificates, in an SCMS."
+)
+
+
 def _barring_options(function: Callable[..., Any]) -> Callable[..., Any]:
     function = click.option("--reason", default="", help="Kept in the audit record.")(function)
     function = click.option("--operator", default=None, help="Who does it; by default the user's name.")(
         function
     )
     function = click.option("--yes", is_flag=True, help="Do it; without this nothing is changed.")(function)
-    return json_option(station_scms.option(function))
+    return json_option(station_scms.option(_certificate_option(function)))
 
 
 @click.group("station")
@@ -107,17 +112,26 @@ def list_stations(directory: Path, scms: bool, as_json: bool) -> None:
 @command.command("show")
 @_DIR
 @_id_options
+@_certificate_option
 @station_scms.option
 @json_option
-def show(directory: Path, text_id: str | None, hex_id: str | None, scms: bool, as_json: bool) -> None:
+def show(
+    directory: Path,
+    text_id: str | None,
+    hex_id: str | None,
+    certificate: str | None,
+    scms: bool,
+    as_json: bool,
+) -> None:
     """One station and its enrolment credentials."""
     from v2xpki.crypto import Certificate
     from v2xpki.time import iso_from_time32
 
     instance = Instance.load(directory)
     if station_scms.is_meant(instance, scms):
-        station_scms.show(instance, text_id, hex_id, as_json)
+        station_scms.show(instance, station_scms.Named(text_id, hex_id, certificate), as_json)
         return
+    _refuse_certificate(certificate)
     with _database(instance) as database:
         stations = _register_of(database)
         known = _find(stations, text_id, hex_id)
@@ -156,6 +170,17 @@ def bar(directory: Path, text_id: str | None, hex_id: str | None, **options: Any
 def unbar(directory: Path, text_id: str | None, hex_id: str | None, **options: Any) -> None:
     """Undo `bar`."""
     _set_barred(directory, text_id, hex_id, barred=False, **options)
+
+
+@command.command("blocked")
+@_DIR
+@json_option
+def blocked(directory: Path, as_json: bool) -> None:
+    """Enrolment certificates of devices that an SCMS's RA has blocked, for the ECA to bar."""
+    instance = Instance.load(directory)
+    if not instance.has_scms:
+        raise ConfigError("this instance has no SCMS")
+    station_scms.blocked(instance, as_json)
 
 
 @command.command("import")
@@ -212,6 +237,7 @@ def _set_barred(
     text_id: str | None,
     hex_id: str | None,
     *,
+    certificate: str | None,
     reason: str,
     operator: str | None,
     yes: bool,
@@ -225,8 +251,7 @@ def _set_barred(
     if station_scms.is_meant(instance, scms):
         station_scms.set_barred(
             instance,
-            text_id,
-            hex_id,
+            station_scms.Named(text_id, hex_id, certificate),
             reason=reason,
             operator=operator,
             yes=yes,
@@ -234,6 +259,7 @@ def _set_barred(
             barred=barred,
         )
         return
+    _refuse_certificate(certificate)
     with _database(instance) as database:
         stations = _register_of(database)
         known = _find(stations, text_id, hex_id)
@@ -251,6 +277,11 @@ def _set_barred(
                 click.echo(f"{known.name} is {known.status}")
         if as_json:
             print_json(_document(known) | _barring(stations, known) | {"changed": change and yes})
+
+
+def _refuse_certificate(certificate: str | None) -> None:
+    if certificate:
+        raise click.UsageError("--certificate: the EA's register goes by canonical ids")
 
 
 def _barring(stations: "StationRegister", known: "KnownStation") -> dict[str, Any]:

@@ -7,7 +7,7 @@ has both, the EA's, unless --scms names the ECA's.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -27,6 +27,14 @@ def is_meant(instance: Instance, scms: bool) -> bool:
     if scms and not instance.has_scms:
         raise ConfigError("--scms: this instance has no SCMS")
     return scms or not instance.has_etsi
+
+
+class Named(NamedTuple):
+    """How a command names a device: by its canonical id, or an enrolment certificate's HashedId8."""
+
+    text_id: str | None
+    hex_id: str | None
+    certificate: str | None = None
 
 
 class _Kinds:
@@ -76,12 +84,12 @@ def list_devices(instance: Instance, as_json: bool) -> None:
     note(f"{len(found)} devices")
 
 
-def show(instance: Instance, text_id: str | None, hex_id: str | None, as_json: bool) -> None:
+def show(instance: Instance, named: Named, as_json: bool) -> None:
     """One device and its enrolment certificates."""
     from v2xpki.time import iso_from_time32
 
     with _register(instance) as devices:
-        known = _find(devices, text_id, hex_id)
+        known = _find(devices, named)
         certificates = devices.certificates(known.id)
     document = _document(known)
     credentials = [
@@ -99,8 +107,7 @@ def show(instance: Instance, text_id: str | None, hex_id: str | None, as_json: b
 
 def set_barred(
     instance: Instance,
-    text_id: str | None,
-    hex_id: str | None,
+    named: Named,
     *,
     reason: str,
     operator: str | None,
@@ -112,7 +119,7 @@ def set_barred(
     from v2xpki.cli.ceremony import operator_name
 
     with _register(instance) as devices:
-        known = _find(devices, text_id, hex_id)
+        known = _find(devices, named)
         verb = "bar" if barred else "unbar"
         change = known.is_barred != barred
         if not change:
@@ -122,11 +129,29 @@ def set_barred(
         else:
             act = devices.bar if barred else devices.unbar
             act(known.id, reason=reason, operator=operator or operator_name())
-            known = _find(devices, text_id, hex_id)
+            known = _find(devices, named)
             if not as_json:
                 click.echo(f"{known.canonical_id} is {known.status}")
         if as_json:
             print_json(_document(known) | {"changed": change and yes})
+
+
+def blocked(instance: Instance, as_json: bool) -> None:
+    """The enrolment certificates in force of the devices that the RA has blocked."""
+    from v2xpki.authorities.scms.ra_devices import Blocklist
+    from v2xpki.store import Database, require_current
+    from v2xpki.time import iso_from_time32
+
+    with Database.open(instance.domain("ra").database_url, must_exist=True) as database:
+        require_current(database, "ra")
+        blocklist = Blocklist(database)
+        found = [one for device in blocklist.blocked() for one in blocklist.certificates(device)]
+    if as_json:
+        print_json([{"hashedId8": one.hex8, "end": iso_from_time32(one.end)} for one in found])
+        return
+    for one in found:
+        click.echo(f"{one.hex8} until {iso_from_time32(one.end)}")
+    note(f"{len(found)} enrolment certificates of blocked devices")
 
 
 def import_file(instance: Instance, file: Path, yes: bool, as_json: bool) -> None:
@@ -175,18 +200,33 @@ def _device(station: "NewStation") -> "NewDevice":
     return NewDevice(name, station.key, station.profile, station.region)
 
 
-def _find(devices: "DeviceRegister", text_id: str | None, hex_id: str | None) -> "KnownDevice":
+def _find(devices: "DeviceRegister", named: Named) -> "KnownDevice":
     from v2xpki.authorities.etsi import station_files
 
+    text_id, hex_id, certificate = named
+    if certificate and (text_id or hex_id):
+        raise click.UsageError("--certificate beside --id or --hex-id")
     try:
-        octets = station_files.canonical_id(text_id, hex_id)
+        if certificate:
+            known = devices.find_by_certificate(_hashed_id8(certificate))
+        else:
+            known = devices.find(station_files.canonical_id(text_id, hex_id).decode("ascii", "replace"))
     except station_files.RuleBroken as error:
         raise click.UsageError(str(error)) from None
-    known = devices.find(octets.decode("ascii", "replace"))
     if known is None:
-        note(f"no device {text_id or hex_id}")
+        note(f"no device {text_id or hex_id or certificate}")
         raise click.exceptions.Exit(1)
     return known
+
+
+def _hashed_id8(text: str) -> bytes:
+    try:
+        octets = bytes.fromhex(text)
+    except ValueError:
+        octets = b""
+    if len(octets) != 8:
+        raise click.UsageError(f"--certificate {text} is no HashedId8 of 16 hex digits")
+    return octets
 
 
 def _document(device: "KnownDevice") -> dict[str, Any]:

@@ -20,6 +20,7 @@ import os
 import signal
 import ssl
 import sys
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -27,8 +28,9 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
+from v2xpki.links.mutual_tls import TlsIdentity, server_context
 from v2xpki.web.logs import JsonFormatter
-from v2xpki.web.process import RoleSettings, die_with_parent
+from v2xpki.web.process import SCMS_ROLES, RoleSettings, die_with_parent
 
 #: Seconds that a thread waits on its own connection before the poller takes it back. While it waits it
 #: costs nothing; it never waits while others do.
@@ -252,7 +254,7 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
                 "keyfile": str(own.key),
                 "ca_certs": str(own.ca),
                 "cert_reqs": int(ssl.CERT_REQUIRED),
-                "ssl_context": listener_tls,
+                "ssl_context": component_tls if settings.role in SCMS_ROLES else listener_tls,
             }
         for name, value in options.items():
             if value is not None:
@@ -277,16 +279,19 @@ class _PatientContext(ssl.SSLContext):
 _contexts: dict[int, ssl.SSLContext] = {}
 
 
-def listener_tls(conf: Any, _default: Any) -> ssl.SSLContext:
-    """The context of a listener with TLS: 1.2 at least, a client certificate of the configured CA."""
+def component_tls(conf: Any, _default: Any) -> ssl.SSLContext:
+    """The context of a component of an SCMS: as links/mutual_tls.py has it, which is at the other end."""
     context = _contexts.get(os.getpid())
     if context is None:
-        context = _PatientContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(conf.certfile, conf.keyfile)
-        context.load_verify_locations(conf.ca_certs)
-        context.verify_mode = ssl.CERT_REQUIRED
-        _contexts[os.getpid()] = context
+        files = TlsIdentity(Path(conf.certfile), Path(conf.keyfile), Path(conf.ca_certs))
+        context = _contexts[os.getpid()] = server_context(files, _PatientContext)
+    return context
+
+
+def listener_tls(conf: Any, default: Any) -> ssl.SSLContext:
+    """The same for operators, whose programs may know no more than TLS 1.2."""
+    context = component_tls(conf, default)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 

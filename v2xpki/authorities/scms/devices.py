@@ -166,6 +166,11 @@ class DeviceRegister:
         """The device of a canonical id."""
         return find_device(self._database, canonical_id)
 
+    def find_by_certificate(self, hashed_id8: bytes) -> KnownDevice | None:
+        """The device that an enrolment certificate was issued to."""
+        found = find_by_certificate(self._database, hashed_id8)
+        return None if found is None else found[0]
+
     def all(self) -> Iterator[KnownDevice]:
         """Every device, by canonical id."""
         with self._database.read() as tx:
