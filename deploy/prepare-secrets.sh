@@ -1,20 +1,26 @@
 #!/bin/sh
-# Makes the passwords of compose.yaml's databases in ../pki-secrets, once. As root: each file belongs to the
-# user of the container that reads it.
+# prepare-secrets.sh [ROLE...]: makes the passwords of compose.yaml's databases in ../pki-secrets, once; of
+# compose-scms.yaml's with eca ra aca la1 la2 ma. As root: each file belongs to the user of the container that
+# reads it.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."
 mkdir -p pki-secrets
-for role in ea aa; do
+[ $# -gt 0 ] || set -- ea aa
+for role; do
     [ ! -e "pki-secrets/$role-db-password" ] || continue
     password=$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n')
     printf '%s' "$password" > "pki-secrets/$role-db-password"
     # host:port:database:user:password, as libpq reads it
     printf '%s-db:5432:%s:%s:%s\n' "$role" "$role" "$role" "$password" > "pki-secrets/$role-passfile"
+    case $role in
+        ea) user=10001 ;; aa) user=10002 ;; eca) user=10012 ;; ra) user=10013 ;;
+        aca) user=10014 ;; la1) user=10015 ;; la2) user=10016 ;; ma) user=10017 ;;
+        *) echo "no role with a database: $role" >&2; exit 2 ;;
+    esac
+    if [ "$(id -u)" = 0 ]; then
+        chown "$user:$user" "pki-secrets/$role-passfile"
+    else
+        echo "not root: chown pki-secrets/$role-passfile to $user" >&2
+    fi
 done
-if [ "$(id -u)" = 0 ]; then
-    chown 10001:10001 pki-secrets/ea-passfile
-    chown 10002:10002 pki-secrets/aa-passfile
-else
-    echo "not root: chown pki-secrets/ea-passfile to 10001 and pki-secrets/aa-passfile to 10002" >&2
-fi

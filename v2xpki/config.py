@@ -254,6 +254,9 @@ class ScmsPolicy:
     ctl_quorum: int = 2
     #: Tell devices by HTTP status why they are refused; false: 500 alone, the coarse errors of IEEE 1609.2.1.
     fine_errors: bool = True
+    #: Overrides of the shipped kinds of devices (ECA) and of certificates (RA): TOML files, relative to DIR.
+    devices: Path | None = None
+    kinds: Path | None = None
 
     def __post_init__(self) -> None:
         _positive(
@@ -676,6 +679,16 @@ class Instance:
     def profiles_path(self) -> Path | None:
         """The operator's own profiles, or None where the shipped ones hold."""
         return self.path(self.settings.profiles) if self.settings.profiles else None
+
+    @property
+    def devices_path(self) -> Path | None:
+        """The operator's own kinds of devices in an SCMS, or None likewise."""
+        return self.path(self.settings.scms.devices) if self.settings.scms.devices else None
+
+    @property
+    def kinds_path(self) -> Path | None:
+        """The operator's own kinds of certificates in an SCMS, or None likewise."""
+        return self.path(self.settings.scms.kinds) if self.settings.scms.kinds else None
 
     def tls_files(self) -> TlsConfig:
         """The TLS section with absolute paths."""

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from tests.support.commands import v2xpki
 from v2xpki.authorities.etsi import bootstrap
 from v2xpki.authorities.etsi.status import collect
 from v2xpki.authorities.scms.bootstrap import ONLINE
@@ -44,6 +45,23 @@ with open_token(TokenConfig.of_domain(domain)) as keystore, Database.open(domain
         secrets = secrets_of(database, keystore)
         print(psk_id(secrets.shared[0].key).hex(), len(secrets.seals))
 """
+KEYS = """
+import sys
+from v2xpki.authorities.scms.la_keys import secrets_of
+from v2xpki.authorities.scms.secrets import SecretStore, la_keys
+from v2xpki.config import Instance
+from v2xpki.crypto import psk_id
+from v2xpki.keystore import KeyLabel, TokenConfig, open_token
+from v2xpki.store import Database
+from v2xpki.store.aca import WrappedSecret
+domain = Instance.load(sys.argv[1]).domain(sys.argv[2])
+with open_token(TokenConfig.of_domain(domain)) as keystore, Database.open(domain.database_url) as database:
+    if domain.name == "aca":
+        store = SecretStore(database, WrappedSecret, keystore, KeyLabel("aca", "wrap"))
+        print(*(id8.hex() for id8 in la_keys(store)))
+    else:
+        print(*(psk_id(shared.key).hex() for shared in secrets_of(database, keystore).shared))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +81,12 @@ def run(*arguments: object, code: int = 0):
     done = CliRunner().invoke(main, [str(argument) for argument in arguments])
     assert done.exit_code == code, done.output
     return done
+
+
+def keys_of(directory: Path, role: str) -> list[dict[str, object]]:
+    """A domain's keys, as status has them."""
+    found = collect(Instance.load(directory)).document["authorities"]
+    return next(entry["keys"] for entry in found if entry["role"] == role)
 
 
 def test_init_names_all_authorities_and_no_others(made):
@@ -190,6 +214,34 @@ def test_a_backup_brings_all_of_it_back_and_the_offline_tokens_may_go(made, tmp_
     (home / "ra").rename(home / "ra.away")
     problems = collect(restored).problems
     assert {text.partition(":")[0] for text in problems} == {"ra", "sdc"}
+
+
+def test_secrets_come_under_the_next_wrapping_key_and_stay_the_same(directory, in_own_process):
+    before = [in_own_process(SHARED, directory, name) for name in ("aca", "la2")]
+    for number in (2, 3):
+        done = json.loads(v2xpki("scms", "rewrap", directory, "la2", "--yes", "--json").stdout)
+        assert done == {"label": f"la2-wrap-{number}", "secrets": 2}
+    done = json.loads(v2xpki("scms", "rewrap", directory, "aca", "--yes", "--json").stdout)
+    assert done == {"label": "aca-wrap-2", "secrets": 2}
+    assert [in_own_process(SHARED, directory, name) for name in ("aca", "la2")] == before
+    assert "nothing was done" in v2xpki("scms", "rewrap", directory, "la2", expect=1).stderr
+    assert [key["label"] for key in keys_of(directory, "la2")][2:] == [f"la2-wrap-{n}" for n in (1, 2, 3)]
+    v2xpki("audit", "verify", directory)
+
+
+def test_a_new_key_comes_to_a_linkage_authority_and_to_the_aca(directory, in_own_process):
+    before = in_own_process(SHARED, directory, "aca")
+    later = ("--since", "2099-01-01T00:00:00Z")
+    done = json.loads(v2xpki("scms", "la-key", directory, "la1", *later, "--yes", "--json").stdout)
+    assert done["held"] is True
+    assert [Path(file).name for file in done["files"]] == ["1-la1.yaml", "2-aca.yaml"]
+    # the ACA has the new key by the same name as the linkage authority, and the old one until it is not used
+    number = in_own_process(KEYS, directory, "la1").split()
+    assert len(number) == 2 and f"'{number[0]}'" in before
+    held = in_own_process(KEYS, directory, "aca")
+    assert all(name in held.split() for name in number)
+    again = json.loads(v2xpki("scms", "la-key", directory, "la1", "--yes", "--json").stdout)
+    assert set(again["files"]).isdisjoint(done["files"])
 
 
 # --- what goes wrong -------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from v2xpki import wire
 from v2xpki.cli.output import json_option, note, print_json
 from v2xpki.cli.trustfiles import (
     VerifyCommand,
@@ -27,6 +28,8 @@ from v2xpki.trust.judge import judge_certificate
 from v2xpki.trust.lint import LINT_KINDS, Finding, detect_kind, lint_octets
 from v2xpki.trust.lint_tickets import PARALLEL, lint_tickets
 from v2xpki.trust.profiles import KINDS, bitmap_ssp
+from v2xpki.trust.scms_detect import is_scms
+from v2xpki.trust.scms_lint_signed import lint_scms_certificate
 from v2xpki.wire import dot2
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -113,7 +116,10 @@ def lint(
     every: bool,
     as_json: bool,
 ) -> None:
-    """Hold certificates against the rules of their type; several, as one station's tickets together too."""
+    """Hold certificates against the rules of their type; several, as one station's tickets together too.
+
+    Those of an SCMS against the rules of an SCMS, whatever their time.
+    """
     known = {c.hashed_id8: c for c in map(read_certificate, (*chain, *([issuer] if issuer else ())))}
     given = None if issuer is None else read_certificate(issuer)
     chosen = next((one for one in LINT_KINDS if one == kind), None)
@@ -128,6 +134,10 @@ def lint(
         except (CryptoError, DecodeError):
             certificate, above = None, []
         above = above or ([given] if given is not None else [])
+        if certificate is not None and chosen is None and is_scms(certificate):
+            record = wire.decode(dot2.Certificate, octets)
+            found[str(file)] = lint_scms_certificate(record, above[0] if above else None)
+            continue
         found[str(file)] = lint_octets(
             octets, chosen, above[0] if above else None, above=above[1:], at=at, every=every
         )

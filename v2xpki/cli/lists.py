@@ -34,6 +34,7 @@ from v2xpki.trust.lists import ListKind, SignedList
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
 from v2xpki.trust.scms_crl import ScmsCrl
 from v2xpki.trust.scms_crl_lint import is_scms_crl, judge_scms_crl, lint_scms_crl
+from v2xpki.trust.scms_lint_signed import lint_scms_ctl
 
 _TITLES: dict[ListKind, str] = {
     "ctl": "certificate trust lists of root CAs",
@@ -214,6 +215,11 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
     @json_option
     def diff(before: Path, after: Path, *, as_json: bool) -> None:
         """What full list B adds to A, removes and changes. Exits 1 where they differ."""
+        both = [read_octets(path) for path in (before, after)]
+        if kind == "ctl" and all(map(scms_ctl.is_scms_ctl, both)):
+            if scms_ctl.diff(*both, as_json=as_json):
+                raise click.exceptions.Exit(EXIT_NO)
+            return
         first, second = (_full(path, kind) for path in (before, after))
         if kind == "crl":
             differs = _diff_revoked(first, second, as_json=as_json)
@@ -274,6 +280,9 @@ def _add_looking(group: click.Group, kind: ListKind) -> None:
         octets = read_octets(file)
         if kind == "crl" and is_scms_crl(octets):
             tell_findings({str(file): lint_scms_crl(octets)}, as_json=as_json)
+            return
+        if kind == "ctl" and scms_ctl.is_scms_ctl(octets):
+            tell_findings({str(file): lint_scms_ctl(octets)}, as_json=as_json)
             return
         _refuse_other(file, octets, kind)
         found = lint_data(octets, previous=before, at=moment(time), every=every)

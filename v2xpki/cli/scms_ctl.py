@@ -68,6 +68,28 @@ def _described(ctl: ScmsCtl) -> dict[str, Any]:
     }
 
 
+def diff(before: bytes, after: bytes, *, as_json: bool) -> bool:
+    """What the second list adds and removes; whether the two differ in electors, roots or quorum."""
+    lists = ScmsCtl.parse(before), ScmsCtl.parse(after)
+    found: dict[str, Any] = {"kind": "scms-ctl", "sequences": [one.sequence for one in lists]}
+    for name in ("electors", "roots"):
+        old, new = (set(getattr(one, name)) for one in lists)
+        found[name] = {"added": sorted(new - old), "removed": sorted(old - new)}
+    found["quorum"] = [one.quorum for one in lists]
+    if as_json:
+        print_json(found)
+    else:
+        known = {entry["hash"]: entry for octets in lists for entry in _described(octets)["certificates"]}
+        for name in ("electors", "roots"):
+            for sign, change in (("+", "added"), ("-", "removed")):
+                for one in found[name][change]:
+                    click.echo(f"{sign} {name.removesuffix('s')} {_line(one, known.get(one))}")
+        if lists[0].quorum != lists[1].quorum:
+            click.echo(f"- quorum {lists[0].quorum}\n+ quorum {lists[1].quorum}")
+    changed = any(found[name][change] for name in ("electors", "roots") for change in ("added", "removed"))
+    return changed or lists[0].quorum != lists[1].quorum
+
+
 def judge(octets: bytes, candidates: list[Certificate], quorum: int | None, at: int) -> list[Certificate]:
     """The electors among the candidates who have signed. Raises InvalidCtl unless they are enough: more than
     half of those given, unless the quorum is told."""

@@ -38,12 +38,15 @@ class Named(NamedTuple):
 
 
 class _Kinds:
-    """The kinds of devices, as files of stations ask for profiles."""
+    """An instance's kinds of devices, as files of stations ask for profiles."""
+
+    def __init__(self, instance: Instance) -> None:
+        from v2xpki.trust.scms_devices import DeviceProfiles
+
+        self._profiles = DeviceProfiles.load(instance.devices_path)
 
     def station(self, name: str) -> object:
-        from v2xpki.trust.scms_devices import shipped_devices
-
-        return shipped_devices().kind(name)
+        return self._profiles.kind(name)
 
 
 def register(
@@ -61,7 +64,7 @@ def register(
 
     try:
         octets, public = station_files.canonical_id(text_id, hex_id), station_files.read_key(key)
-        made = _device(station_files.make_station(_Kinds(), octets, public, profile or "obe", region))
+        made = _device(station_files.make_station(_Kinds(instance), octets, public, profile or "obe", region))
     except station_files.RuleBroken as error:
         raise ConfigError(f"{error.rule}: {error}") from None
     with _register(instance) as devices:
@@ -161,7 +164,7 @@ def import_file(instance: Instance, file: Path, yes: bool, as_json: bool) -> Non
 
     with _register(instance) as devices:
         taken = [(known.canonical_id or "").encode() for known in devices.all()]
-        found = station_files.read_station_file(file, _Kinds(), "obe", taken)
+        found = station_files.read_station_file(file, _Kinds(instance), "obe", taken)
         bad = [{"line": one.line, "rule": one.rule, "message": one.message} for one in found.bad]
         count = 0
         made = [_device(station) for station in found.stations] if not bad else []

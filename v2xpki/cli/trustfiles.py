@@ -17,6 +17,8 @@ from v2xpki.time import SystemClock, time32_from_iso
 from v2xpki.trust.judge import Evidence, evidence_of, rule_of
 from v2xpki.trust.lint import Finding
 from v2xpki.trust.lists import SignedList
+from v2xpki.trust.scms_crl_lint import is_scms_crl
+from v2xpki.trust.scms_judge import crls_of
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _HEX = frozenset(string.hexdigits.encode())
@@ -96,7 +98,10 @@ def evidence_options(function: Command) -> Command:
     time = click.option("--time", metavar="ISO", help="Judge at this moment (UTC unless it says otherwise).")
     path = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
     crl = click.option(
-        "--crl", type=path, metavar="FILE", help="CRL of the anchor, verified before it is used."
+        "--crl",
+        type=path,
+        metavar="FILE",
+        help="CRL of the anchor or an SCMS, verified before it is used.",
     )
     anchor = click.option(
         "--anchor", type=path, metavar="FILE", help="What to trust; else the only self-signed in --chain."
@@ -106,7 +111,7 @@ def evidence_options(function: Command) -> Command:
         type=path,
         multiple=True,
         metavar="FILE...",
-        help="Certificates, in any order; CRLs of the anchor; messages heard before.",
+        help="Certificates, in any order; CRLs of the anchor; messages heard before; an SCMS's chain file.",
     )
     decorated: Command = chain(anchor(crl(time(place(function)))))
     return decorated
@@ -137,10 +142,12 @@ def gather(
 ) -> Evidence:
     """The evidence that the options name. Raises what reading it raises.
 
-    Beside certificates, --chain takes CRLs of the anchor, and messages that were heard before.
+    Beside certificates, --chain takes CRLs of the anchor, messages that were heard before, and of an SCMS its
+    chain file and composite CRL.
     """
     listed = None if crl is None else read_octets(crl)
-    if listed is not None and (kind := SignedList.parse(listed).kind) != "crl":
+    scms = listed is not None and (crls_of(listed) is not None or is_scms_crl(listed))
+    if listed is not None and not scms and (kind := SignedList.parse(listed).kind) != "crl":
         raise click.BadParameter(f"{crl} is a {kind.upper()}", param_hint="--crl")
     return evidence_of(
         [(str(path), read_octets(path)) for path in chain],

@@ -15,7 +15,9 @@ from v2xpki.trust.links import SignedLink, is_link
 from v2xpki.trust.lint import detect_kind
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
 from v2xpki.trust.profiles import CTL_PSID
-from v2xpki.wire import dot2, etsi
+from v2xpki.trust.scms_detect import detect_scms_kind
+from v2xpki.trust.scms_profiles import SECURITY_MGMT, role_of
+from v2xpki.wire import dot2, etsi, scms
 
 Described = dict[str, Any]
 _EE_TYPES = ((0x80, "app"), (0x40, "enrol"))
@@ -29,7 +31,7 @@ def describe_certificate(certificate: Certificate, octets: bytes | None = None) 
         "hashedId8": certificate.hashed_id8,
         "version": record.version,
         "type": record.type,
-        "kind": detect_kind(record),
+        "kind": detect_scms_kind(record) or detect_kind(record),
         "issuer": {"kind": record.issuer.kind, "value": record.issuer.value},
         "id": {"kind": tbs.id.kind, "value": _id_value(tbs.id)},
         "cracaId": tbs.craca_id,
@@ -37,6 +39,7 @@ def describe_certificate(certificate: Certificate, octets: bytes | None = None) 
         "validity": {"start": iso_from_time32(certificate.start), "end": iso_from_time32(certificate.end)},
         "region": regions.describe(tbs.region),
         "assuranceLevel": tbs.assurance_level,
+        "role": _role(certificate),
         "appPermissions": [_app_permission(entry) for entry in tbs.app_permissions or ()],
         "certIssuePermissions": _groups(tbs.cert_issue_permissions),
         "certRequestPermissions": _groups(tbs.cert_request_permissions),
@@ -52,6 +55,12 @@ def describe_certificate(certificate: Certificate, octets: bytes | None = None) 
     return described
 
 
+def _role(certificate: Certificate) -> Described | None:
+    """What psid 35 says of a component of an SCMS."""
+    role = role_of(certificate)
+    return None if role is None else {"name": role.kind, **role.value._asdict()}
+
+
 def describe_data(octets: bytes) -> Described:
     """An Ieee1609Dot2Data of any kind. Raises DecodeError."""
     record = wire.decode(dot2.Ieee1609Dot2Data, octets)
@@ -63,6 +72,7 @@ def describe_data(octets: bytes) -> Described:
         described |= _encrypted(value)
     else:
         described["payload"] = value
+        described["pdu"] = _scms_pdu(value) if isinstance(value, bytes) else None
     described["coer"] = octets
     return described
 
@@ -228,13 +238,25 @@ def _location(location: dot2.ThreeDLocation | None) -> Described | None:
 
 
 def _pdu(psid: int, payload: bytes) -> str | None:
-    """Which EtsiTs102941Data a PKI message holds."""
+    """Which EtsiTs102941Data, or which message of an SCMS, a PKI's message holds."""
+    if psid == SECURITY_MGMT:
+        return _scms_pdu(payload)
     if psid not in (622, 623, 624):
         return None
     try:
         return wire.decode(etsi.EtsiTs102941Data, payload).content.kind
     except DecodeError:
         return None
+
+
+def _scms_pdu(payload: bytes) -> str | None:
+    """Which message of an SCMS it is, as `ee-ra raEeCertAck`."""
+    try:
+        content = wire.decode(scms.ScmsPdu, payload).content
+    except DecodeError:
+        return None
+    inner = getattr(content.value, "kind", "")
+    return f"{content.kind} {inner}".strip()
 
 
 def _link(psid: int, message: SignedMessage) -> Described | None:

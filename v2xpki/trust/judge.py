@@ -22,16 +22,22 @@ from v2xpki.errors import (
 )
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
-from v2xpki.trust import regions
 from v2xpki.trust.chain import Place, TrustStore, build_chain, verify_chain
 from v2xpki.trust.links import SignedLink, is_link
 from v2xpki.trust.lists import SignedList
-from v2xpki.trust.messages import ReplayWindow, Tickets, Window, verify_message, verify_pki_message
+from v2xpki.trust.messages import ReplayWindow, Window, verify_message, verify_pki_message
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
-from v2xpki.trust.scms_end_entities import ScmsChains, check_now
-from v2xpki.trust.scms_enrolment import verify_eca, verify_enrolment
-from v2xpki.trust.scms_profiles import role_of
-from v2xpki.trust.scms_receiving import Peers
+from v2xpki.trust.scms_detect import detect_scms_kind, is_scms
+from v2xpki.trust.scms_judge import (
+    ScmsEvidence,
+    certificates_of,
+    crls_of,
+    judge_scms_message,
+    judge_scms_pdu,
+    period_of,
+)
+from v2xpki.trust.scms_profiles import CRL as SCMS_CRL_PSID
+from v2xpki.trust.scms_profiles import SECURITY_MGMT
 
 # Files lie about for a while before somebody looks at them, unlike what a radio receives.
 FILE_WINDOW = Window(past=600 * MICROSECONDS, future=5 * MICROSECONDS)
@@ -44,7 +50,7 @@ class Evidence:
     """What a verdict is based on: certificates in any order, the anchor, revoked HashedId8, a place.
 
     heard: messages that the receiver heard before, in this order: their tickets are known by digest then,
-    and none of them is accepted again.
+    and none of them is accepted again. scms_crls: CRLs of an SCMS, not verified yet.
     """
 
     candidates: Sequence[Certificate]
@@ -52,6 +58,7 @@ class Evidence:
     revoked: Collection[bytes] = ()
     place: Place | None = None
     heard: Sequence[bytes] = ()
+    scms_crls: Sequence[bytes] = ()
 
     def trusted(self) -> Certificate:
         """The anchor: as given, else the only self-signed candidate.
@@ -60,7 +67,8 @@ class Evidence:
         """
         if self.anchor is not None:
             return self.anchor
-        roots = {candidate.digest: candidate for candidate in self.candidates if candidate.is_self_signed}
+        alone = [candidate for candidate in self.candidates if candidate.is_self_signed]
+        roots = {one.digest: one for one in alone if detect_scms_kind(one.record) != "ELECTOR"}
         if not roots:
             raise InvalidChain(
                 "no self-signed certificate to trust", rule="anchor", hint="name it with --anchor"
@@ -79,23 +87,32 @@ def evidence_of(
     crl: bytes | None = None,
     place: Place | None = None,
 ) -> Evidence:
-    """The evidence in files, told apart by what they hold: certificates, CRLs of the anchor, messages heard.
+    """The evidence in files, told apart by what they hold: certificates, CRLs of the anchor, messages heard;
+    of an SCMS its chain file and composite CRL, too.
 
-    files: name and octets. crl: one more. A CRL counts when it verifies under the anchor at `at`. Raises
-    DecodeError naming the file, InvalidList, and as Evidence.trusted.
+    files: name and octets. crl: one more. A CRL counts when it verifies under the anchor at `at`; an SCMS's
+    is verified with what it is used for. Raises DecodeError naming the file, InvalidList, and as
+    Evidence.trusted.
     """
-    certificates, heard, crls = [], [], [] if crl is None else [crl]
-    for name, octets in files:
+    certificates: list[Certificate] = []
+    heard: list[bytes] = []
+    crls: list[bytes] = []
+    scms_crls: list[bytes] = []
+    for name, octets in [*files, *([] if crl is None else [("the CRL", crl)])]:
         try:
             if octets[:1] != _DATA:
                 certificates.append(Certificate.parse(octets))
-            elif SignedMessage.parse(octets).header.psid == CRL_PSID:
-                crls.append(octets)
+            elif (held := certificates_of(octets)) is not None:
+                certificates += held
+            elif (composed := crls_of(octets)) is not None:
+                scms_crls += composed
+            elif (psid := SignedMessage.parse(octets).header.psid) == SCMS_CRL_PSID:
+                scms_crls.append(octets)
             else:
-                heard.append(octets)
+                (crls if psid == CRL_PSID or octets is crl else heard).append(octets)
         except DecodeError as error:
             raise DecodeError(error.reason, where=(name, *error.where), offset=error.offset) from error
-    found = Evidence(certificates, anchor, place=place, heard=heard)
+    found = Evidence(certificates, anchor, place=place, heard=heard, scms_crls=scms_crls)
     revoked: frozenset[bytes] = frozenset()
     for octets in crls:
         listed = SignedList.parse(octets)
@@ -117,12 +134,10 @@ def rule_of(error: V2xPkiError) -> str:
 def judge_certificate(certificate: Certificate, evidence: Evidence, at: int) -> list[Certificate]:
     """The verified path, end entity first, root last. Raises InvalidChain, ConfigError."""
     anchor = evidence.trusted()
+    if is_scms(certificate):
+        return _scms(certificate, evidence, at).path(certificate, at, evidence.place)
     path = build_chain(certificate, evidence.candidates, anchor)
-    chains = _scms_chains(path)
-    if chains is None:
-        verify_chain(path, anchor, at, crl=evidence.revoked, place=evidence.place)
-    else:
-        _judge_scms(path, chains, at, evidence.place)
+    verify_chain(path, anchor, at, crl=evidence.revoked, place=evidence.place)
     return path
 
 
@@ -137,6 +152,9 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
     except UnexpectedContent as error:
         raise InvalidMessage(str(error), rule="content") from error
     generated = message.header.generation_time
+    if generated is None and message.header.psid == SECURITY_MGMT and message.signer.kind != "self":
+        # what the components of an SCMS answer with says when inside
+        generated = (now if at is None else at) * MICROSECONDS
     if generated is None:
         raise InvalidMessage("header without generationTime", rule="header")
     second = generated // MICROSECONDS
@@ -148,12 +166,21 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
         return judge_list(SignedList.parse(octets), evidence, second if at is None else at)
     if message.signer.kind == "self":
         raise InvalidMessage("signed for itself: there is no certificate to trust", rule="signer")
-    path = build_chain(_signer(message, evidence), evidence.candidates, evidence.trusted())
+    signer = _signer(message, evidence)
+    if is_scms(signer):
+        found = _scms(signer, evidence, second if at is None else at)
+        more = evidence.heard, evidence.place, FILE_WINDOW
+        if message.header.psid == SECURITY_MGMT:
+            return judge_scms_pdu(message, signer, found, second if at is None else at)
+        return judge_scms_message(message, signer, found, at, *more)
+    path = build_chain(signer, evidence.candidates, evidence.trusted())
     if message.header.psid == SCR_PSID:
         verify_chain(path, path[-1], second if at is None else at, crl=evidence.revoked, place=evidence.place)
         verify_pki_message(message, path[0])
         return path
-    trust, replay = _tickets(path, evidence.revoked, second), ReplayWindow()
+    trust, replay = TrustStore([path[-1]], revoked=evidence.revoked), ReplayWindow()
+    for authority in reversed(path[1:-1]):
+        trust.add(authority, second)
     moment = None if at is None else at * MICROSECONDS
     for before in evidence.heard:
         with suppress(V2xPkiError):  # what was refused then taught nothing
@@ -162,37 +189,6 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
         trust.verify_ticket(path[0], second)
     verify_message(message, trust, moment, window=FILE_WINDOW, replay=replay, place=evidence.place)
     return path
-
-
-def _tickets(path: Sequence[Certificate], revoked: Collection[bytes], at: int) -> Tickets:
-    """What a receiver goes by that trusts the root of a path, and knows the CAs on it."""
-    chains = _scms_chains(path)
-    if chains is not None:
-        return Peers(chains)
-    store = TrustStore([path[-1]], revoked=revoked)
-    for authority in reversed(path[1:-1]):
-        store.add(authority, at)
-    return store
-
-
-def _scms_chains(path: Sequence[Certificate]) -> ScmsChains | None:
-    """The CAs of a path whose root is an SCMS's, as its psid 35 says; None for another's."""
-    return None if role_of(path[-1]) is None else ScmsChains(path[-1:], path[1:-1])
-
-
-def _judge_scms(path: Sequence[Certificate], chains: ScmsChains, at: int, place: Place | None) -> None:
-    """Raise InvalidChain unless a certificate is good: a CA's or component's, an enrolment certificate, or a
-    pseudonym or another that devices sign messages with."""
-    subject, role = path[0], role_of(path[0])
-    if role is None:
-        chains.end_entity(subject, at)
-    elif role.kind == "ee":
-        verify_enrolment(subject, path[1], at, verify_eca(path[1:], path[-1:], at))
-        check_now(subject, at)
-    else:
-        chains.path(subject, at)
-    if place is not None and not regions.point_in_region(chains.region_of(subject), *place):
-        raise InvalidChain(f"{subject.hex8} does not hold at this place", rule="place")
 
 
 def judge_list(signed: SignedList, evidence: Evidence, at: int) -> list[Certificate]:
@@ -222,6 +218,11 @@ def judge_link(link: SignedLink, evidence: Evidence, at: int) -> list[Certificat
         raise InvalidLink("the new root's certificate is neither in the link nor among the candidates",
                           rule="successor")  # fmt: skip
     return [old]
+
+
+def _scms(certificate: Certificate, evidence: Evidence, at: int) -> ScmsEvidence:
+    anchor, i = evidence.trusted(), period_of(certificate)
+    return ScmsEvidence(anchor, evidence.candidates, evidence.scms_crls, at, i)
 
 
 def _signer(message: SignedMessage, evidence: Evidence) -> Certificate:

@@ -17,6 +17,11 @@ from v2xpki.trust.lint_lists import LIST_RULES, lint_list
 from v2xpki.trust.lint_messages import EARLIEST, MESSAGE_RULES, MessageSubject, lint_message
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
+from v2xpki.trust.scms_crl_lint import lint_scms_crl
+from v2xpki.trust.scms_detect import is_scms
+from v2xpki.trust.scms_lint_signed import lint_scms_certificate
+from v2xpki.trust.scms_profiles import CRL as SCMS_CRL_PSID
+from v2xpki.trust.scms_profiles import SECURITY_MGMT
 
 DATA_RULES = {**MESSAGE_RULES, **LIST_RULES}
 _ENTRY_KINDS: dict[type, LintKind] = {RcaEntry: "RCA", TlmEntry: "TLM", EaEntry: "EA", AaEntry: "AA"}
@@ -39,12 +44,19 @@ def lint_data(
     generated = (message.header.generation_time or 0) // MICROSECONDS
     # a time that makes no sense must not make the rules go away
     senseless = generated < EARLIEST // MICROSECONDS
+    if message.header.psid == SCMS_CRL_PSID:
+        return list(lint_scms_crl(octets))
     moment = _FOREVER if every else at if at is not None else _FOREVER if senseless else generated
     return [
-        *lint_message(message, moment),
+        *(one for one in lint_message(message, moment) if _holds(one, message)),
         *_signer(message, at, every),
         *_list(octets, message, previous, moment, at, every),
     ]
+
+
+def _holds(finding: Finding, message: SignedMessage) -> bool:
+    """The PDUs of an SCMS have their time inside (IEEE 1609.2.1), not in the header."""
+    return finding.rule.id != "e_data_generation_time" or message.header.psid != SECURITY_MGMT
 
 
 def _signer(message: SignedMessage, at: int | None, every: bool) -> Iterator[Finding]:
@@ -56,7 +68,12 @@ def _signer(message: SignedMessage, at: int | None, every: bool) -> Iterator[Fin
 def _certificate(
     certificate: Certificate, kind: LintKind | None, issuer: Certificate | None, at: int | None, every: bool
 ) -> Iterator[Finding]:
-    for finding in lint_certificate(certificate, kind, issuer, at=at, every=every):
+    found = (
+        lint_scms_certificate(certificate.record, issuer)
+        if is_scms(certificate)
+        else lint_certificate(certificate, kind, issuer, at=at, every=every)
+    )
+    for finding in found:
         yield Finding(finding.rule, f"{certificate.hex8}: {finding.detail}")
 
 

@@ -13,6 +13,7 @@ from v2xpki.trust.lint_tickets import TICKETS_RULES
 from v2xpki.trust.scms_crl_lint import CRL_RULES
 from v2xpki.trust.scms_enrolment import ENROLMENT_RULES
 from v2xpki.trust.scms_lint import SCMS_RULES
+from v2xpki.trust.scms_lint_signed import SCMS_CTL_RULES, SIGNED_RULES
 
 _HEAD = """# Lint rules
 
@@ -34,12 +35,13 @@ def document() -> str:
     parts = [_HEAD]
     for title, rules in (
         ("Certificates", RULES.values()),
-        ("Certificates of an SCMS, about to be signed", SCMS_RULES.values()),
+        ("Certificates of an SCMS", (*SCMS_RULES.values(), *SIGNED_RULES.values())),
         ("Tickets of one station together", TICKETS_RULES.values()),
-        ("Enrolment certificates of an SCMS, about to be signed", ENROLMENT_RULES.values()),
+        ("Enrolment certificates of an SCMS", ENROLMENT_RULES.values()),
         ("Signed messages", MESSAGE_RULES.values()),
         ("Lists", LIST_RULES.values()),
         ("CRLs of an SCMS", CRL_RULES.values()),
+        ("CTLs of an SCMS", SCMS_CTL_RULES.values()),
     ):
         parts.append(f"## {title}\n\n{_table(rules, kinds=title == 'Certificates')}")
     return "\n".join(parts)

@@ -98,7 +98,7 @@ class DeviceProfiles:
     def load(cls, override: Path | Mapping[str, Any] | None = None) -> "DeviceProfiles":
         """The shipped kinds with an operator's file (or its content) merged in. Raises ConfigError."""
         if isinstance(override, Path):
-            override = _parse(override.read_bytes(), str(override))
+            override = _parse(read_override(override), str(override))
         shipped_ones = _parse(
             (resources.files("v2xpki.trust") / "data" / "scms_devices.toml").read_bytes(), "scms_devices.toml"
         )
@@ -126,6 +126,14 @@ class DeviceProfiles:
 def shipped_devices() -> DeviceProfiles:
     """The kinds as shipped."""
     return DeviceProfiles.load()
+
+
+def read_override(path: Path) -> bytes:
+    """An operator's file. Raises ConfigError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", hint="[scms] of v2xpki.toml names it") from None
 
 
 def _parse(octets: bytes, name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from v2xpki.errors import ConfigError, PermissionDenied
 from v2xpki.trust import validity
 from v2xpki.trust.permissions import Grants
 from v2xpki.trust.profiles import duration_of, psid_range
-from v2xpki.trust.scms_devices import ranges_of, request_permissions
+from v2xpki.trust.scms_devices import ranges_of, read_override, request_permissions
 from v2xpki.wire import dot2
 
 KINDS: Final = ("pseudonym", "identification", "application")
@@ -51,7 +51,7 @@ class CertificateKind:
 def load_kinds(override: Path | Mapping[str, Any] | None = None) -> Mapping[str, CertificateKind]:
     """The shipped kinds with an operator's file (or its content) merged in. Raises ConfigError."""
     if isinstance(override, Path):
-        override = _parse(override.read_bytes(), str(override))
+        override = _parse(read_override(override), str(override))
     shipped = _parse(
         (resources.files("v2xpki.trust") / "data" / "scms_kinds.toml").read_bytes(), "scms_kinds.toml"
     )

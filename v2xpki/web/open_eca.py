@@ -3,6 +3,7 @@
 from v2xpki.authorities.scms.eca import EnrolmentCa
 from v2xpki.issuance import Issuer, recover
 from v2xpki.time import Clock
+from v2xpki.trust.scms_devices import DeviceProfiles
 from v2xpki.trust.scms_enrolment import lint_enrolment
 from v2xpki.web import metrics
 from v2xpki.web.base import Opened
@@ -24,6 +25,7 @@ def open_eca(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrol
         database=own.database,
         clock=own.clock,
         policy=settings.instance.settings.eca,
+        profiles=DeviceProfiles.load(settings.instance.devices_path),
         craca_id=own.root.hashed_id3,
         observer=metrics.Answers("eca"),
     )

@@ -11,6 +11,7 @@ from v2xpki.authorities.scms.ra_requests import OwnCertificate
 from v2xpki.jobs import open_queue
 from v2xpki.keystore import KeyLabel
 from v2xpki.time import Clock
+from v2xpki.trust.scms_kinds import load_kinds
 from v2xpki.web import logs, metrics
 from v2xpki.web.base import Opened
 from v2xpki.web.process import RoleSettings
@@ -41,6 +42,7 @@ def open_ra(settings: RoleSettings, clock: Clock | None = None) -> Opened[RaServ
         eca=own.peers.eca(),
         info=own.trust,
         policy=own.policy,
+        kinds=load_kinds(instance.kinds_path),
         observer=metrics.Answers("ra"),
     )
     aca, implicit = acas_of_line(own.trust.components("aca"))

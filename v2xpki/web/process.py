@@ -70,6 +70,7 @@ class RoleSettings:
 
     role: str
     instance: Instance
+    #: Addresses as gunicorn takes them, a line each.
     bind: str
     workers: int = 1
     tls: bool = False

@@ -438,9 +438,10 @@ class Supervisor:
 
 
 def binding(instance: Instance, role: str) -> str:
-    """Where a role listens: its socket, and an address for components on other hosts where one is set."""
+    """Where a role listens, a line each: its socket, and an address for components on other hosts where one
+    is set."""
     listen = instance.domain(role).listen
-    return f"unix:{socket_path(instance, role)}" + (f",{listen}" if listen else "")
+    return f"unix:{socket_path(instance, role)}" + (f"\n{listen}" if listen else "")
 
 
 def bind(name: str, address: str) -> Listener:

@@ -225,7 +225,7 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         settings, serve = self._settings, self._settings.instance.settings.serve
         options: dict[str, Any] = {
-            "bind": settings.bind,
+            "bind": settings.bind.splitlines(),
             "umask": 0o177,  # the socket is its owner's alone
             "workers": settings.workers,
             "threads": serve.threads,
