@@ -13,7 +13,7 @@ from v2xpki.errors import CryptoError, InvalidChain, InvalidCtl, InvalidMessage,
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
 from v2xpki.trust import regions
-from v2xpki.trust.chain import Place
+from v2xpki.trust.chain import Place, build_chain
 from v2xpki.trust.messages import ReplayWindow, Window, verify_message
 from v2xpki.trust.scms_chain import scms_store
 from v2xpki.trust.scms_crl import ScmsCrl
@@ -56,6 +56,7 @@ class ScmsEvidence:
             crl = ScmsCrl.parse(octets)
             # one that was to be replaced by now is better than none
             self._revoked.take(crl, bare, at if at < crl.next_crl else crl.issue_date)
+        self.anchor, self.candidates = anchor, others
         self.chains = ScmsChains([anchor], others, self._revoked)
 
     def path(self, certificate: Certificate, at: int, place: Place | None) -> list[Certificate]:
@@ -104,7 +105,7 @@ def judge_scms_message(
     """The verified path of the signer of a station's message. at: TAI seconds; None: as of its own
     generationTime. Raises InvalidMessage, InvalidChain."""
     second = (message.header.generation_time or 0) // MICROSECONDS
-    path = evidence.path(signer, second, None)
+    path = build_chain(signer, evidence.candidates, evidence.anchor)  # verified with the message
     peers, replay = Peers(evidence.chains), ReplayWindow()
     moment = None if at is None else at * MICROSECONDS
     for before in heard:

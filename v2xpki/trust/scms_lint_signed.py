@@ -104,12 +104,12 @@ def _ctl_rule(name: str, clause: str, description: str) -> Callable[[_CtlTest], 
     return rule_of(SCMS_CTL_RULES, "list", name, clause, description)
 
 
-@_ctl_rule("e_scms_ctl_readable", "IEEE 1609.2.1 7.3.12", "a MultiSignedCtl with a FullIeeeTbsCtl")
+@_ctl_rule("e_scms_ctl_readable", "IEEE 1609.2.1", "a MultiSignedCtl with a FullIeeeTbsCtl")
 def _readable(_: ScmsCtl) -> str | None:
     return None
 
 
-@_ctl_rule("e_scms_ctl_quorum", "IEEE 1609.2.1 7.3.12", "the next list's quorum can be met by its electors")
+@_ctl_rule("e_scms_ctl_quorum", "IEEE 1609.2.1", "the next list's quorum can be met by its electors")
 def _quorum(ctl: ScmsCtl) -> str | None:
     if ctl.quorum is None or 1 <= ctl.quorum <= len(ctl.electors):
         return None
@@ -123,7 +123,7 @@ def _majority(ctl: ScmsCtl) -> str | None:
     return f"{ctl.quorum} of {len(ctl.electors)}: two lists of one number can be signed"
 
 
-@_ctl_rule("e_scms_ctl_names_once", "IEEE 1609.2.1 7.3.12", "each hash once, and none both held and removed")
+@_ctl_rule("e_scms_ctl_names_once", "IEEE 1609.2.1", "each hash once, and none both held and removed")
 def _once(ctl: ScmsCtl) -> str | None:
     names = [*ctl.electors, *ctl.roots, *ctl.record.elector_remove, *ctl.record.root_ca_remove]
     twice = len(names) - len(set(names))
@@ -146,9 +146,7 @@ def _roles(ctl: ScmsCtl) -> str | None:
     return None
 
 
-@_ctl_rule(
-    "w_scms_ctl_signatures", "IEEE 1609.2.1 7.3.12", "each signature verifies under an elector that it names"
-)
+@_ctl_rule("w_scms_ctl_signatures", "IEEE 1609.2.1", "each signature verifies under an elector that it names")
 def _signatures(ctl: ScmsCtl) -> str | None:
     electors = [one for one in ctl.certificates if ctl.names_elector(one)]
     good = len(ctl.signers(electors, max(ctl.effective, 1)))

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 DOCS = Path(__file__).parents[3] / "docs"
 EXCHANGE = json.loads((DOCS / "examples/etsi-exchange.json").read_text())
+SCMS = json.loads((DOCS / "examples" / "scms-exchange.json").read_text())
 FLOWS = ("enrolment", "authorization")
 
 
@@ -151,9 +152,21 @@ def test_the_certificates_hold_the_keys_that_were_sent():
 # --- the guide -------------------------------------------------------------------------------------------
 
 
-def test_every_octet_that_the_guide_shows_is_of_this_exchange():
-    guide = (DOCS / "integrators-guide.md").read_text()
-    shown = re.findall(r"(?<![0-9a-f])[0-9a-f]{12,}(?![0-9a-f])", guide)
-    assert len(shown) > 20
-    everything = json.dumps(EXCHANGE)
-    assert [text for text in shown if text not in everything] == []
+def shown(text):
+    return re.findall(r"(?<![0-9a-f])[0-9a-f]{12,}(?![0-9a-f])", text)
+
+
+def test_every_octet_that_the_guide_shows_is_of_these_exchanges():
+    etsi, scms = (DOCS / "integrators-guide.md").read_text().split("\n## An SCMS\n")
+    for text, exchange, least in ((etsi, EXCHANGE, 20), (scms, SCMS, 5)):
+        assert len(shown(text)) > least
+        everything = json.dumps(exchange)
+        assert [octets for octets in shown(text) if octets not in everything] == []
+
+
+def test_the_request_that_the_ack_names_is_the_one_that_was_sent():
+    name = sha256(octets(SCMS["certificateRequest"])).digest()[-8:].hex()
+    assert name in SCMS["certificateAck"] and name in SCMS["info"]
+    assert (
+        octets(SCMS["certificateRequest"])[5:13] == sha256(octets(SCMS["certificates"]["ra"])).digest()[-8:]
+    )
