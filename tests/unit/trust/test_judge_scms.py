@@ -82,9 +82,9 @@ def test_a_message_beyond_its_pseudonym_is_refused(root, aca, car):
 
 def test_a_message_under_what_another_signed_in_the_acas_name_is_refused(root, aca):
     forger = pseudonym(Own(make("ACA", root).key, aca.certificate))
-    with pytest.raises(InvalidChain) as caught:
+    with pytest.raises(InvalidMessage) as caught:
         judge_data(bsm(forger), evidence(forger, aca, root), None, LATER)
-    assert caught.value.rule == "signature"
+    assert caught.value.rule == "certificate"
 
 
 def test_a_self_made_aca_is_refused(root, aca):
@@ -92,6 +92,6 @@ def test_a_self_made_aca_is_refused(root, aca):
     own = make("ACA", Own(other.key, root.certificate))
     assert isinstance(own.certificate, Certificate)
     forger = pseudonym(own)
-    with pytest.raises(InvalidChain) as caught:
+    with pytest.raises(InvalidMessage) as caught:
         judge_data(bsm(forger), evidence(forger, own, root), None, LATER)
-    assert caught.value.rule == "signature"
+    assert caught.value.rule == "certificate"
