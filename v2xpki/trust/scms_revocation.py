@@ -84,6 +84,11 @@ class RevocationList:
             known.append(key)
         return True
 
+    @property
+    def held(self) -> frozenset[tuple[bytes, int]]:
+        """CRACA (HashedId8) and series of each CRL that is gone by."""
+        return frozenset(self._taken)
+
     def check(self, certificate: Certificate) -> None:
         """Raise Revoked for a certificate that one of the CRLs names. That it is in its validity, and who
         issued it, is for the check of its chain."""
