@@ -113,6 +113,16 @@ class RevocationList:
         return sum(map(len, self._linked.values())) + sum(map(len, self._hashes.values()))
 
 
+def is_gone(craca: bytes, roots: Collection[bytes], known: CrlTrust) -> bool:
+    """Whether a CRACA (HashedId8) is a root that is trusted no more, so that its CRLs are of no use.
+
+    roots: the HashedId8s of those that are; known: what is said to be below them."""
+    if craca in roots:
+        return False
+    certificate = known.certificate(craca)
+    return certificate is None or certificate.is_self_signed
+
+
 class _LinkedTable:
     """The entries of one linked CRL, stepped to `_base`, the first period held that they revoke; and the
     linkage values of each period held."""

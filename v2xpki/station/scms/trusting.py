@@ -14,7 +14,7 @@ from v2xpki.trust.reasons import CrlRule
 from v2xpki.trust.scms_crl import ScmsCrl
 from v2xpki.trust.scms_ctl import ScmsCtl, ScmsTrust, cert_pdu
 from v2xpki.trust.scms_end_entities import ScmsChains
-from v2xpki.trust.scms_revocation import RevocationList
+from v2xpki.trust.scms_revocation import RevocationList, is_gone
 from v2xpki.wire import dot2, scms
 
 
@@ -68,9 +68,11 @@ class DeviceCrls:
         """
         self._advance()
         record = cert_pdu(wire.decode(dot2.Ieee1609Dot2Data, composite), scms.CompositeCrl)
+        roots = [root.hashed_id8 for root in chains.roots]
         crls = [ScmsCrl.parse(wire.encode(data)) for data in record.crl]
+        crls = [crl for crl in crls if not is_gone(crl.craca, roots, chains)]
         for craca, series in self._list.held - {(crl.craca, crl.series) for crl in crls}:
-            if chains.certificate(craca) is not None:  # else it has gone with its CRACA
+            if not is_gone(craca, roots, chains):
                 raise InvalidCrl(f"CRL {series} of {craca.hex()} is gone", rule=CrlRule.ROLLBACK)
         for crl in crls:
             self._list.take(crl, chains, at if at < crl.next_crl else crl.issue_date)
