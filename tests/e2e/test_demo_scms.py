@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from v2xpki import wire
 from v2xpki.cli import main
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
@@ -17,7 +16,6 @@ from v2xpki.time import SystemClock
 from v2xpki.trust.messages import BSM
 from v2xpki.trust.scms_crl import ScmsCrl
 from v2xpki.trust.scms_ctl import ScmsTrust
-from v2xpki.wire import dot2
 
 A_WEEK = 20  # pseudonyms
 
@@ -148,7 +146,7 @@ def test_the_others_are_believed_as_before(document):
 def test_the_crl_names_one_vehicle_by_its_seeds(document, certificates):
     crl = ScmsCrl.parse(Path(document["artifacts"]["crl"]).read_bytes())
     (entry,) = crl.linked
-    assert entry.j_max == A_WEEK - 1 or entry.j_max == A_WEEK
+    assert entry.j_max == A_WEEK
     assert crl.i_rev == min(one.record.to_be_signed.id.value.i_cert for one in certificates["vehicle-a"])
 
 
@@ -175,9 +173,8 @@ def test_the_aca_knew_all_pseudonyms_and_of_none_whose_it_is(document):
 
 @pytest.mark.parametrize("name", ["la1", "la2"])
 def test_a_linkage_authority_knew_sealed_chains_and_nothing_else(document, name):
-    found = knows(document, name)
-    assert found.pop("component") == name
-    assert {field: count for field, count in found.items() if count} == {"linkageChains": 2}
+    found = {field: count for field, count in knows(document, name).items() if count}
+    assert found == {"component": name, "linkageChains": 2}
 
 
 def test_the_ma_knew_what_was_named_and_what_the_crl_tells_everybody(document):
@@ -228,7 +225,6 @@ def test_a_message_of_a_vehicle_names_nothing_of_it(document):
     entry = document["messages"][0]
     message = SignedMessage.parse(Path(entry["file"]).read_bytes())
     assert message.header.psid == BSM
-    assert wire.decode(dot2.Ieee1609Dot2Data, message.octets)
     assert b"demo-vehicle" not in Path(entry["file"]).read_bytes() + Path(entry["chain"][0]).read_bytes()
 
 

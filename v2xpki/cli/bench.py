@@ -41,9 +41,12 @@ def _print_table(results: "list[Result]") -> None:
         parts = ", ".join(f"{p['count']:g} {name} {p['us']:.0f} us" for name, p in result.detail.items())
         table.add_row(
             result.name,
-            result.skipped if result.value is None else f"{result.value:,.0f} {result.unit}",
+            "skipped" if result.value is None else f"{result.value:,.0f} {result.unit}",
             "" if result.floor is None else f"{result.floor:.0f} us",
             "" if result.efficiency is None else f"{result.efficiency:.2f}",
             parts,
         )
     Console().print(table)
+    for result in results:
+        if result.skipped is not None:
+            click.echo(f"{result.name}: {result.skipped}")

@@ -38,20 +38,23 @@ def command(ctx: click.Context, profile: str, directory: Path | None, *, as_json
     names = chosen(profile)
     temporary = directory is None
     root = Path(tempfile.mkdtemp(prefix="v2xpki-demo-")) if directory is None else directory
+    folder, reports = root, {}
     try:
-        reports = {
-            name: run(name, root if profile != "all" else root / name, Steps(Progress())) for name in names
-        }
+        for name in names:
+            if profile == "all":
+                folder = root / name
+                note(f"{name}, in {folder}")
+            reports[name] = run(name, folder, Steps(Progress()))
     except KeyboardInterrupt:
         if temporary:
             shutil.rmtree(root, ignore_errors=True)
         note("everything that was started has ended")
         raise
     except Exception:
-        if temporary and not (root / "log").exists():
+        if temporary and not reports and not (folder / "log").exists():
             shutil.rmtree(root, ignore_errors=True)
         else:
-            note(f"what is there stays in {root}; logs in {root}/log")
+            note(f"what is there stays in {root}; logs in {folder}/log")
         raise
     if as_json:
         print_json(joint_document(reports) if profile == "all" else reports[profile].document())

@@ -152,7 +152,7 @@ class Demo(DemoBasis):
             http=RecordedHttp(http, self.artifacts, name),
         )
         car = Car(place, _SPEED, secrets.token_bytes(4)) if profile == "obe" else None
-        return Device(name, station, http, place, car)
+        return Device(name, station, place, car)
 
     def enrol(self, devices: tuple[Device, ...]) -> None:
         with self.steps.step("Enrolment") as note:
@@ -243,12 +243,11 @@ class Demo(DemoBasis):
 
     def talk(self, one: Device, other: Device, unit: Device) -> None:
         with self.steps.step("Messages") as note:
-            seen = set()
+            seen: list[Certificate] = []
             for _ in range(3):
                 self.say(one, other)
-                seen.add(one.in_use(BSM).digest)
-                while one.in_use(BSM).digest in seen:
-                    one.rotate()
+                seen.append(one.in_use(BSM))
+                one.rotate(seen)
             self.say(other, one)
             for saying in (j2735.JUNCTION, j2735.GREEN_LIGHT):
                 self.say(unit, one, saying)

@@ -1,16 +1,16 @@
 """A device in the SCMS demo."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from v2xpki.crypto import Certificate
 from v2xpki.demo.basis import Verdict, judged
 from v2xpki.demo.j2735 import Car
-from v2xpki.station import Urllib3Http
 from v2xpki.station.errors import Refusal
 from v2xpki.station.scms.credentials import Held
 from v2xpki.station.scms.device import ScmsRsu, ScmsVehicle
+from v2xpki.trust.messages import BSM
 from v2xpki.wire import dot2
 
 UNPROVEN, DENIED = "HTTP 401", "HTTP 403"
@@ -22,7 +22,6 @@ class Device:
 
     name: str
     station: ScmsVehicle | ScmsRsu
-    http: Urllib3Http
     place: dot2.ThreeDLocation
     car: Car | None = None
 
@@ -41,9 +40,11 @@ class Device:
         where = self.place.latitude, self.place.longitude
         return judged(lambda: self.station.verify(octets, place=where))
 
-    def rotate(self) -> None:
-        """Another pseudonym, and with it another temporary id in what it says."""
+    def rotate(self, seen: Collection[Certificate]) -> None:
+        """Another pseudonym than those that were seen, and with it another temporary id in what it says."""
         self.station.rotate()
+        while self.in_use(BSM) in seen:
+            self.station.rotate()
         if self.car is not None:
             self.car.temporary_id = secrets.token_bytes(4)
 

@@ -35,7 +35,7 @@ def revoke(demo: "Demo", instance: Instance, bad: Device, other: Device, unit: D
         for device in (other, unit):
             demo.refresh(device)
         crl = _keep_crls(demo, other)
-        _hear_revoked(demo, bad, other)
+        _hear_revoked(demo, named, bad, other)
         count = _refused(bad, other), _refused(other, unit)
         seeds = tuple(seed for one in crl.linked for seed in (one.entry.seed1, one.entry.seed2))
         demo.report.revocation = Revocation(named, seeds, len(bad.credentials), *count)
@@ -70,10 +70,10 @@ def _keep_crls(demo: "Demo", device: Device) -> ScmsCrl:
     return linked
 
 
-def _hear_revoked(demo: "Demo", bad: Device, other: Device) -> None:
+def _hear_revoked(demo: "Demo", named: Certificate, bad: Device, other: Device) -> None:
     """Two messages of the vehicle, which knows of nothing, under pseudonyms that nobody named."""
     for number in (1, 2):
-        bad.rotate()
+        bad.rotate([named])
         octets, said = demo.signed(bad)
         chain = (bad.in_use(said.psid), *demo.above)
         who, verdict = (bad.name, other.name), other.hear(octets)

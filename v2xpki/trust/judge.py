@@ -22,11 +22,16 @@ from v2xpki.errors import (
 )
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
+from v2xpki.trust import regions
 from v2xpki.trust.chain import Place, TrustStore, build_chain, verify_chain
 from v2xpki.trust.links import SignedLink, is_link
 from v2xpki.trust.lists import SignedList
-from v2xpki.trust.messages import ReplayWindow, Window, verify_message, verify_pki_message
+from v2xpki.trust.messages import ReplayWindow, Tickets, Window, verify_message, verify_pki_message
 from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
+from v2xpki.trust.scms_end_entities import ScmsChains, check_now
+from v2xpki.trust.scms_enrolment import verify_eca, verify_enrolment
+from v2xpki.trust.scms_profiles import role_of
+from v2xpki.trust.scms_receiving import Peers
 
 # Files lie about for a while before somebody looks at them, unlike what a radio receives.
 FILE_WINDOW = Window(past=600 * MICROSECONDS, future=5 * MICROSECONDS)
@@ -113,7 +118,11 @@ def judge_certificate(certificate: Certificate, evidence: Evidence, at: int) -> 
     """The verified path, end entity first, root last. Raises InvalidChain, ConfigError."""
     anchor = evidence.trusted()
     path = build_chain(certificate, evidence.candidates, anchor)
-    verify_chain(path, anchor, at, crl=evidence.revoked, place=evidence.place)
+    chains = _scms_chains(path)
+    if chains is None:
+        verify_chain(path, anchor, at, crl=evidence.revoked, place=evidence.place)
+    else:
+        _judge_scms(path, chains, at, evidence.place)
     return path
 
 
@@ -144,9 +153,7 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
         verify_chain(path, path[-1], second if at is None else at, crl=evidence.revoked, place=evidence.place)
         verify_pki_message(message, path[0])
         return path
-    trust, replay = TrustStore([path[-1]], revoked=evidence.revoked), ReplayWindow()
-    for authority in reversed(path[1:-1]):
-        trust.add(authority, second)
+    trust, replay = _tickets(path, evidence.revoked, second), ReplayWindow()
     moment = None if at is None else at * MICROSECONDS
     for before in evidence.heard:
         with suppress(V2xPkiError):  # what was refused then taught nothing
@@ -155,6 +162,37 @@ def judge_data(octets: bytes, evidence: Evidence, at: int | None, now: int) -> l
         trust.verify_ticket(path[0], second)
     verify_message(message, trust, moment, window=FILE_WINDOW, replay=replay, place=evidence.place)
     return path
+
+
+def _tickets(path: Sequence[Certificate], revoked: Collection[bytes], at: int) -> Tickets:
+    """What a receiver goes by that trusts the root of a path, and knows the CAs on it."""
+    chains = _scms_chains(path)
+    if chains is not None:
+        return Peers(chains)
+    store = TrustStore([path[-1]], revoked=revoked)
+    for authority in reversed(path[1:-1]):
+        store.add(authority, at)
+    return store
+
+
+def _scms_chains(path: Sequence[Certificate]) -> ScmsChains | None:
+    """The CAs of a path whose root is an SCMS's, as its psid 35 says; None for another's."""
+    return None if role_of(path[-1]) is None else ScmsChains(path[-1:], path[1:-1])
+
+
+def _judge_scms(path: Sequence[Certificate], chains: ScmsChains, at: int, place: Place | None) -> None:
+    """Raise InvalidChain unless a certificate is good: a CA's or component's, an enrolment certificate, or a
+    pseudonym or another that devices sign messages with."""
+    subject, role = path[0], role_of(path[0])
+    if role is None:
+        chains.end_entity(subject, at)
+    elif role.kind == "ee":
+        verify_enrolment(subject, path[1], at, verify_eca(path[1:], path[-1:], at))
+        check_now(subject, at)
+    else:
+        chains.path(subject, at)
+    if place is not None and not regions.point_in_region(chains.region_of(subject), *place):
+        raise InvalidChain(f"{subject.hex8} does not hold at this place", rule="place")
 
 
 def judge_list(signed: SignedList, evidence: Evidence, at: int) -> list[Certificate]:

@@ -1,4 +1,4 @@
-"""What a device of an SCMS believes of what it receives.
+"""What a receiver among devices of an SCMS believes.
 
     peers = Peers(chains)
     verified = verify_message(octets, peers, clock.time64(), replay=window)      trust/messages.py
