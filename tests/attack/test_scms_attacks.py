@@ -20,10 +20,16 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.support.lab import Lab
 from tests.support.scms_enrolment import EcaLab
-from tests.support.scms_line import PERIODS, certificates, new_laboratory, states
+from tests.support.scms_line import PERIODS as PREPARED
+from tests.support.scms_line import certificates, new_laboratory, states
 from tests.support.scms_links import guarded_app
+from tests.support.scms_pki import spdu
+from tests.support.scms_trust import NOW, Own, World, make
+from tests.support.scms_trust import certificates as certificates_of
+from v2xpki import wire
 from v2xpki.authorities.scms.devices import DeviceRegister
 from v2xpki.authorities.scms.eca_reasons import EcaReason, RefusedEnrolmentRequest
+from v2xpki.authorities.scms.followed import read_basis
 from v2xpki.authorities.scms.ra_devices import Blocklist, tx_device_of
 from v2xpki.bench.scms_line_laboratory import LineLaboratory
 from v2xpki.cli import main
@@ -31,13 +37,20 @@ from v2xpki.crypto import PrivateCaterpillar
 from v2xpki.crypto.butterfly import expand
 from v2xpki.crypto.group import ORDER
 from v2xpki.errors import LinkError
+from v2xpki.secured import sign
 from v2xpki.station.scms.enrolment import EnrolmentWish, accept, ask
+from v2xpki.station.scms.trusting import DeviceCrls
 from v2xpki.store import Database, upgrade
 from v2xpki.store.ra import PACKED, REFUSED
+from v2xpki.time import FixedClock
+from v2xpki.trust.periods import Periods
+from v2xpki.trust.scms_crl import CrlSchedule, HashRevocation, build_hash_crl
+from v2xpki.trust.scms_ctl import ScmsCtl
 from v2xpki.web import metrics
 from v2xpki.web.internal import peer_name
 from v2xpki.web.process import SCMS_ROLES
 from v2xpki.web.scms import ra_blueprint
+from v2xpki.wire import dot2, scms
 
 # --- a hostile device ---------------------------------------------------------------------------------------
 
@@ -62,7 +75,7 @@ def test_a_caterpillar_that_is_infinity_at_a_later_j_costs_its_own_file_alone(
     monkeypatch.setattr(PrivateCaterpillar, "generate", classmethod(lambda cls, variant: hostile))
     bad = laboratory.grant()
     laboratory.work()
-    assert states(laboratory) == sorted([PACKED] * (2 * PERIODS - 1) + [REFUSED])
+    assert states(laboratory) == sorted([PACKED] * (2 * PREPARED - 1) + [REFUSED])
     assert len(certificates(laboratory, good, first + 1)) == len(certificates(laboratory, bad, first)) == 3
 
 
@@ -109,6 +122,47 @@ def test_a_certificate_that_names_no_device_bars_none(tmp_path: Path, more: list
     with Database.open(f"sqlite:///{tmp_path}/eca/eca.db") as database:
         upgrade(database, "eca")
     assert CliRunner().invoke(main, ["station", "bar", str(tmp_path), *more, "--yes"]).exit_code == 2
+
+
+# --- a root that the electors have removed ------------------------------------------------------------------
+
+
+def test_the_crls_of_a_root_that_is_removed_keep_nobody_from_following_the_electors() -> None:
+    """Else the list that drops a root would be refused for as long as its CRLs are handed out."""
+    world, gone = World.make(), make("SCMS_ROOT", name="another")
+    signer = make("CRLG", gone)
+
+    def crl(own: Own, root: Own) -> dot2.Ieee1609Dot2Data:
+        schedule = CrlSchedule(root.certificate.hashed_id8, 4, NOW, NOW + 86_400)
+        contents = build_hash_crl(schedule, 1, [HashRevocation(b"1" * 10, NOW + 1000)])
+        header = dot2.HeaderInfo(psid=256)
+        octets = sign(
+            own.key,
+            header,
+            payload=wire.encode(contents),
+            certificate=own.certificate,
+            identifier="certificate",
+        )
+        return wire.decode(dot2.Ieee1609Dot2Data, octets)
+
+    def chain(ctl: ScmsCtl) -> bytes:
+        others = certificates_of([world.root, gone, signer, world.components["CRLG"]])
+        return spdu("certificateChain", scms.CertificateChain(ctl.data, tuple(one.record for one in others)))
+
+    both = world.ctl(roots=(world.root.certificate, gone.certificate))
+    fewer = world.ctl(before=both, sequence=2)
+    crls = (crl(world.components["CRLG"], world.root), crl(signer, gone))
+    composite = spdu("compositeCrl", scms.CompositeCrl(crls, both.data))
+    electors = certificates_of(world.electors)
+
+    before = read_basis(electors, 2, chain(both), composite, NOW)
+    assert (len(before.roots), len(before.crls)) == (2, 2)
+    after = read_basis(electors, 2, chain(fewer), composite, NOW, present=before.ctl)
+    assert (after.roots, len(after.crls)) == ((world.root.certificate,), 1)
+
+    device = DeviceCrls(FixedClock(NOW), Periods(NOW - 3600, 604_800, 3600))
+    for basis in (before, after):
+        device.take(composite, basis.chains, NOW)
 
 
 # --- a component that is away -------------------------------------------------------------------------------

@@ -84,6 +84,11 @@ class RevocationList:
             known.append(key)
         return True
 
+    @property
+    def held(self) -> frozenset[tuple[bytes, int]]:
+        """CRACA (HashedId8) and series of each CRL that is gone by."""
+        return frozenset(self._taken)
+
     def check(self, certificate: Certificate) -> None:
         """Raise Revoked for a certificate that one of the CRLs names. That it is in its validity, and who
         issued it, is for the check of its chain."""
@@ -106,6 +111,16 @@ class RevocationList:
     def __len__(self) -> int:
         """Linkage values and hashes at hand."""
         return sum(map(len, self._linked.values())) + sum(map(len, self._hashes.values()))
+
+
+def is_gone(craca: bytes, roots: Collection[bytes], known: CrlTrust) -> bool:
+    """Whether a CRACA (HashedId8) is a root that is trusted no more, so that its CRLs are of no use.
+
+    roots: the HashedId8s of those that are; known: what is said to be below them."""
+    if craca in roots:
+        return False
+    certificate = known.certificate(craca)
+    return certificate is None or certificate.is_self_signed
 
 
 class _LinkedTable:

@@ -28,7 +28,7 @@ from v2xpki.trust.scms_crl import ScmsCrl
 from v2xpki.trust.scms_ctl import ScmsCtl, ScmsTrust, cert_pdu
 from v2xpki.trust.scms_end_entities import ScmsChains
 from v2xpki.trust.scms_profiles import role_of
-from v2xpki.trust.scms_revocation import RevocationList
+from v2xpki.trust.scms_revocation import RevocationList, is_gone
 from v2xpki.wire import dot2, scms
 
 CHAIN_FILE, CRLS = "ccf.oer", "crl.oer"
@@ -66,6 +66,8 @@ def read_basis(
     revoked = RevocationList()
     chains = ScmsChains(trust.roots, others, revoked)
     found = crls_of(crls) if crls is not None else ()
+    # those of a root that is on the list no more must not keep the list from being gone by
+    found = tuple(crl for crl in found if not is_gone(crl.craca, [root[-8:] for root in ctl.roots], chains))
     for crl in found:
         if crl.family == "hash":
             # one that was to be replaced by now is better than none

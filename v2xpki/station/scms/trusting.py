@@ -5,14 +5,16 @@ from typing import NamedTuple
 
 from v2xpki import wire
 from v2xpki.crypto import Certificate
+from v2xpki.errors import InvalidCrl
 from v2xpki.station.errors import Untrusted
 from v2xpki.station.scms.state import Anchors
 from v2xpki.time import Clock
 from v2xpki.trust.periods import Periods
+from v2xpki.trust.reasons import CrlRule
 from v2xpki.trust.scms_crl import ScmsCrl
 from v2xpki.trust.scms_ctl import ScmsCtl, ScmsTrust, cert_pdu
 from v2xpki.trust.scms_end_entities import ScmsChains
-from v2xpki.trust.scms_revocation import RevocationList
+from v2xpki.trust.scms_revocation import RevocationList, is_gone
 from v2xpki.wire import dot2, scms
 
 
@@ -59,11 +61,20 @@ class DeviceCrls:
 
     def take(self, composite: bytes, chains: ScmsChains, at: int) -> None:
         """Go by the CRLs in a CompositeCrlSpdu from now on; also by one that was to be replaced before `at`
-        (Time32), for it is better than none. Raises InvalidCtl, InvalidCrl, DecodeError."""
+        (Time32), for it is better than none.
+
+        Nobody has signed the whole of it: whoever hands it out without one that is gone by here would have
+        it forgotten with the next start. Raises InvalidCtl, InvalidCrl, DecodeError.
+        """
         self._advance()
         record = cert_pdu(wire.decode(dot2.Ieee1609Dot2Data, composite), scms.CompositeCrl)
-        for data in record.crl:
-            crl = ScmsCrl.parse(wire.encode(data))
+        roots = [root.hashed_id8 for root in chains.roots]
+        crls = [ScmsCrl.parse(wire.encode(data)) for data in record.crl]
+        crls = [crl for crl in crls if not is_gone(crl.craca, roots, chains)]
+        for craca, series in self._list.held - {(crl.craca, crl.series) for crl in crls}:
+            if not is_gone(craca, roots, chains):
+                raise InvalidCrl(f"CRL {series} of {craca.hex()} is gone", rule=CrlRule.ROLLBACK)
+        for crl in crls:
             self._list.take(crl, chains, at if at < crl.next_crl else crl.issue_date)
 
     def _advance(self) -> None:

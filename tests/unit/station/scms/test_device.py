@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from tests.support.scms_pki import NOW, POLICY, Pki
+from tests.support.scms_pki import NOW, POLICY, Pki, spdu
 from v2xpki import wire
 from v2xpki.errors import InvalidMessage, StationError
 from v2xpki.station import files
@@ -122,6 +122,20 @@ def test_a_revoked_certificate_is_refused_from_the_next_crl_on(pki, car, new):
         assert caught.value.rule == "certificate" and "revoked" in str(caught.value)
     car.rotate()
     assert other.verify(car.sign(b"4")).payload == b"4"
+
+
+def test_a_crl_that_the_distribution_centre_leaves_out_is_not_forgotten(pki, car, new):
+    other = new("car-2")
+    held = other.verify(car.sign(b"1")).ticket
+    pki.revoke(held)
+    assert other.refresh() == []
+    emptied = scms.CompositeCrl((), pki.ctl.data)
+    pki.documents[api.COMPOSITE_CRL] = spdu("compositeCrl", emptied)
+    assert "is gone" in other.refresh()[0]
+    for receiver in (other, pki.again(other)):
+        pki.clock.advance(1)
+        with pytest.raises(InvalidMessage, match="revoked"):
+            receiver.verify(car.sign(b"2"))
 
 
 # --- trust ---------------------------------------------------------------------------------
