@@ -1,6 +1,8 @@
 """The queue on PostgreSQL: shared by processes, each entry once, nothing lost with a process or a server."""
 
 import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -78,7 +80,7 @@ def test_what_a_killed_process_had_begun_is_done_by_the_other(
     pile.add(HOLD)
     until(lambda: bool(pile.ask("SELECT 1 FROM begun")))
     ((killed,),) = pile.ask("SELECT pid FROM begun")
-    subprocess.run(["kill", "-9", str(killed)], check=True)
+    os.kill(killed, signal.SIGKILL)
     (other,) = [pid for pid in pids if pid != killed]
     until(lambda: pile.ask("SELECT done FROM pile") == [(1,)])
     assert pile.ask("SELECT pid FROM begun") == [(killed,), (other,)]
