@@ -16,7 +16,6 @@ from v2xpki.authorities.etsi.opening import (
 )
 from v2xpki.authorities.etsi.own_generations import GenerationWatch, open_generations
 from v2xpki.authorities.etsi.refresh import TrustRefresh
-from v2xpki.authorities.queue import Job
 from v2xpki.authorities.rounds import last_round
 from v2xpki.config import DomainConfig
 from v2xpki.errors import OutOfService
@@ -27,14 +26,14 @@ from v2xpki.links.lists import HttpListSource
 from v2xpki.links.unix import SocketEaLink
 from v2xpki.store import Database
 from v2xpki.time import Clock, SystemClock, iso_from_time32
-from v2xpki.web import logs, metrics
+from v2xpki.web import metrics
 from v2xpki.web.base import Opened
 from v2xpki.web.checks import MISSED_ROUNDS, answers, lists_refreshed, open_database, ping, token_works
 from v2xpki.web.health import Check, Finding
 from v2xpki.web.process import RoleSettings
+from v2xpki.web.working import LAST_JOB, job_failed
 
 DAY = 86400
-_LAST_JOB = 2.0  # seconds that an ending process gives its job; another process does it again
 _LONGEST_CHUNK = 512 * 1024  # octets: a hundred answers of an AA
 #: Seconds for one call, and octets of one list, of another PKI's distribution centre.
 _FOREIGN_TIMEOUT, _FOREIGN_LIST = 5.0, 1 << 20
@@ -55,9 +54,9 @@ def open_ea(settings: RoleSettings, clock: Clock | None = None) -> Opened[Enrolm
     closes = [authority.close]
     if supply is not None:
         # In every worker process: what one leaves undone the others find.
-        pool = open_queue(supply, instance.settings.jobs, domain, threads=policy.threads, failed=_job_failed)
+        pool = open_queue(supply, instance.settings.jobs, domain, threads=policy.threads, failed=job_failed)
         pool.start()
-        closes = [lambda: pool.close(_LAST_JOB), supply.close, authority.close]
+        closes = [lambda: pool.close(LAST_JOB), supply.close, authority.close]
     return Opened(
         authority,
         _checks(domain, own, keystore, database, clock, settings),
@@ -139,12 +138,6 @@ def _outward(settings: RoleSettings, timeout: float, *, max_answer: int = 65536)
         timeout=timeout, ca_file=ca_file if ca_file.exists() else None, max_answer=max_answer
     )
     return SocketEaLink(settings.ea_routes, elsewhere, timeout=timeout, max_answer=max_answer)
-
-
-def _job_failed(job: Job | None, error: Exception) -> None:
-    # Tried again; the job's name is the EA's own and says nothing of stations.
-    kind = "what is due" if job is None else job.kind
-    logs.logger().warning("job failed", job=kind, **logs.describe(error))
 
 
 def _checks(

@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 from v2xpki.authorities.scms.crl_generator import CrlGenerator
 from v2xpki.authorities.scms.ma import CasePeers, MisbehaviourAuthority
+from v2xpki.authorities.scms.ma_work import MaWork
 from v2xpki.config import Instance
-from v2xpki.errors import LinkError
 from v2xpki.issuance import CrlSigner
+from v2xpki.jobs import InlinePool
 from v2xpki.keystore import KeyLabel
 from v2xpki.time import Clock
 from v2xpki.trust.scms_crl import Family
-from v2xpki.web import logs
 from v2xpki.web.base import Opened
 from v2xpki.web.process import RoleSettings
 from v2xpki.web.scms_opening import LA_IDS, Component, in_force, read_certificate
+from v2xpki.web.working import LAST_JOB, job_failed
 
 #: Seconds between two looks for cases to go on with, and CRLs to be signed or handed out.
 EVERY = 20.0
@@ -61,26 +62,18 @@ def open_ma(settings: RoleSettings, clock: Clock | None = None) -> Opened[MaServ
     service = build_ma(settings.instance, clock)
     own, generator = service.own, service.crls
     certificate = read_certificate(own.domain, f"crlg-{own.domain.generation}.oer")
+    pool = InlinePool(MaWork(service.authority, generator), tick=EVERY, failed=job_failed)
+    pool.start()
 
-    def cases() -> float:
-        for _, error in service.authority.resume_all():
-            # a case's name is the MA's own; which vehicle it is of nobody here knows
-            logs.logger().warning("a case stays open", **logs.describe(error))
-        return EVERY
-
-    def crls() -> float:
-        generator.issue_due()
-        try:
-            generator.publish_due()
-        except LinkError as error:
-            logs.logger().warning("CRLs are not handed out yet", **logs.describe(error))
-        return EVERY
+    def close() -> None:
+        pool.close(LAST_JOB)
+        own.peers.close()
 
     checks = own.checks("aca", "ra", "la1", "la2", "sdc")
     return Opened(
         service,
         checks | {"crl-certificate": lambda: in_force(certificate, own.clock)},
         upkeep=service.authority.purge,
-        close=own.peers.close,
-        tasks={**own.tasks(), "cases": cases, "crls": crls},
+        close=close,
+        tasks=own.tasks(),
     )

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-from v2xpki.authorities.queue import Job
 from v2xpki.authorities.scms.implicit_key import acas_of_line
 from v2xpki.authorities.scms.ra import RegistrationAuthority
 from v2xpki.authorities.scms.ra_cases import RaCaseBook
@@ -12,12 +11,11 @@ from v2xpki.jobs import open_queue
 from v2xpki.keystore import KeyLabel
 from v2xpki.time import Clock
 from v2xpki.trust.scms_kinds import load_kinds
-from v2xpki.web import logs, metrics
+from v2xpki.web import metrics
 from v2xpki.web.base import Opened
 from v2xpki.web.process import RoleSettings
 from v2xpki.web.scms_opening import LA_IDS, Component
-
-_LAST_JOB = 2.0  # seconds that an ending process gives its job; another process does it again
+from v2xpki.web.working import LAST_JOB, job_failed
 
 
 class RaService(NamedTuple):
@@ -57,13 +55,11 @@ def open_ra(settings: RoleSettings, clock: Clock | None = None) -> Opened[RaServ
         policy=own.policy,
     )
     cases = RaCaseBook(own.database, own.recipients, las, own.periods, own.clock)
-    pool = open_queue(
-        line, instance.settings.jobs, own.domain, threads=own.policy.threads, failed=_job_failed
-    )
+    pool = open_queue(line, instance.settings.jobs, own.domain, threads=own.policy.threads, failed=job_failed)
     pool.start()
 
     def close() -> None:
-        pool.close(_LAST_JOB)
+        pool.close(LAST_JOB)
         line.close()
         authority.close()
         own.peers.close()
@@ -75,9 +71,3 @@ def open_ra(settings: RoleSettings, clock: Clock | None = None) -> Opened[RaServ
         close=close,
         tasks=own.tasks(),
     )
-
-
-def _job_failed(job: Job | None, error: Exception) -> None:
-    # Tried again; the job's name is the RA's own and says nothing of devices.
-    kind = "what is due" if job is None else job.kind
-    logs.logger().warning("job failed", job=kind, **logs.describe(error))
