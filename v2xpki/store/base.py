@@ -17,6 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 DOMAINS: Final = (
     "root", "tlm", "ea", "aa", "dc",
     "scmsroot", "elector1", "elector2", "elector3", "eca", "ra", "aca", "la1", "la2", "ma", "sdc",
+    "image", "director", "signer",
 )  # fmt: skip
 
 NAMING = {
@@ -193,6 +194,21 @@ class SdcBase(DeclarativeBase):
     type_annotation_map = _TYPES
 
 
+class ImageBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class DirectorBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
+class SignerBase(DeclarativeBase):
+    metadata = _domain_metadata()
+    type_annotation_map = _TYPES
+
+
 BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "root": RootBase,
     "tlm": TlmBase,
@@ -210,6 +226,9 @@ BASES: Final[dict[str, type[DeclarativeBase]]] = {
     "la2": LaBase,
     "ma": MaBase,
     "sdc": SdcBase,
+    "image": ImageBase,
+    "director": DirectorBase,
+    "signer": SignerBase,
 }
 # Domains that share a schema, each with its own database: the name of their module and migrations.
 _SHARED: Final = {

@@ -38,11 +38,11 @@ from v2xpki.config import (
     FILE_NAME,
     FORMAT,
     KEYLESS_DOMAINS,
-    PROFILES,
     SCMS_DOMAINS,
     UNFINISHED,
     Instance,
     Settings,
+    parts_of,
 )
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import ConfigError, UnsupportedAlgorithm, V2xPkiError
@@ -93,8 +93,7 @@ class Plan:
     foreign_tlm: ForeignTlm | None = None
 
     def __post_init__(self) -> None:
-        if self.profile not in PROFILES:
-            raise ConfigError(f"profile {self.profile!r} is not one of {', '.join(PROFILES)}")
+        parts_of(self.profile)
         if self.foreign_tlm is not None and self.profile == "scms":
             raise ConfigError("an SCMS has no TLM: its electors say which roots are trusted")
         for role, name in self.curves.items():
@@ -120,11 +119,11 @@ class Plan:
 
     @property
     def has_etsi(self) -> bool:
-        return self.profile in ("etsi", "all")
+        return "etsi" in parts_of(self.profile)
 
     @property
     def has_scms(self) -> bool:
-        return self.profile in ("scms", "all")
+        return "scms" in parts_of(self.profile)
 
     @property
     def roles(self) -> tuple[str, ...]:

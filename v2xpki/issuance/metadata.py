@@ -1,0 +1,125 @@
+"""Door 1 for firmware metadata (TUF): canonical JSON is recorded, then signed, one record for all that goes
+out together.
+
+    issuer = MetadataIssuer(keystore.issuing_key(label) for label in labels)
+    prepared = issuer.prepare([Payload(label, octets), ...], expires)
+    tx_save(tx, prepared.record);  documents = issuer.issue(prepared.token)
+
+ECDSA signatures are hex of DER, over SHA-256 on P-256 and SHA-384 on P-384, as securesystemslib checks them.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from securesystemslib.signer import SSlibKey
+
+from v2xpki.crypto import Curve, verify_raw
+from v2xpki.errors import InvalidSignature, IssuanceError
+from v2xpki.issuance.records import Prepared, Record, Token, new_slip
+from v2xpki.keystore import IssuingKey, KeyLabel
+from v2xpki.store import random_key
+from v2xpki.time import HOUR
+from v2xpki.trust.ota.canonical import as_json
+
+_SCHEMES = {
+    Curve.NIST_P256: ("ecdsa-sha2-nistp256", hashlib.sha256),
+    Curve.NIST_P384: ("ecdsa-sha2-nistp384", hashlib.sha384),
+}
+
+
+class Payload(NamedTuple):
+    """What one key is to sign: the canonical JSON of a metadata's "signed" part."""
+
+    label: KeyLabel
+    octets: bytes
+
+
+class Signed(NamedTuple):
+    """A signature over a payload: keyid, and the hex that metadata has."""
+
+    payload: bytes
+    keyid: str
+    signature: str
+
+    @property
+    def document(self) -> bytes:
+        """The metadata with this one signature: JSON."""
+        return document(self.payload, [(self.keyid, self.signature)])
+
+
+class _Material(NamedTuple):
+    payloads: Sequence[Payload]
+
+
+def document(payload: bytes, signatures: Iterable[tuple[str, str]]) -> bytes:
+    """The JSON of metadata: a canonical "signed" part and its signatures (keyid, hex)."""
+    listed = ",".join([f'{{"keyid":"{keyid}","sig":"{sig}"}}' for keyid, sig in signatures])
+    return b'{"signatures":[' + listed.encode() + b'],"signed":' + as_json(payload) + b"}"
+
+
+def tuf_key(key: IssuingKey) -> SSlibKey:
+    """The public half as metadata names it. Raises IssuanceError for a curve that TUF has no scheme for."""
+    curve = key.public_key.curve
+    if curve not in _SCHEMES:
+        raise IssuanceError(f"{key.label} is on {curve.text}; firmware metadata is signed on P-256 or P-384")
+    return SSlibKey.from_crypto(key.public_key.handle, scheme=_SCHEMES[curve][0])
+
+
+class MetadataIssuer:
+    """The keys of one trust domain's token that sign firmware metadata. Raises IssuanceError for a curve."""
+
+    def __init__(self, keys: Iterable[IssuingKey]) -> None:
+        self._keys = {key.label: (key, tuf_key(key)) for key in keys}
+
+    def public_key(self, label: KeyLabel) -> SSlibKey:
+        """As a root names it. Raises IssuanceError for a label that was not given."""
+        return self._key(label)[1]
+
+    def prepare(self, payloads: Sequence[Payload], expires: int, *, kind: str = "METADATA") -> Prepared:
+        """A record of all of them; nothing is written or signed. expires: TAI seconds, when a purge may take
+        it. Raises IssuanceError for an unknown label, or a payload that is no canonical JSON object."""
+        lines = []
+        for label, octets in payloads:
+            self._key(label)
+            if octets[:1] != b"{" or octets[-1:] != b"}":
+                raise IssuanceError("firmware metadata is an object of canonical JSON")
+            lines.append(as_json(octets))
+        record = Record(random_key(), kind, None, b"\n".join(lines), expires + -expires % HOUR, new_slip())
+        return Prepared(record, Token(record.slip, self, _Material(tuple(payloads))))
+
+    def issue(self, token: Token) -> list[Signed]:
+        """Sign what was recorded, in its order; each signature is checked. What `tx_complete` takes is
+        `joined` of the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
+        material = token.material
+        if token.owner is not self or not isinstance(material, _Material):
+            raise IssuanceError("a token of another issuer")
+        token.burn()
+        made = [self._sign(label, octets) for label, octets in material.payloads]
+        token.signed(joined(made))
+        return made
+
+    def _sign(self, label: KeyLabel, octets: bytes) -> Signed:
+        key, public = self._key(label)
+        curve = key.public_key.curve
+        digest = _SCHEMES[curve][1](octets).digest()
+        raw = key.sign(digest)
+        try:
+            verify_raw(key.public_key, raw, digest)
+        except InvalidSignature as error:
+            raise IssuanceError("the signature made does not verify") from error
+        size = curve.size
+        der = encode_dss_signature(int.from_bytes(raw[:size], "big"), int.from_bytes(raw[size:], "big"))
+        return Signed(octets, public.keyid, der.hex())
+
+    def _key(self, label: KeyLabel) -> tuple[IssuingKey, SSlibKey]:
+        found = self._keys.get(label)
+        if found is None:
+            raise IssuanceError(f"{label} signs no firmware metadata here")
+        return found
+
+
+def joined(made: Iterable[Signed]) -> bytes:
+    """The documents of one record, a line each: what the record keeps as signed."""
+    return b"\n".join([one.document for one in made])
