@@ -41,12 +41,12 @@ class Vehicle(DirectorBase):
     __tablename__ = "vehicle"
 
     id: Mapped[Key16]
+    credential: Mapped[bytes | None] = mapped_column(unique=True)  # salted digest of the EC's
     vin: Mapped[str] = mapped_column(unique=True)
     model: Mapped[str]
     state: Mapped[str]
     registered: Mapped[int]
     registered_by: Mapped[str]  # "credential", or an operator's name
-    credential: Mapped[bytes | None] = mapped_column(unique=True)  # salted digest of the EC's
     certificate: Mapped[bytes | None]  # SHA-256 of its TLS client certificate in force
     certificate_expires: Mapped[int | None]
     counter: Mapped[int]

@@ -179,12 +179,12 @@ def upgrade() -> None:
     op.create_table(
         "vehicle",
         sa.Column("id", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("credential", sa.LargeBinary(), nullable=True),
         sa.Column("vin", sa.Text(), nullable=False),
         sa.Column("model", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("registered", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("registered_by", sa.Text(), nullable=False),
-        sa.Column("credential", sa.LargeBinary(), nullable=True),
         sa.Column("certificate", sa.LargeBinary(), nullable=True),
         sa.Column("certificate_expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("counter", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
