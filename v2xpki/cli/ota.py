@@ -5,7 +5,12 @@ import click
 from v2xpki.cli import LazyGroup
 
 # name -> (module whose attribute `command` it is, the line in --help); in the order of --help
-GROUPS: dict[str, tuple[str, str]] = {}
+GROUPS: dict[str, tuple[str, str]] = {
+    "evidence": (
+        "v2xpki.cli.ota_evidence",
+        "Report on a release or a vehicle, for the type-approval authority.",
+    ),
+}
 
 
 @click.group("ota", cls=LazyGroup, lazy=GROUPS)
