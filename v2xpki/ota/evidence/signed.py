@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from v2xpki.ota.evidence.shapes import Named, SignedVersion, Signing
 from v2xpki.store import Transaction
-from v2xpki.store.tuf import RoleVersionColumns
+from v2xpki.store.tuf import PUBLISHED, RoleVersionColumns
 from v2xpki.time import iso_from_time32
 
 
@@ -47,7 +47,7 @@ def _signers(tx: Transaction, domain: Any, role: str, version: int) -> dict[str,
     rows = tx.execute(
         sa.select(submitted.keyid, submitted.signer, submitted.submitted_by, submitted.submitted)
         .join(request, submitted.request == request.id)
-        .where(request.role == role, request.version == version)
+        .where(request.role == role, request.version == version, request.state == PUBLISHED)
     )
     return {
         row.keyid: Signing(row.keyid, row.signer, row.submitted_by, moment(row.submitted)) for row in rows
