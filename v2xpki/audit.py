@@ -82,6 +82,12 @@ class Event(StrEnum):
     CASE_TRACED = "case.traced"
     CASE_REFUSED = "case.refused"
     POLICY_CHANGED = "policy.changed"
+    RELEASE_ADDED = "release.added"
+    RELEASE_APPROVED = "release.approved"
+    RELEASE_SIGNING = "release.signing"
+    RELEASE_PUBLISHED = "release.published"
+    RELEASE_WITHDRAWN = "release.withdrawn"
+    RELEASE_REMOVED = "release.removed"
 
 
 # What an entry may carry. `record` is the random id of an issuance record, known to one database only;
@@ -145,6 +151,16 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CASE_TRACED: frozenset({"case", "chains", "batches"}),
     Event.CASE_REFUSED: frozenset({"case", "reason"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
+    # of firmware, not of vehicles. digest: the image's; keyid: who signed its provenance
+    Event.RELEASE_ADDED: frozenset(
+        {"release", "path", "release_counter", "digest", "builder", "keyid", "operator"}
+    ),
+    Event.RELEASE_APPROVED: frozenset({"release", "digest", "operator"}),
+    Event.RELEASE_SIGNING: frozenset({"release", "request", "role", "version"}),
+    Event.RELEASE_PUBLISHED: frozenset({"release", "role", "version"}),
+    # asked for, and then: targets without it are out
+    Event.RELEASE_WITHDRAWN: frozenset({"release", "reason", "operator"}),
+    Event.RELEASE_REMOVED: frozenset({"release", "role", "version"}),
 }
 
 
