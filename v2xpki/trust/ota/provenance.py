@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Self
 
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Signature, SSlibKey
 
 from v2xpki.config.tables import strict_table
 from v2xpki.errors import ConfigError, DecodeError, InvalidProvenance
@@ -195,13 +195,13 @@ def _signers(envelope: Envelope, policy: Policy) -> frozenset[str]:
     return frozenset(
         keyid
         for keyid, key in keys.items()
-        if any(_verifies(key, signature, pae) for signature in envelope.signatures.values())
+        if any(_verifies(key, one.signature, pae) for one in envelope.signatures.values())
     )
 
 
-def _verifies(key: SSlibKey, signature: Any, pae: bytes) -> bool:
+def _verifies(key: SSlibKey, sig: str, pae: bytes) -> bool:
     try:
-        key.verify_signature(signature, pae)
+        key.verify_signature(Signature(key.keyid, sig), pae)
     except (UnverifiedSignatureError, VerificationError):
         return False
     return True
