@@ -13,7 +13,7 @@ SHA-256.
 import contextlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -24,7 +24,10 @@ from v2xpki.config.ota import OtaPolicy
 from v2xpki.errors import Refused
 from v2xpki.ota.desk import Operator, Reason
 from v2xpki.ota.files import beside, sync_folder, write_durably
+from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.new_release import NewRelease
+from v2xpki.ota.publishing import TargetsChange
+from v2xpki.ota.rows import Request
 from v2xpki.ota.uploads import Finished, Uploads
 from v2xpki.store import Database, Transaction, random_key
 from v2xpki.store.base import table_of
@@ -46,14 +49,6 @@ from v2xpki.trust.ota.provenance import Accepted, Policy, check
 _t, _a, _p = table_of(Release).c, table_of(Approval).c, table_of(Attestation).c
 
 
-class Listing(NamedTuple):
-    """A target as the Image repository is to list it. sha256: hex."""
-
-    length: int
-    sha256: str
-    custom: Mapping[str, Any]
-
-
 class TargetsRoles(Protocol):
     """The Image repository, as releases need it."""
 
@@ -62,8 +57,8 @@ class TargetsRoles(Protocol):
         ...
 
     def request_targets(
-        self, role: str, *, add: Mapping[str, Listing], remove: Iterable[str], by: str
-    ) -> Any:
+        self, role: str, *, add: Mapping[str, TargetEntry], remove: Sequence[str], by: str
+    ) -> Request:
         """Ask a role's signers for a new version; its request. Raises Refused."""
         ...
 
@@ -214,7 +209,9 @@ class Releases:
             tx.audit(Event.RELEASE_WITHDRAWN, release=identifier, reason=reason, operator=operator.name)
         return self.get(identifier)
 
-    def request_signatures(self, operator: Operator, role: str, only: Sequence[bytes] | None = None) -> Any:
+    def request_signatures(
+        self, operator: Operator, role: str, only: Sequence[bytes] | None = None
+    ) -> Request:
         """Ask a targets role's signers for all that is approved and against all that is to be withdrawn, or
         for and against `only` these. The repository's request. Raises Refused."""
         with self._database.read() as tx:
@@ -230,7 +227,7 @@ class Releases:
         return self._repository.request_targets(
             role,
             add={
-                row.path: Listing(row.length, row.sha256, json.loads(row.custom))
+                row.path: TargetEntry(row.length, row.sha256, json.loads(row.custom))
                 for row in chosen
                 if row.state == APPROVED
             },
@@ -283,21 +280,6 @@ class Releases:
             )
             for row in rows
         ]
-
-
-class TargetsChange(Protocol):
-    """What a version of targets brings. added, removed: paths."""
-
-    @property
-    def request(self) -> bytes: ...
-    @property
-    def role(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def added(self) -> Iterable[str]: ...
-    @property
-    def removed(self) -> Iterable[str]: ...
 
 
 class ReleaseFollower:
