@@ -1,5 +1,5 @@
-"""`v2xpki` commands and other work on tokens, each in a process of its own, as an operator has it: SoftHSM reads
-its configuration once a process. The processes are forked from one that has the package loaded."""
+"""`v2xpki` commands and other work on tokens, each in a process of its own, as an operator has it: SoftHSM
+reads its configuration once a process. The processes are forked from one that has the package loaded."""
 
 import contextlib
 import multiprocessing
