@@ -1,0 +1,138 @@
+"""Registration of a vehicle with the Director, and its TLS client certificate.
+
+    register(directory, director, its_aid, station.sign_by_ec, now)
+    renew(directory, director)                      by the certificate in force
+
+The key of the certificate is fresh each time, and is kept in one file with the certificate: a crash leaves
+the old pair or the new one.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from v2xpki.errors import DecodeError
+from v2xpki.station.errors import BadAnswer, BadState, Refusal, Unreachable
+from v2xpki.station.http import REQUEST, Reply
+from v2xpki.station.ota.fetching import Fetcher
+from v2xpki.station.ota.primary import API, JSON, detail_of
+from v2xpki.station.ota.state import OtaDirectory
+from v2xpki.time import iso_from_time32, time32_from_unix, unix_from_time32
+from v2xpki.trust.ota.canonical import as_json, canonical, read_object
+from v2xpki.trust.ota.registration import EcuEntry, Registration
+
+#: ITS-AID and payload in, COER of the message that the enrolment credential signed out.
+SignByEc = Callable[[int, bytes], bytes]
+_ANSWER_OCTETS = 64 * 1024
+
+
+class Identity(NamedTuple):
+    """A TLS client certificate. Times are TAI seconds."""
+
+    subject: str
+    start: int
+    end: int
+
+
+def register(
+    directory: OtaDirectory, director: Fetcher, its_aid: int, sign_by_ec: SignByEc, now: int
+) -> Identity:
+    """Register the vehicle and its ECUs by the enrolment credential; the certificate is kept.
+
+    now: TAI seconds. Raises UpdateRefused (no answer, or plain http), Refusal (an HTTP status that is no),
+    BadAnswer, and what sign_by_ec raises.
+    """
+    settings, key = directory.settings(), ec.generate_private_key(ec.SECP256R1())
+    challenge = _challenge(director)
+    ecus = tuple(
+        EcuEntry(one.ecu, one.hardware_id, one.primary, directory.ecu(one.ecu).key.public_key)
+        for one in settings.ecus
+    )
+    payload = Registration(challenge, settings.vin, settings.model, _csr(key, settings.vin), ecus).octets()
+    reply = director.post(f"{API}/registrations", sign_by_ec(its_aid, payload), REQUEST)
+    answer = _answer(reply, "registration")
+    if answer.get("vehicleId") != settings.vin:
+        raise BadAnswer("the registration's answer is for another vehicle", rule="content")
+    return _keep(directory, key, answer, now)
+
+
+def renew(directory: OtaDirectory, director: Fetcher, now: int) -> Identity:
+    """The next client certificate, by the one in force, which `director` shows. Raises as register."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    body = as_json(canonical({"csr": _csr(key, directory.settings().vin)}))
+    return _keep(
+        directory, key, _answer(director.post(f"{API}/certificates", body, JSON), "certificate"), now
+    )
+
+
+def identity(directory: OtaDirectory) -> Identity | None:
+    """The client certificate that is kept; None for a vehicle that is not registered. Raises BadState."""
+    pem = directory.read_identity()
+    if pem is None:
+        return None
+    try:
+        return _facts(x509.load_pem_x509_certificates(pem)[0])
+    except ValueError as error:
+        raise BadState(f"{directory.identity}: {error}") from error
+
+
+def _challenge(director: Fetcher) -> str:
+    octets = director.get(f"{API}/challenge", _ANSWER_OCTETS)
+    if octets is None:
+        raise Unreachable("the Director has no challenge for a registration", status=404)
+    try:
+        challenge = read_object(octets, "challenge", limit=_ANSWER_OCTETS).get("challenge")
+    except DecodeError as error:
+        raise BadAnswer(str(error), rule="content") from error
+    if not isinstance(challenge, str):
+        raise BadAnswer("the challenge is no text", rule="content")
+    return challenge
+
+
+def _csr(key: ec.EllipticCurvePrivateKey, vin: str) -> str:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, vin)])
+    made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return made.public_bytes(Encoding.PEM).decode()
+
+
+def _answer(reply: Reply, what: str) -> dict[str, object]:
+    if reply.status not in (200, 201):
+        raise Refusal(
+            f"the Director refuses the {what}: HTTP {reply.status} {detail_of(reply.body)}",
+            status=reply.status,
+        )
+    try:
+        return read_object(reply.body, what, limit=_ANSWER_OCTETS)
+    except DecodeError as error:
+        raise BadAnswer(str(error), rule="content") from error
+
+
+def _keep(
+    directory: OtaDirectory, key: ec.EllipticCurvePrivateKey, answer: dict[str, object], now: int
+) -> Identity:
+    try:
+        chain = x509.load_pem_x509_certificates(str(answer.get("certificate")).encode())
+    except ValueError as error:
+        raise BadAnswer("the answer has no PEM certificate", rule="content") from error
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if chain[0].public_key().public_bytes(*form) != key.public_key().public_bytes(*form):
+        raise BadAnswer("the certificate is of another key than the one sent", rule="key")
+    at = datetime.fromtimestamp(unix_from_time32(now), UTC)
+    if chain[0].not_valid_after_utc <= at:
+        raise BadAnswer(f"the certificate has ended by {iso_from_time32(now)}", rule="validity")
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    directory.save_identity(private + b"".join(one.public_bytes(Encoding.PEM) for one in chain))
+    return _facts(chain[0])
+
+
+def _facts(certificate: x509.Certificate) -> Identity:
+    return Identity(
+        certificate.subject.rfc4514_string(),
+        time32_from_unix(certificate.not_valid_before_utc.timestamp()),
+        time32_from_unix(certificate.not_valid_after_utc.timestamp()),
+    )
