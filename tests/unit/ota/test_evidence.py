@@ -124,7 +124,11 @@ def release(tx, key, path, role):
     )
 
 
-def vehicle(tx, number, vin, **more):
+def manifest_of(vin):
+    return {"signed": {"vehicleId": vin, "attack": HOSTILE}, "signatures": []}
+
+
+def vehicle(tx, number, vin):
     tx.insert(
         director.Vehicle,
         id=bytes([number]) * 16,
@@ -134,12 +138,19 @@ def vehicle(tx, number, vin, **more):
         state="active",
         registered=NOW,
         registered_by="credential",
-        certificate=b"\x0f" * 32,
+        certificate=bytes([number]) * 32,
         certificate_expires=NOW + 86400,
         counter=7,
         reported=NOW + 1200,
-        manifest=json.dumps({"signed": {"vehicleId": vin}, "signatures": []}).encode(),
-        **more,
+        version=3,
+    )
+    tx.insert(
+        director.VehicleManifest,
+        vehicle=bytes([number]) * 16,
+        counter=7,
+        received=NOW + 1200,
+        attacks=1,
+        octets=json.dumps(manifest_of(vin)).encode(),
     )
 
 
@@ -154,6 +165,7 @@ def ecu(tx, vehicle, name, *, primary=0, path=None, replaced_by=None, attack=Non
         primary=primary,
         replaced_by=replaced_by,
         added=NOW,
+        counter=1,
         path=path,
         sha256=None if path is None else "ee" * 32,
         release_counter=None if path is None else 12,
@@ -161,15 +173,14 @@ def ecu(tx, vehicle, name, *, primary=0, path=None, replaced_by=None, attack=Non
     )
 
 
-def offer(tx, number, vehicle, ecu, *, state="installed", detail=""):
+def offer(tx, vehicle, ecu, *, state="installed", detail=""):
     tx.insert(
         director.Assignment,
-        id=bytes([number]) * 16,
         vehicle=bytes([vehicle]) * 16,
         ecu=ecu,
         path=PATH,
         campaign=CAMPAIGN,
-        targets_version=3,
+        version=3,
         offered=NOW + 900,
         state=state,
         reported=NOW + 1200,
@@ -207,15 +218,14 @@ def director_tx(tmp_path):
                 started=NOW + 800,
                 ended=None,
             )
-            offer(tx, 1, 1, "brake-1")
-            offer(tx, 2, 2, "brake-2", state="failed", detail=HOSTILE)
+            offer(tx, 1, "brake-1")
+            offer(tx, 2, "brake-2", state="failed", detail=HOSTILE)
             tx.insert(
                 director.VehicleMetadata,
                 vehicle=b"\x01" * 16,
                 content=b"",
-                targets_version=3,
-                snapshot_version=3,
-                timestamp_version=4,
+                plan=1,
+                version=3,
                 targets=metadata("targets", 3, [DIRECTOR_KEY], targets={}),
                 snapshot=b"",
                 timestamp=b"",
@@ -333,9 +343,11 @@ def test_a_vehicle_has_what_each_ecu_reported_and_the_replaced_one(director_tx):
     assert (found["brake-1"]["attack"], found["brake-0"]["replacedBy"]) == (HOSTILE, "brake-1")
 
 
-def test_a_vehicle_has_its_manifest_as_it_came_and_whose_key_directs_it(director_tx):
+def test_a_vehicle_has_its_manifests_as_they_came_and_whose_key_directs_it(director_tx):
     found = vehicle_half(director_tx, VIN).document()
-    assert found["manifest"] == {"signed": {"vehicleId": VIN}, "signatures": []}
+    (one,) = found["manifests"]
+    assert (one["manifest"], one["attacks"], one["received"]) == (manifest_of(VIN), 1, at(20))
+    assert one["sha256"] == sha256(json.dumps(manifest_of(VIN)).encode()).hexdigest()
     assert (found["counter"], found["reported"]) == (7, at(20))
     assert found["directed"]["version"] == 3
     assert [one["keyid"] for one in found["directed"]["signatures"]] == [DIRECTOR_KEY]

@@ -11,6 +11,7 @@ from v2xpki.ota.evidence.shapes import (
     DeliveryHalf,
     EcuWord,
     Offer,
+    Reported,
     SignedVersion,
     Signing,
     VehicleHalf,
@@ -76,8 +77,7 @@ def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
         certificate_expires=moment(row.certificate_expires),
         counter=row.counter,
         reported=moment(row.reported),
-        manifest=None if row.manifest is None else json.loads(row.manifest),
-        manifest_sha256=None if row.manifest is None else sha256(row.manifest),
+        manifests=_manifests(tx, row.id),
         rxswin=rxswin,
         ecus=ecus,
         directed=_directed(tx, row.id),
@@ -97,7 +97,7 @@ def _offers(tx: Transaction, *wanted: sa.ColumnElement[bool]) -> tuple[Offer, ..
             assignment.path,
             director.KnownTarget.custom,
             director.Campaign.name,
-            assignment.targets_version,
+            assignment.version,
             assignment.offered,
             assignment.state,
             assignment.reported,
@@ -118,7 +118,7 @@ def _offers(tx: Transaction, *wanted: sa.ColumnElement[bool]) -> tuple[Offer, ..
             row.path,
             rxswin_of(row.custom),
             row.name or "",
-            row.targets_version,
+            row.version,
             iso_from_time32(row.offered),
             row.state,
             moment(row.reported),
@@ -154,6 +154,23 @@ def _ecus(tx: Transaction, vehicle: bytes) -> tuple[EcuWord, ...]:
     )
 
 
+def _manifests(tx: Transaction, vehicle: bytes) -> tuple[Reported, ...]:
+    table = director.VehicleManifest
+    rows = tx.execute(
+        sa.select(*table.__table__.columns).where(table.vehicle == vehicle).order_by(table.counter)
+    )
+    return tuple(
+        Reported(
+            row.counter,
+            iso_from_time32(row.received),
+            row.attacks,
+            sha256(row.octets),
+            json.loads(row.octets),
+        )
+        for row in rows
+    )
+
+
 def _campaigns(tx: Transaction) -> Iterable[CampaignWord]:
     for row in tx.execute(
         sa.select(*director.Campaign.__table__.columns).order_by(director.Campaign.created)
@@ -173,13 +190,9 @@ def _campaigns(tx: Transaction) -> Iterable[CampaignWord]:
 
 def _directed(tx: Transaction, vehicle: bytes) -> SignedVersion | None:
     table = director.VehicleMetadata
-    row = tx.execute(
-        sa.select(table.targets, table.targets_version, table.expires).where(table.vehicle == vehicle)
-    ).first()
+    row = tx.execute(sa.select(table.targets, table.version).where(table.vehicle == vehicle)).first()
     if row is None:
         return None
     signatures = tuple(Signing(one["keyid"]) for one in json.loads(row.targets)["signatures"])
     signed = json.loads(row.targets)["signed"]
-    return SignedVersion(
-        "targets", row.targets_version, sha256(row.targets), "", signed["expires"], signatures
-    )
+    return SignedVersion("targets", row.version, sha256(row.targets), "", signed["expires"], signatures)

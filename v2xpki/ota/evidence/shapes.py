@@ -155,9 +155,21 @@ class EcuWord:
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A manifest as it came, and how many ECUs told of an attack in it. sha256: of its octets."""
+
+    counter: int
+    received: str
+    attacks: int
+    sha256: str
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class VehicleHalf:
     """What the Director knows of a vehicle. rxswin: each number and the ECUs that carry it; directed: its
-    newest targets; roots: the Director's, which name the keys that sign them; manifest: its last new one."""
+    newest targets; roots: the Director's, which name the keys that sign them; manifests: those that told
+    something new."""
 
     vin: str
     model: str
@@ -168,8 +180,7 @@ class VehicleHalf:
     certificate_expires: str | None
     counter: int
     reported: str | None
-    manifest: Mapping[str, Any] | None
-    manifest_sha256: str | None
+    manifests: tuple[Reported, ...]
     rxswin: Mapping[str, Sequence[str]]
     ecus: tuple[EcuWord, ...]
     directed: SignedVersion | None
