@@ -30,6 +30,7 @@ from v2xpki.web.process import (
     ENV_PARENT,
     ENV_ROLES,
     ENV_WORKERS,
+    OTA_ROLES,
     ROLES,
     SCMS_ROLES,
     RoleSettings,
@@ -49,7 +50,8 @@ _PASSED_ON = frozenset(
 )
 _PASSED_PREFIXES = ("COVERAGE_", "COV_CORE_", "PYTHONDONTWRITE", "PYTHONHASHSEED")
 
-_END_ORDER = ("router", "admin", "aa", "dc", "ea", *reversed(SCMS_ROLES))
+_END_ORDER = ("router", "admin", "aa", *reversed(OTA_ROLES), "dc", "ea", *reversed(SCMS_ROLES))
+_KNOWN_ROLES = (*ROLES, *SCMS_ROLES, *OTA_ROLES)
 
 ROLE_COMMAND = (sys.executable, "-m", "v2xpki.web.worker")
 ROUTER_COMMAND = (sys.executable, "-m", "v2xpki.web.router")
@@ -75,8 +77,8 @@ class Plan:
         for role in self.roles:
             if role in OFFLINE_DOMAINS:
                 raise ConfigError(f"{role} is used in ceremonies alone and never served")
-            if role not in (*ROLES, *SCMS_ROLES):
-                raise ConfigError(f"no role {role!r}", hint=f"roles: {', '.join((*ROLES, *SCMS_ROLES))}")
+            if role not in _KNOWN_ROLES:
+                raise ConfigError(f"no role {role!r}", hint=f"roles: {', '.join(_KNOWN_ROLES)}")
 
 
 @dataclass
@@ -190,7 +192,7 @@ class Supervisor:
                 workers=plan.workers,
                 tls=role in SCMS_ROLES,
                 ea_routes=self._routes_of(role),
-                dc_routes=self._dc_routes() if role in ("ea", "aa") else {},
+                dc_routes=self._dc_routes() if role in ("ea", "aa", "director") else {},
             )
             self._children.append(
                 Child(role, self._role_command, self._environment(role, settings.environment()))
