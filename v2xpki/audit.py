@@ -82,6 +82,11 @@ class Event(StrEnum):
     CASE_TRACED = "case.traced"
     CASE_REFUSED = "case.refused"
     POLICY_CHANGED = "policy.changed"
+    METADATA_REQUESTED = "metadata.requested"
+    METADATA_SIGNATURE_MADE = "metadata.signature.made"
+    METADATA_SIGNATURE_TAKEN = "metadata.signature.taken"
+    METADATA_PUBLISHED = "metadata.published"
+    METADATA_DROPPED = "metadata.dropped"
 
 
 # What an entry may carry. `record` is the random id of an issuance record, known to one database only;
@@ -145,6 +150,17 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CASE_TRACED: frozenset({"case", "chains", "batches"}),
     Event.CASE_REFUSED: frozenset({"case", "reason"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
+    # roles of firmware metadata, of whose signers nothing is secret. digest: of what is signed; where it is
+    # published, of the whole. at: to the second, for the record of who signed what and when
+    Event.METADATA_REQUESTED: frozenset({"role", "version", "digest", "operator"}),
+    Event.METADATA_SIGNATURE_MADE: frozenset(
+        {"repository", "role", "version", "digest", "label", "operator", "at"}
+    ),
+    Event.METADATA_SIGNATURE_TAKEN: frozenset(
+        {"role", "version", "digest", "keyid", "signer", "operator", "at"}
+    ),
+    Event.METADATA_PUBLISHED: frozenset({"role", "version", "digest"}),
+    Event.METADATA_DROPPED: frozenset({"role", "version", "digest", "reason", "operator"}),
 }
 
 

@@ -29,6 +29,10 @@ _SCHEMES = {
 }
 
 
+#: On which curves keys may sign here.
+SIGNING_CURVES = tuple(_SCHEMES)
+
+
 class Payload(NamedTuple):
     """What one key is to sign: the canonical JSON of a metadata's "signed" part."""
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import Signature, SSlibKey
+from securesystemslib.signer import Key, Signature, SSlibKey
 
 from v2xpki.errors import DecodeError, InvalidSignature
 from v2xpki.trust.ota.names import KEYID
@@ -59,7 +59,7 @@ def key_document(key: SSlibKey) -> dict[str, Any]:
     return document
 
 
-def check_signature(key: SSlibKey, signature: Any, octets: bytes, what: str) -> None:
+def check_signature(key: Key, signature: Any, octets: bytes, what: str) -> None:
     """Raises InvalidSignature unless {"keyid", "sig"} is the key's signature over the octets."""
     if not isinstance(signature, dict):
         raise InvalidSignature(f"{what}: no signature object")
