@@ -9,9 +9,9 @@ from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CryptoError, DecodeError, EncodeError, PermissionDenied
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import regions, validity
-from v2xpki.trust.lint_engine import MDM_PSID, PKI_PSIDS, SERVICES, LintKind, Subject, explicit, rule
+from v2xpki.trust.lint_engine import LintKind, Subject, explicit, rule
 from v2xpki.trust.permissions import APP, Grants, ssp_inside
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, MDM_PSID, PKI_PSIDS, SCR_PSID, is_operators_own
 from v2xpki.wire import dot2
 
 _COMPRESSED = frozenset(("compressed-y-0", "compressed-y-1"))
@@ -229,11 +229,6 @@ def _exact_permissions(s: Subject) -> str | None:
     return f"holds {told}; {s.kind}: {', '.join(f'{p} {v.hex()}' for p, v in _HELD[s.kind].items())}"
 
 
-def _is_operators_own(psid: int) -> bool:
-    """Whether an ITS-AID is one that an operator may give a meaning of its own."""
-    return psid not in SERVICES and psid not in PKI_PSIDS
-
-
 @rule(
     "e_ec_app_permissions",
     "TS 103 097 7.2.2",
@@ -245,7 +240,7 @@ def _credential_permissions(s: Subject) -> str | None:
     if held.get(SCR_PSID) != _EC_SSP:
         return "holds not 623 with SSP 01c0"
     others = sorted(
-        psid for psid, ssp in held.items() if psid != SCR_PSID and (ssp or not _is_operators_own(psid))
+        psid for psid, ssp in held.items() if psid != SCR_PSID and (ssp or not is_operators_own(psid))
     )
     return f"holds psid {', '.join(map(str, others))}" if others else None
 
@@ -300,7 +295,7 @@ def _app_ranges(s: Subject) -> dict[int, list[dot2.SspRange | None]]:
 )
 def _issues_ec(s: Subject) -> str | None:
     named = _app_ranges(s)
-    if others := sorted(psid for psid in named if psid != SCR_PSID and not _is_operators_own(psid)):
+    if others := sorted(psid for psid in named if psid != SCR_PSID and not is_operators_own(psid)):
         return f"may issue psid {', '.join(map(str, others))}"
     if any(ssp_inside(_EC_SSP, limit) for limit in named.get(SCR_PSID, ())):
         return None

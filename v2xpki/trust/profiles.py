@@ -39,11 +39,20 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Presence = Literal["required", "optional", "absent"]
 
 CRL_PSID, SCR_PSID, CTL_PSID = 622, 623, 624
+PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
+MDM_PSID = 1622
+# ITS-AIDs that stations use (TS 102 965); an operator's policy may pass others to the linter.
+SERVICES = frozenset((36, 37, 137, 138, 139, 140, 141, 637, 638, 639, 640, 1619, MDM_PSID, 540801))
 NONE_ID = dot2.CertificateId(kind="none", value=None)
 _NO_CRACA = bytes(3)
 _EC_SSP = "01c0"
 _EE_BITS = {"app": 0x80, "enrol": 0x40}
 _STATIONS = ("vehicle", "rsu")
+
+
+def is_operators_own(psid: int) -> bool:
+    """Whether an ITS-AID is one that an operator may give a meaning of its own."""
+    return psid not in SERVICES and psid not in PKI_PSIDS
 
 
 @dataclass(frozen=True)
@@ -357,8 +366,8 @@ def _its_aids(table: dict[str, Any]) -> tuple[int, ...]:
     found = table.get("credential_its_aids", [])
     if not isinstance(found, list) or not all(type(one) is int and one > 0 for one in found):
         raise ConfigError("credential_its_aids is a list of numbers")
-    if reserved := sorted({CRL_PSID, SCR_PSID, CTL_PSID}.intersection(found)):
-        raise ConfigError(f"credential_its_aids: {reserved[0]} is not for an operator to grant")
+    if others := [one for one in found if not is_operators_own(one)]:
+        raise ConfigError(f"credential_its_aids: {others[0]} has a meaning already")
     return tuple(found)
 
 

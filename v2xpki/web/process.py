@@ -54,6 +54,8 @@ V3_QUERIES = frozenset(
 OTA_PATHS = {"image": "image", "director": "director", "v1": "director"}
 #: In which the router tells the Director whose client certificate it saw: SHA-256 (hex) of its DER.
 CLIENT_HEADER = "x-v2xpki-client"
+#: Octets of the largest body that a vehicle sends the Director: a registration, a manifest.
+OTA_BODY = 256 * 1024
 
 
 def roles_of(instance: Instance) -> tuple[str, ...]:
@@ -86,7 +88,7 @@ class RoleSettings:
     tls: bool = False
     #: Beginning of an EA's URL -> path of its socket, for EAs of this instance; for an EA those of AAs.
     ea_routes: Mapping[str, str] = field(default_factory=dict)
-    #: The same for this instance's distribution centre and CPOC.
+    #: The same for this instance's distribution centre and CPOC, and for the Director the Image repository.
     dc_routes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -38,6 +38,7 @@ from v2xpki.web.process import (
     ENV_LISTENERS,
     ENV_ROLES,
     ENV_WORKERS,
+    OTA_BODY,
     OTA_PATHS,
     PREFIXES,
     SCMS_ROLES,
@@ -75,8 +76,6 @@ RETRY_AFTER = {"Retry-After": "2"}
 #: Requests that wait for a connection to a role before further ones are turned away.
 WAITING_PER_WORKER = 256
 HEALTH_SECONDS = 3.0
-#: Octets of the largest body that a vehicle sends the Director: a registration, a manifest.
-OTA_BODY = 256 * 1024
 MOST_CONNECTIONS, SPARE_FILES = 8192, 512
 
 

@@ -192,7 +192,7 @@ class Supervisor:
                 workers=plan.workers,
                 tls=role in SCMS_ROLES,
                 ea_routes=self._routes_of(role),
-                dc_routes=self._dc_routes() if role in ("ea", "aa", "director") else {},
+                dc_routes=self._dc_routes(role),
             )
             self._children.append(
                 Child(role, self._role_command, self._environment(role, settings.environment()))
@@ -218,12 +218,17 @@ class Supervisor:
             return {}
         return {f"{self._instance.base_url}/{other}": socket_path(self._instance, other)}
 
-    def _dc_routes(self) -> dict[str, str]:
-        """Lists of this instance are fetched over the distribution centre's own socket, likewise."""
-        if "dc" not in self._plan.roles:
+    def _dc_routes(self, role: str) -> dict[str, str]:
+        """What is handed out here is fetched over the sockets of those who do, likewise: lists, and the Image
+        repository's metadata."""
+        if role not in ("ea", "aa", "director"):
             return {}
-        place = socket_path(self._instance, "dc")
-        return {f"{self._instance.base_url}/{name}": place for name in ("dc", "cpoc")}
+        asked = {"dc": "dc", "cpoc": "dc"} | ({"ota/image": "image"} if role == "director" else {})
+        return {
+            f"{self._instance.base_url}/{path}": socket_path(self._instance, other)
+            for path, other in asked.items()
+            if other in self._plan.roles
+        }
 
     def _router(self) -> Child:
         listening = {name: entry.sock.fileno() for name, entry in self._listeners.items() if name != "admin"}
@@ -474,6 +479,7 @@ def warnings(instance: Instance, listeners: Sequence[Listener]) -> list[str]:
             "fine behind a proxy, otherwise stations will not find it"
         )
     if instance.lab:
-        offline = ", ".join(name for name in instance.domain_names if name in OFFLINE_DOMAINS)
-        found.append(f"a laboratory instance: the tokens of {offline} are kept beside the services'")
+        offline = [name for name in instance.domain_names if name in OFFLINE_DOMAINS]
+        named = ", ".join([*offline, *(["signers"] if instance.has_ota else [])])
+        found.append(f"a laboratory instance: the tokens of {named} are kept beside the services'")
     return found

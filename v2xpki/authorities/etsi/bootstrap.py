@@ -350,7 +350,8 @@ def _publish(instance: Instance, clock: Clock) -> None:
 
 def _write_tls(plan: Plan, instance: Instance, clock: Clock) -> None:
     host = urlsplit(plan.base_url).hostname
-    files = make_lab_tls([host] if host else [], clock, operator=plan.operator)
+    others = plan.ota.operators if plan.ota else ()
+    files = make_lab_tls([host] if host else [], clock, operator=plan.operator, others=others)
     for name, octets in files.by_name().items():
         mode = 0o600 if name.endswith(".key") else 0o644
         descriptor = os.open(instance.path("tls") / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

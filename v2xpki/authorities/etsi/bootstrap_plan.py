@@ -62,6 +62,11 @@ class Part(Protocol):
         """What it makes in DIR beside its domains."""
         ...
 
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Who gets a client certificate of the laboratory's beside the operator."""
+        ...
+
     def settings_lines(self) -> list[str]:
         """Its section of v2xpki.toml."""
         ...
