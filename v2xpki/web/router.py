@@ -11,7 +11,7 @@ Stations' side: aiohttp's low-level server (its parser is llhttp). Workers' side
 connections that speak the one form of HTTP/1.1 the workers answer with; as prototypes 73-230 us of CPU a
 request, against 180-453 with aiohttp's client in that place.
 
-Where firmware is delivered, vehicles may show a client certificate on the https listener: the Director is
+Where the Director is served, vehicles may show a client certificate on the https listener: the Director is
 told its digest in a header that is never taken from outside. Images are files that the router hands out.
 """
 
@@ -380,8 +380,9 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     watching: list[asyncio.Task[None]] = []
     for name, descriptor in listeners.items():
         sock = socket.socket(fileno=descriptor)
-        context = server_context(instance) if name == "https" else None
-        if context is not None and instance.has_ota:
+        vehicles = "director" in roles
+        context = server_context(instance, vehicles=vehicles) if name == "https" else None
+        if context is not None and vehicles:
             cas = VehicleCas(instance, context)
             cas.look()
             watching.append(asyncio.create_task(cas.watch()))

@@ -1,7 +1,7 @@
 """TLS of the stations' listener, and the client certificates of vehicles on it.
 
-Where firmware is delivered, a client certificate is asked for and never required: only the Director knows its
-clients by theirs. One that is shown must be of the Director's own CA, or there is no connection at all.
+Where the Director is served, a client certificate is asked for and never required: it alone knows its clients
+by theirs. One that is shown must be of the Director's own CA, or there is no connection at all.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from v2xpki.web import logs
 LOOK_AGAIN = 30.0
 
 
-def server_context(instance: Instance) -> ssl.SSLContext:
-    """TLS for stations: 1.2 at least. A client certificate is asked for, never required, where firmware is
-    delivered; what is shown must be a vehicle's, or there is no connection."""
+def server_context(instance: Instance, *, vehicles: bool = False) -> ssl.SSLContext:
+    """TLS for stations: 1.2 at least. vehicles: a client certificate is asked for, never required; what is
+    shown must be a vehicle's (VehicleCas), or there is no connection."""
     tls = instance.tls_files()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(tls.certificate, tls.key)
-    if instance.has_ota:
+    if vehicles:
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
 

@@ -75,7 +75,7 @@ class House:
             read_timeout=5.0,
         )  # fmt: skip
         self._server = BoundedServer(router.handle, limit=50, access_log=None)
-        context = server_context(self.instance)
+        context = server_context(self.instance, vehicles=True)
         VehicleCas(self.instance, context).look()
         for name, tls in (("http", None), ("https", context)):
             started = await self._loop.create_server(self._server, "127.0.0.1", 0, ssl=tls)
