@@ -87,6 +87,14 @@ class Event(StrEnum):
     METADATA_SIGNATURE_TAKEN = "metadata.signature.taken"
     METADATA_PUBLISHED = "metadata.published"
     METADATA_DROPPED = "metadata.dropped"
+    VEHICLE_REGISTERED = "vehicle.registered"
+    VEHICLE_BLOCKED = "vehicle.blocked"
+    VEHICLE_UNBLOCKED = "vehicle.unblocked"
+    ECU_REPLACED = "ecu.replaced"
+    ATTACK_REPORTED = "attack.reported"
+    CAMPAIGN_CREATED = "campaign.created"
+    CAMPAIGN_MOVED = "campaign.moved"
+    TARGETS_FOLLOWED = "targets.followed"
 
 
 # What an entry may carry. `record` is the random id of an issuance record, known to one database only;
@@ -161,6 +169,15 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     ),
     Event.METADATA_PUBLISHED: frozenset({"role", "version", "digest"}),
     Event.METADATA_DROPPED: frozenset({"role", "version", "digest", "reason", "operator"}),
+    # the Director's; `vehicle` is its random id, known to that database alone
+    Event.VEHICLE_REGISTERED: frozenset({"vehicle", "operator"}),
+    Event.VEHICLE_BLOCKED: frozenset({"vehicle", "reason", "operator"}),
+    Event.VEHICLE_UNBLOCKED: frozenset({"vehicle", "reason", "operator"}),
+    Event.ECU_REPLACED: frozenset({"vehicle", "operator"}),
+    Event.ATTACK_REPORTED: frozenset({"vehicle", "count"}),
+    Event.CAMPAIGN_CREATED: frozenset({"campaign", "operator"}),
+    Event.CAMPAIGN_MOVED: frozenset({"campaign", "state", "percentage", "reason", "operator"}),
+    Event.TARGETS_FOLLOWED: frozenset({"version", "known", "gone"}),
 }
 
 

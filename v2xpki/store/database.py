@@ -324,11 +324,11 @@ class Transaction:
         """A compiled UPDATE, DELETE or INSERT; the number of rows it touched."""
         return int(self._run(statement, values).rowcount)
 
-    def insert(self, model: type[DeclarativeBase], **values: Any) -> None:
+    def insert(self, model: type[DeclarativeBase], /, **values: Any) -> None:
         """One row. Raises AlreadyRecorded where its key exists."""
         self._insert(model, values, if_new=False)
 
-    def insert_if_new(self, model: type[DeclarativeBase], **values: Any) -> bool:
+    def insert_if_new(self, model: type[DeclarativeBase], /, **values: Any) -> bool:
         """One row, unless its key exists: then False, and the transaction goes on."""
         self._insert(model, values, if_new=True)
         return bool(self._link.cursor.rowcount == 1)

@@ -4,7 +4,7 @@ what it reported back.
 Of a vehicle's enrolment credential it holds a salted digest alone. Times are TAI seconds.
 """
 
-from sqlalchemy import Index
+from sqlalchemy import LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from v2xpki.store.base import WITHOUT_ROWID, DirectorBase, Key16
@@ -36,22 +36,25 @@ class SubmittedSignature(SubmittedSignatureColumns, DirectorBase):
 
 class Vehicle(DirectorBase):
     """A vehicle. `counter` and `reported` are of its last manifest: none with a counter that is not higher is
-    taken."""
+    taken. `version` is the last number that was given to its metadata, whatever became of the signatures."""
 
     __tablename__ = "vehicle"
 
     id: Mapped[Key16]
+    certificate: Mapped[bytes | None] = mapped_column(unique=True)  # SHA-256 of its TLS client certificate
+    certificate_expires: Mapped[int | None]
     credential: Mapped[bytes | None] = mapped_column(unique=True)  # salted digest of the EC's
+    #: A newer certificate, which takes the other's place when it is first used: its answer may get lost.
+    pending: Mapped[bytes | None] = mapped_column(unique=True)
+    pending_expires: Mapped[int | None]
     vin: Mapped[str] = mapped_column(unique=True)
     model: Mapped[str]
     state: Mapped[str]
     registered: Mapped[int]
     registered_by: Mapped[str]  # "credential", or an operator's name
-    certificate: Mapped[bytes | None]  # SHA-256 of its TLS client certificate in force
-    certificate_expires: Mapped[int | None]
     counter: Mapped[int]
     reported: Mapped[int | None]
-    manifest: Mapped[bytes | None]  # the last manifest whose content was new, as it came
+    version: Mapped[int]
 
     __table_args__ = (WITHOUT_ROWID,)
 
@@ -70,6 +73,7 @@ class Ecu(DirectorBase):
     primary: Mapped[int]  # 1: the Primary
     replaced_by: Mapped[str | None]
     added: Mapped[int]
+    counter: Mapped[int]  # of its last report
     #: What it last reported as installed.
     path: Mapped[str | None]
     sha256: Mapped[str | None]
@@ -79,24 +83,47 @@ class Ecu(DirectorBase):
     __table_args__ = (WITHOUT_ROWID,)
 
 
+class VehicleManifest(DirectorBase):
+    """A manifest whose content was new, as it came: what evidence is made of."""
+
+    __tablename__ = "vehicle_manifest"
+
+    vehicle: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    counter: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    received: Mapped[int]
+    attacks: Mapped[int]  # ECUs that reported one
+    octets: Mapped[bytes]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
 class VehicleMetadata(DirectorBase):
     """The newest targets, snapshot and timestamp of a vehicle, as they are handed out: one row, replaced as a
-    whole. `content` is a digest of what the targets say, whatever their version."""
+    whole, and one version number for the three, which are always signed together. `content` is a digest of
+    what the targets say, whatever their version; `plan` the generation of the plan that it was asked of."""
 
     __tablename__ = "vehicle_metadata"
 
     vehicle: Mapped[bytes] = mapped_column(primary_key=True)
     content: Mapped[bytes]
-    targets_version: Mapped[int]
-    snapshot_version: Mapped[int]
-    timestamp_version: Mapped[int]
+    plan: Mapped[int]
+    version: Mapped[int]
     targets: Mapped[bytes]
     snapshot: Mapped[bytes]
     timestamp: Mapped[bytes]
-    expires: Mapped[int]  # of the first of them
+    expires: Mapped[int]
     record: Mapped[bytes]  # the issuance record
 
     __table_args__ = (WITHOUT_ROWID,)
+
+
+class PlanGeneration(DirectorBase):
+    """Counts the changes of what vehicles are to get: campaigns and known targets. One row."""
+
+    __tablename__ = "plan_generation"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    generation: Mapped[int]
 
 
 class KnownTarget(DirectorBase):
@@ -110,6 +137,19 @@ class KnownTarget(DirectorBase):
     hashes: Mapped[str]  # JSON
     custom: Mapped[str]  # JSON
     gone: Mapped[int]  # 1: withdrawn since
+
+
+class FollowedRole(DirectorBase):
+    """The newest verified metadata of the Image repository: root, timestamp, snapshot, targets and delegated
+    roles. What comes later may not be older."""
+
+    __tablename__ = "followed_role"
+
+    role: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    octets: Mapped[bytes]
+
+    __table_args__ = (WITHOUT_ROWID,)
 
 
 class Campaign(DirectorBase):
@@ -132,27 +172,22 @@ class Campaign(DirectorBase):
 
 
 class Assignment(DirectorBase):
-    """A target that an ECU was offered, by which campaign, since which version of its vehicle's targets, and
+    """A target that an ECU was offered, by which campaign, since which version of its vehicle's metadata, and
     what came of it."""
 
     __tablename__ = "assignment"
 
-    id: Mapped[Key16]
-    vehicle: Mapped[bytes]
-    ecu: Mapped[str]
-    path: Mapped[str]
-    campaign: Mapped[bytes]
-    targets_version: Mapped[int]
+    vehicle: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    ecu: Mapped[str] = mapped_column(primary_key=True)
+    path: Mapped[str] = mapped_column(primary_key=True, index=True)
+    campaign: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    version: Mapped[int]
     offered: Mapped[int]
     state: Mapped[str]
     reported: Mapped[int | None]
     detail: Mapped[str]
 
-    __table_args__ = (
-        Index("ix_assignment_vehicle", "vehicle"),
-        Index("ix_assignment_path", "path"),
-        WITHOUT_ROWID,
-    )
+    __table_args__ = (WITHOUT_ROWID,)
 
 
 class UsedChallenge(DirectorBase):

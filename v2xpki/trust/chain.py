@@ -108,6 +108,17 @@ def verify_ticket(octets: bytes, issuer: Certificate, at: int) -> Certificate:
     return ticket
 
 
+def verify_credential(credential: Certificate, issuer: Certificate, at: int) -> None:
+    """Raise InvalidChain unless it is an enrolment credential in force under an EA whose own chain the caller
+    trusts. It may hold further PSIDs that the EA grants, which verify_chain takes for a ticket's."""
+    _verify_link(credential, _remembered(issuer))
+    _check_now(credential, at, ())
+    _check_keys(credential)
+    tbs = credential.record.to_be_signed
+    if tbs.cert_issue_permissions is not None or SCR_PSID not in credential.app_permissions:
+        raise InvalidChain(f"{credential.hex8} is no enrolment credential", rule="type")
+
+
 class TrustStore:
     """Trusted roots and what was verified under them. Not for several threads at once.
 

@@ -86,7 +86,7 @@ def parse_ecus(value: Any, what: str) -> tuple[EcuEntry, ...]:
     """A vehicle's ECUs: each id and each key once, exactly one Primary. Raises DecodeError."""
     if not isinstance(value, list) or not 0 < len(value) <= MOST_ECUS:
         raise DecodeError(f"{what} is no list of 1 to {MOST_ECUS} ECUs")
-    ecus = tuple(_ecu(entry, f"{what}[{number}]") for number, entry in enumerate(value))
+    ecus = tuple(parse_ecu(entry, f"{what}[{number}]") for number, entry in enumerate(value))
     _distinct([one.ecu for one in ecus], f"{what}: an ecuId twice")
     _distinct([one.key.keyid for one in ecus], f"{what}: a key twice")
     if sum(one.primary for one in ecus) != 1:
@@ -94,7 +94,8 @@ def parse_ecus(value: Any, what: str) -> tuple[EcuEntry, ...]:
     return ecus
 
 
-def _ecu(value: Any, what: str) -> EcuEntry:
+def parse_ecu(value: Any, what: str) -> EcuEntry:
+    """An ECU as it is registered. Raises DecodeError that names the field."""
     if not isinstance(value, dict) or value.keys() != {"ecuId", "hardwareId", "primary", "key"}:
         raise DecodeError(f"{what} has not ecuId, hardwareId, primary and key")
     if not isinstance(value["primary"], bool):

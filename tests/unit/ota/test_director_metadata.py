@@ -1,0 +1,226 @@
+"""What the Director hands out to a vehicle: signed when it is new or grows old, and never else."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from tuf.api.exceptions import DownloadHTTPError
+from tuf.api.metadata import Metadata, Root
+from tuf.ngclient import Updater, UpdaterConfig
+from tuf.ngclient.fetcher import FetcherInterface
+
+from tests.support.ota_director import Car, Depot
+from v2xpki.errors import KeystoreError, TokenLost
+from v2xpki.issuance.metadata import tuf_key
+from v2xpki.ota.director import ROLES, label_of
+from v2xpki.time import HOUR, FixedClock, SystemClock, unix_from_time32
+from v2xpki.trust.ota.fields import DirectorFields
+
+
+@pytest.fixture
+def depot(tmp_path, fixed_clock):
+    return Depot(tmp_path, fixed_clock)
+
+
+def signed(depot, vehicle):
+    """The vehicle's three documents, as it fetches them."""
+    timestamp = json.loads(depot.director.metadata(vehicle, "timestamp.json"))["signed"]
+    number = timestamp["meta"]["snapshot.json"]["version"]
+    snapshot = json.loads(depot.director.metadata(vehicle, f"{number}.snapshot.json"))["signed"]
+    number = snapshot["meta"]["targets.json"]["version"]
+    return (
+        json.loads(depot.director.metadata(vehicle, f"{number}.targets.json"))["signed"],
+        snapshot,
+        timestamp,
+    )
+
+
+def root_of(depot, keys=None):
+    """A root over the Director's keys, as its operators' signers would make it."""
+    root = Root(
+        expires=datetime.fromtimestamp(unix_from_time32(depot.clock.time32()), UTC) + timedelta(days=365)
+    )
+    for role in ROLES:
+        root.add_key(tuf_key(depot.keystore.issuing_key(label_of(role))), role)
+    return root
+
+
+def test_a_vehicle_that_needs_nothing_gets_empty_targets_with_its_own_id(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    assert depot.director.take_manifest(vehicle, car.manifest(depot.clock)) == (1, True)
+    targets, snapshot, timestamp = signed(depot, vehicle)
+    assert targets["targets"] == {}
+    assert targets["custom"] == {"vehicleId": car.vin}
+    assert {one["version"] for one in (targets, snapshot, timestamp)} == {1}
+
+
+def test_the_library_verifies_each_document_under_the_roles_key(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.campaign(depot.release("brake", 2))
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    root = root_of(depot)
+    for role, name in (
+        ("timestamp", "timestamp.json"),
+        ("snapshot", "1.snapshot.json"),
+        ("targets", "1.targets.json"),
+    ):
+        metadata = Metadata.from_bytes(depot.director.metadata(vehicle, name))
+        root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+
+
+def test_an_image_is_directed_to_the_ecu_by_its_id(depot):
+    car = Car(hardware=("ecu-a", "ecu-b"))
+    vehicle = car.join(depot)
+    release = depot.release("brake", 2, "ecu-b")
+    depot.campaign(release)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    found = signed(depot, vehicle)[0]["targets"]
+    assert list(found) == [release.path]
+    assert found[release.path]["hashes"] == {"sha256": release.sha256}
+    assert found[release.path]["length"] == release.length
+    fields = DirectorFields.parse(found[release.path]["custom"])
+    assert fields.ecus == {list(car.ecus)[1]: "ecu-b"}
+    assert fields.release_counter == 2
+
+
+def test_what_is_unchanged_and_fresh_is_never_signed_again(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    first = depot.director.metadata(vehicle, "timestamp.json")
+    for _ in range(5):
+        depot.clock.advance(HOUR)
+        vehicle = depot.director.who(vehicle.certificate)
+        assert depot.director.take_manifest(vehicle, car.manifest(depot.clock)) == (1, False)
+        assert depot.director.metadata(vehicle, "timestamp.json") == first
+    assert depot.signatures() == 1
+
+
+def test_reading_what_is_current_costs_one_query(depot, monkeypatch):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    asked = []
+    row = depot.database.row
+    monkeypatch.setattr(depot.database, "row", lambda *a, **k: asked.append(1) or row(*a, **k))
+    monkeypatch.setattr(depot.database, "read", lambda: pytest.fail("a second query"))
+    monkeypatch.setattr(depot.database, "write", lambda **_: pytest.fail("a write"))
+    depot.director.metadata(vehicle, "timestamp.json")
+    assert len(asked) == 1
+
+
+def test_what_grows_old_is_signed_anew_with_the_next_version(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    before = signed(depot, vehicle)[2]
+    depot.clock.advance(18 * HOUR)  # of a day, six hours are left
+    after = signed(depot, depot.director.who(vehicle.certificate))
+    assert [one["version"] for one in after] == [2, 2, 2]
+    assert after[2]["expires"] > before["expires"]
+    assert after[0]["custom"] == {"vehicleId": car.vin}
+
+
+def test_old_versions_and_other_names_are_not_there(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    for name in (
+        "2.targets.json",
+        "0.targets.json",
+        "1.timestamp.json",
+        "1.root.json",
+        "targets.json",
+        "../x",
+    ):
+        assert depot.director.metadata(vehicle, name) is None
+
+
+def test_a_campaign_that_starts_is_seen_at_the_next_poll_without_a_manifest(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    release = depot.release("brake", 2)
+    depot.campaign(release)
+    assert list(signed(depot, depot.director.who(vehicle.certificate))[0]["targets"]) == [release.path]
+
+
+def test_a_plan_that_asks_nothing_new_of_a_vehicle_signs_nothing(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    depot.campaign(depot.release("brake", 2, "ecu-z"))
+    assert signed(depot, depot.director.who(vehicle.certificate))[0]["version"] == 1
+    assert depot.signatures() == 1
+
+
+def test_a_version_is_never_given_twice_even_if_its_signature_failed(depot, monkeypatch):
+    car = Car()
+    vehicle = car.join(depot)
+    lost = depot.director._metadata._issuer
+
+    def fail(token):
+        token.burn()
+        raise TokenLost("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lost, "issue", fail)
+        with pytest.raises(KeystoreError):
+            depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    vehicle = depot.director.who(vehicle.certificate)
+    assert vehicle.version == 1
+    assert depot.director.take_manifest(vehicle, car.manifest(depot.clock)) == (2, True)
+    assert signed(depot, vehicle)[0]["version"] == 2
+
+
+def test_a_vehicle_never_gets_anothers_metadata(depot):
+    cars = [Car(number) for number in (1, 2)]
+    for car in cars:
+        vehicle = car.join(depot)
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+        assert signed(depot, vehicle)[0]["custom"] == {"vehicleId": car.vin}
+
+
+class Wire(FetcherInterface):
+    """One vehicle's view over a client's fetcher."""
+
+    def __init__(self, depot, vehicle, root):
+        self.depot, self.vehicle, self.root = depot, vehicle, root
+
+    def _fetch(self, url):
+        name = url.rpartition("/")[2]
+        found = self.root if name == "1.root.json" else self.depot.director.metadata(self.vehicle, name)
+        if found is None:
+            raise DownloadHTTPError("not there", 404)
+        yield found
+
+
+def test_pythons_tuf_client_follows_one_vehicles_view(tmp_path):
+    clock = FixedClock(SystemClock().time32())  # the client goes by the machine's clock
+    depot = Depot(tmp_path, clock)
+    car = Car()
+    vehicle = car.join(depot)
+    release = depot.release("brake", 2)
+    depot.campaign(release)
+    depot.director.take_manifest(vehicle, car.manifest(clock))
+    from securesystemslib.signer import CryptoSigner
+
+    root, signer = root_of(depot), CryptoSigner.generate_ecdsa()
+    root.add_key(signer.public_key, "root")
+    metadata = Metadata(root)
+    metadata.sign(signer)
+    octets = metadata.to_bytes()
+    (tmp_path / "client").mkdir()
+    for version in (1, 2):
+        updater = Updater(
+            str(tmp_path / "client"), "http://d/metadata/", fetcher=Wire(depot, vehicle, octets), bootstrap=octets,
+            config=UpdaterConfig(prefix_targets_with_hash=True),
+        )  # fmt: skip
+        updater.refresh()
+        info = updater.get_targetinfo(release.path)
+        assert (info is None) == (version == 2)
+        car.installed[car.primary] = release
+        vehicle = depot.director.who(vehicle.certificate)
+        depot.director.take_manifest(vehicle, car.manifest(clock))

@@ -1,0 +1,329 @@
+"""The Director (Uptane 5.4.2): knows the vehicles, and tells each what to install.
+
+One object for all threads of a process. docs/ota-internal.md has what the web and the desks call here; each
+part is in a module of its own, and here they are put together.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from v2xpki.audit import Event
+from v2xpki.config.ota import OtaPolicy
+from v2xpki.errors import AlreadyRecorded, DecodeError
+from v2xpki.issuance import purge
+from v2xpki.issuance.metadata import MetadataIssuer
+from v2xpki.keystore import KeyLabel, Keystore
+from v2xpki.ota.campaigns import Campaigns
+from v2xpki.ota.directing import Directing, Taken
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
+from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
+from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
+from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
+from v2xpki.ota.vehicle_metadata import Labels, VehicleMetadata, tx_forget_plan
+from v2xpki.store import Database
+from v2xpki.store import director as store
+from v2xpki.store.base import table_of
+from v2xpki.time import Clock, iso_from_time32
+from v2xpki.trust.ota.names import PART, VIN, require
+from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
+
+ROLES = ("targets", "snapshot", "timestamp")
+_ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
+_NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
+_LONGEST_REASON = 500
+_VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
+_ECU, _E = table_of(store.Ecu), table_of(store.Ecu).c
+_A, _M = table_of(store.Assignment).c, table_of(store.VehicleManifest).c
+_R = table_of(store.RoleVersion).c
+
+
+def label_of(role: str, generation: int = 1) -> KeyLabel:
+    """The key of one of the Director's online roles, or of its CA ("ca")."""
+    return KeyLabel(f"director-{role}", "sign", generation)
+
+
+def open_director(
+    *,
+    keystore: Keystore,
+    database: Database,
+    clock: Clock,
+    policy: OtaPolicy,
+    ca: bytes,
+    credentials: Credentials | None,
+    generations: Mapping[str, int] | None = None,
+) -> "Director":
+    """With the keys of a token. ca: PEM of the vehicle CA's certificate; generations: of the keys of
+    roles and of "ca", where it is not the first. Raises KeyNotFound, KeyRefused, IssuanceError."""
+    numbers = generations or {}
+    labels = Labels(*(label_of(role, numbers.get(role, 1)) for role in ROLES))
+    metadata = VehicleMetadata(
+        MetadataIssuer(keystore.issuing_key(label) for label in labels),
+        labels,
+        database,
+        validity=policy.director_validity,
+        renew_before=policy.renew_before,
+    )
+    ca_label = KeyLabel(CA_LABEL.authority, "sign", numbers.get("ca", 1))
+    vehicle_ca = VehicleCa(keystore, ca, clock, validity=policy.certificate_validity, label=ca_label)
+    return Director(database, clock, policy, metadata, vehicle_ca, credentials)
+
+
+class Director:
+    """See the module."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        policy: OtaPolicy,
+        metadata: VehicleMetadata,
+        ca: VehicleCa,
+        credentials: Credentials | None,
+    ) -> None:
+        self._database, self._clock, self._metadata = database, clock, metadata
+        self._inventory = Inventory(database)
+        self._directing = Directing(database, clock, metadata, window=policy.time_window)
+        self._registrar = Registrar(database, clock, ca, policy, credentials)
+        self._campaigns = Campaigns(database, clock)
+        self._known = KnownTargets(database, clock)
+
+    # --- vehicles ------------------------------------------------------------------------------------
+
+    def challenge(self) -> Challenge:
+        """For one registration."""
+        return self._registrar.challenge()
+
+    def register(self, octets: bytes) -> Registered:
+        """As Registrar.register."""
+        return self._registrar.register(octets)
+
+    def who(self, digest: bytes) -> Vehicle | None:
+        """The active vehicle of a client certificate in force, by the SHA-256 of its DER."""
+        return self._inventory.who(digest, self._clock.time32())
+
+    def renew_certificate(self, vehicle: Vehicle, csr: str) -> str:
+        """As Registrar.renew."""
+        return self._registrar.renew(vehicle, csr)
+
+    def take_manifest(self, vehicle: Vehicle, octets: bytes) -> Taken:
+        """As Directing.take_manifest."""
+        return self._directing.take_manifest(vehicle, octets)
+
+    def metadata(self, vehicle: Vehicle, name: str) -> bytes | None:
+        """A document of a vehicle's own: timestamp.json, N.snapshot.json, N.targets.json; None where there is
+        none of that name. What is current is handed out by one query and no signature. Raises as
+        take_manifest where it has to be made."""
+        if name != "timestamp.json":
+            found = _NUMBERED.fullmatch(name)
+            document = self._metadata.document(vehicle, found[2]) if found else None
+            return document.octets if found and document and document.version == int(found[1]) else None
+        document = self._metadata.document(vehicle, "timestamp")
+        if (
+            document is None
+            or document.plan != document.generation
+            or not self._metadata.is_fresh(document.expires, self._clock.time32())
+        ):
+            self._directing.refresh(vehicle)
+            document = self._metadata.document(vehicle, "timestamp")
+        return None if document is None else document.octets
+
+    def root(self, name: str) -> bytes | None:
+        """A version of the root, which all vehicles share: N.root.json."""
+        found = _ROOT_NAME.fullmatch(name)
+        if found is None:
+            return None
+        with self._database.read() as tx:
+            query = sa.select(_R.octets).where(_R.role == "root", _R.version == int(found[1]))
+            return tx.execute(query).scalar()
+
+    # --- the inventory, for operators ------------------------------------------------------------------
+
+    def register_by_oem(self, *, vin: str, model: str, ecus: Any, csr: str, operator: str) -> Registered:
+        """A vehicle whose credential does not register it. ecus: JSON as in a registration. Raises
+        DecodeError, DirectorRefusal."""
+        require(vin, VIN, "vin")
+        require(model, PART, "model")
+        return self._registrar.register_by_oem(vin, model, parse_ecus(ecus, "ecus"), csr, operator)
+
+    def vehicles(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]:
+        """At most `limit`, by VIN, beginning after one."""
+        query = sa.select(_VEHICLE).where(_V.vin > after).order_by(_V.vin).limit(max(1, min(limit, 1000)))
+        with self._database.read() as tx:
+            return [_vehicle_document(row) for row in tx.execute(query).mappings()]
+
+    def vehicle(self, vin: str) -> dict[str, Any]:
+        """All that is known of a vehicle, and why a release is withheld. Raises DirectorRefusal."""
+        vehicle = self._inventory.vehicle(vin)
+        withheld = self._directing.outlook(vehicle).resolution.withheld
+        with self._database.read() as tx:
+            row = tx.execute(sa.select(_VEHICLE).where(_V.id == vehicle.id)).mappings().one()
+            ecus = (
+                tx.execute(sa.select(_ECU).where(_E.vehicle == vehicle.id).order_by(_E.id)).mappings().all()
+            )
+            offers = tx.execute(
+                sa.select(table_of(store.Assignment)).where(_A.vehicle == vehicle.id).order_by(_A.offered)
+            ).mappings()
+            manifests = tx.execute(
+                sa.select(table_of(store.VehicleManifest))
+                .where(_M.vehicle == vehicle.id)
+                .order_by(_M.counter)
+            ).mappings()
+            return {
+                **_vehicle_document(row),
+                "ecus": [_ecu_document(one) for one in ecus],
+                "offers": [_offer_document(one) for one in offers],
+                "withheld": dict(withheld),
+                "manifests": [
+                    {
+                        "counter": one["counter"],
+                        "received": iso_from_time32(one["received"]),
+                        "attacks": one["attacks"],
+                        "manifest": json.loads(one["octets"]),
+                    }
+                    for one in manifests
+                ],
+            }
+
+    def block(self, vin: str, reason: str, operator: str) -> dict[str, Any]:
+        """Have a vehicle served no more. Raises DirectorRefusal, DecodeError."""
+        return self._set_state(vin, store.BLOCKED, Event.VEHICLE_BLOCKED, reason, operator)
+
+    def unblock(self, vin: str, reason: str, operator: str) -> dict[str, Any]:
+        """The reverse."""
+        return self._set_state(vin, store.ACTIVE, Event.VEHICLE_UNBLOCKED, reason, operator)
+
+    def _set_state(self, vin: str, state: str, event: Event, reason: str, operator: str) -> dict[str, Any]:
+        _check_reason(reason)
+        vehicle = self._inventory.vehicle(vin)
+        with self._database.write(durable=True) as tx:
+            query = sa.update(_VEHICLE).where(_V.id == vehicle.id, _V.state != state).values(state=state)
+            if tx.execute(query).rowcount != 1:
+                raise DirectorRefusal(DirectorReason.STATE, f"the vehicle is {state}")
+            tx.audit(event, vehicle=vehicle.id, reason=reason, operator=operator)
+        return self.vehicle(vin)
+
+    def replace_ecu(self, ecu: str, entry: Any, operator: str) -> dict[str, Any]:
+        """Put a new ECU in the place of one in use; the old id is never used again. entry: JSON as in a
+        registration. Raises DecodeError, DirectorRefusal."""
+        new = parse_ecu(entry, "entry")
+        try:
+            with self._database.write(durable=True) as tx:
+                old = tx.execute(
+                    sa.select(_E.vehicle, _E.primary, _V.vin)
+                    .join(_VEHICLE, _V.id == _E.vehicle)
+                    .where(_E.id == ecu, _E.replaced_by.is_(None))
+                ).first()
+                if old is None:
+                    raise DirectorRefusal(DirectorReason.UNKNOWN, f"no ECU {ecu[:64]!r} in use")
+                if bool(old.primary) != new.primary:
+                    raise DirectorRefusal(DirectorReason.CONFLICT, "entry.primary is not as the old ECU's")
+                keyids = sa.select(_E.keyid).where(_E.vehicle == old.vehicle)
+                if new.key.keyid in tx.execute(keyids).scalars().all():
+                    raise DirectorRefusal(
+                        DirectorReason.CONFLICT, "entry.key is or was of an ECU of this vehicle"
+                    )
+                tx_add_ecus(tx, old.vehicle, [new], self._clock.time32())
+                tx.execute(sa.update(_ECU).where(_E.id == ecu).values(replaced_by=new.ecu))
+                tx_forget_plan(tx, old.vehicle)
+                tx.audit(Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator)
+        except AlreadyRecorded as error:
+            raise DirectorRefusal(DirectorReason.CONFLICT, "entry.ecuId is or was another ECU's") from error
+        return self.vehicle(old.vin)
+
+    # --- campaigns and targets -------------------------------------------------------------------------
+
+    def create_campaign(self, *, name: str, targets: Any, cohort: Any, operator: str) -> dict[str, Any]:
+        """As Campaigns.create."""
+        return self._campaigns.create(name, targets, cohort, operator)
+
+    def start_campaign(self, campaign: str, operator: str, percentage: int | None = None) -> dict[str, Any]:
+        """As Campaigns.start."""
+        return self._campaigns.start(campaign, operator, percentage)
+
+    def pause_campaign(self, campaign: str, reason: str, operator: str) -> dict[str, Any]:
+        """As Campaigns.pause."""
+        return self._campaigns.pause(campaign, reason, operator)
+
+    def halt_campaign(self, campaign: str, reason: str, operator: str) -> dict[str, Any]:
+        """As Campaigns.halt."""
+        return self._campaigns.halt(campaign, reason, operator)
+
+    def campaign(self, campaign: str) -> dict[str, Any]:
+        """As Campaigns.campaign."""
+        return self._campaigns.campaign(campaign)
+
+    def campaigns(self) -> list[dict[str, Any]]:
+        """As Campaigns.campaigns."""
+        return self._campaigns.campaigns()
+
+    def refresh_targets(self, fetch: Fetch, root: bytes) -> Followed:
+        """As KnownTargets.refresh."""
+        return self._known.refresh(fetch, root)
+
+    def known_targets(self) -> list[dict[str, Any]]:
+        """As KnownTargets.documents."""
+        return self._known.documents()
+
+    def purge(self) -> int:
+        """Forget challenges and issuance records that are past their time; the count."""
+        now = self._clock.time32()
+        return self._registrar.purge(now) + purge(self._database, now)
+
+
+def _check_reason(reason: str) -> None:
+    if not 0 < len(reason.strip()) <= _LONGEST_REASON:
+        raise DecodeError(f"reason is no text of 1 to {_LONGEST_REASON} characters")
+
+
+def _iso(time32: int | None) -> str | None:
+    return None if time32 is None else iso_from_time32(time32)
+
+
+def _vehicle_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "vin": row["vin"],
+        "id": bytes(row["id"]).hex(),
+        "model": row["model"],
+        "state": row["state"],
+        "registered": iso_from_time32(row["registered"]),
+        "registeredBy": row["registered_by"],
+        "certificateExpires": _iso(row["certificate_expires"]),
+        "reported": _iso(row["reported"]),
+        "metadataVersion": row["version"],
+    }
+
+
+def _ecu_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    installed = row["path"] and {
+        "path": row["path"],
+        "sha256": row["sha256"],
+        "releaseCounter": row["release_counter"],
+    }
+    return {
+        "ecuId": row["id"],
+        "hardwareId": row["hardware_id"],
+        "primary": bool(row["primary"]),
+        "keyid": row["keyid"],
+        "added": iso_from_time32(row["added"]),
+        "replacedBy": row["replaced_by"],
+        "installed": installed,
+        "attack": row["attack"],
+    }
+
+
+def _offer_document(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        "ecuId": row["ecu"],
+        "path": row["path"],
+        "campaign": bytes(row["campaign"]).hex(),
+        "metadataVersion": row["version"],
+        "offered": iso_from_time32(row["offered"]),
+        "state": row["state"],
+        "reported": _iso(row["reported"]),
+        "detail": row["detail"],
+    }

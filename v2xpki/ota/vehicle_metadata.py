@@ -1,0 +1,202 @@
+"""A vehicle's targets, snapshot and timestamp (TUF 4.4 to 4.6; Uptane 5.2.3): always signed together, under
+one version number and one issuance record, and handed out as one row.
+
+Each names versions only. The vehicle's id stands in its targets, whether they are empty or not: else the
+empty targets of one vehicle would do for another.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from v2xpki.errors import StoreError
+from v2xpki.issuance.metadata import MetadataIssuer, Payload, joined
+from v2xpki.issuance.records import Prepared, tx_complete, tx_void
+from v2xpki.keystore import KeyLabel
+from v2xpki.ota.inventory import Vehicle
+from v2xpki.ota.plan import GENERATION
+from v2xpki.ota.resolving import Target
+from v2xpki.store import Database, Statement, Transaction
+from v2xpki.store import director as store
+from v2xpki.store.base import table_of
+from v2xpki.time import iso_from_time32
+from v2xpki.trust.ota.canonical import canonical
+from v2xpki.trust.ota.fields import DirectorFields
+
+_M = table_of(store.VehicleMetadata).c
+#: The kind of issuance record.
+KIND = "VEHICLE_METADATA"
+_COLUMNS = ("content", "plan", "version", "targets", "snapshot", "timestamp", "expires", "record")
+_OF = _M.vehicle == sa.bindparam("of_vehicle")
+_NOW = sa.type_coerce(GENERATION, sa.Integer()).label("generation")
+# Without the documents, which fill overflow pages.
+_STANDING = Statement(sa.select(_M.content, _M.version, _M.expires, _M.plan).where(_OF))
+_DOCUMENT = {
+    name: Statement(sa.select(_M[name], _M.version, _M.expires, _M.plan, _NOW).where(_OF))
+    for name in ("targets", "snapshot", "timestamp")
+}
+_REPLACE = Statement(
+    sa.update(table_of(store.VehicleMetadata))
+    .where(_OF, _M.version < sa.bindparam("new_version", type_=sa.Integer()))
+    .values({name: sa.bindparam(f"new_{name}", type_=_M[name].type, required=True) for name in _COLUMNS})
+)
+_MOVE_PLAN = Statement(
+    sa.update(table_of(store.VehicleMetadata))
+    .where(_OF, _M.version == sa.bindparam("at_version"))
+    .values(plan=sa.bindparam("new_plan", type_=sa.Integer()))
+)
+_FORGET_PLAN = Statement(sa.update(table_of(store.VehicleMetadata)).where(_OF).values(plan=-1))
+
+
+class Labels(NamedTuple):
+    """The keys of the three roles."""
+
+    targets: KeyLabel
+    snapshot: KeyLabel
+    timestamp: KeyLabel
+
+
+class Standing(NamedTuple):
+    """What a vehicle's metadata says now. expires: TAI seconds; plan: the generation that it is of."""
+
+    content: bytes
+    version: int
+    expires: int
+    plan: int
+
+
+class Next(NamedTuple):
+    """What is to be signed next for a vehicle."""
+
+    prepared: Prepared
+    version: int
+    content: bytes
+    plan: int
+    expires: int
+
+
+class Document(NamedTuple):
+    """A document that is handed out. generation: of the plan as it is now."""
+
+    octets: bytes
+    version: int
+    expires: int
+    plan: int
+    generation: int
+
+
+def targets_json(directed: Mapping[str, Target]) -> bytes:
+    """The "targets" of a vehicle's targets metadata, canonical. directed: ECU id -> target."""
+    if not directed:
+        return b"{}"
+    ecus: dict[str, dict[str, str]] = {}
+    targets = {}
+    for ecu, target in directed.items():
+        ecus.setdefault(target.path, {})[ecu] = target.fields.hardware_id
+        targets[target.path] = target
+    return canonical(
+        {
+            path: {
+                "custom": DirectorFields(
+                    ecus[path], target.fields.release_counter, target.fields.rollback_from
+                ).document(),
+                "hashes": dict(target.hashes),
+                "length": target.length,
+            }
+            for path, target in targets.items()
+        }
+    )
+
+
+def content_of(targets: bytes) -> bytes:
+    """What tells whether a vehicle's targets say something new, whatever their version."""
+    return hashlib.sha256(targets).digest()
+
+
+class VehicleMetadata:
+    """Makes, keeps and hands out the metadata of single vehicles. For all threads of a process.
+
+    validity, renew_before: seconds; what has less than renew_before left is made anew.
+    """
+
+    def __init__(
+        self, issuer: MetadataIssuer, labels: Labels, database: Database, *, validity: int, renew_before: int
+    ) -> None:
+        self._issuer, self._labels, self._database = issuer, labels, database
+        self._validity, self._renew_before = validity, renew_before
+
+    def document(self, vehicle: Vehicle, role: str) -> Document | None:
+        """What is handed out, by one query; None where nothing was made yet. role: targets, ..."""
+        row = self._database.row(_DOCUMENT[role], of_vehicle=vehicle.id)
+        return None if row is None else Document(*row)
+
+    def is_fresh(self, expires: int, now: int) -> bool:
+        """Whether it need not be signed anew for its age."""
+        return expires - now > self._renew_before
+
+    def prepare(self, vehicle: Vehicle, targets: bytes, plan: int, now: int) -> Next:
+        """A vehicle's next metadata; nothing is written or signed. targets: as targets_json's."""
+        version, expires = vehicle.version + 1, now + self._validity
+        # Canonical as it stands: names in order, no spaces. A VIN and a time need no escapes.
+        when = f'"expires":"{iso_from_time32(expires)}",'
+        tail = f'"spec_version":"1.0.31","version":{version}}}'
+        first = f'{{"_type":"targets","custom":{{"vehicleId":"{vehicle.vin}"}},{when}"spec_version":"1.0.31",'
+        snapshot = f'{{"_type":"snapshot",{when}"meta":{{"targets.json":{{"version":{version}}}}},{tail}'
+        timestamp = f'{{"_type":"timestamp",{when}"meta":{{"snapshot.json":{{"version":{version}}}}},{tail}'
+        payloads = [
+            Payload(
+                self._labels.targets,
+                b'%b"targets":%b,"version":%d}' % (first.encode(), targets, version),
+            ),
+            Payload(self._labels.snapshot, snapshot.encode()),
+            Payload(self._labels.timestamp, timestamp.encode()),
+        ]
+        prepared = self._issuer.prepare(payloads, expires, kind=KIND)
+        return Next(prepared, version, content_of(targets), plan, expires)
+
+    def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> None:
+        """Sign what was recorded, and replace the vehicle's row; `more` adds the caller's rows to that
+        transaction. Raises as MetadataIssuer.issue and tx_complete; then the record is void, the number is
+        used up and the row is as it was."""
+        record = coming.prepared.record
+        try:
+            made = self._issuer.issue(coming.prepared.token)
+            targets, snapshot, timestamp = (one.document for one in made)
+            row = {
+                "content": coming.content,
+                "plan": coming.plan,
+                "version": coming.version,
+                "targets": targets,
+                "snapshot": snapshot,
+                "timestamp": timestamp,
+                "expires": coming.expires,
+                "record": record.id,
+            }
+            with self._database.write(durable=False) as tx:
+                tx_complete(tx, record, joined(made))
+                if not tx.insert_if_new(store.VehicleMetadata, vehicle=vehicle.id, **row):
+                    tx.run(_REPLACE, of_vehicle=vehicle.id, **{f"new_{k}": v for k, v in row.items()})
+                more(tx)
+        except BaseException:
+            with contextlib.suppress(StoreError), self._database.write(durable=False) as tx:
+                tx_void(tx, record, "signing or storing failed")
+            raise
+
+
+def tx_standing(tx: Transaction, vehicle: bytes) -> Standing | None:
+    """What a vehicle's metadata says now."""
+    row = tx.row(_STANDING, of_vehicle=vehicle)
+    return None if row is None else Standing(*row)
+
+
+def tx_move_plan(tx: Transaction, vehicle: bytes, version: int, plan: int) -> None:
+    """Remember that a newer plan asks for nothing else."""
+    tx.run(_MOVE_PLAN, of_vehicle=vehicle, at_version=version, new_plan=plan)
+
+
+def tx_forget_plan(tx: Transaction, vehicle: bytes) -> None:
+    """Have a vehicle's metadata looked at again when it is next asked for: its ECUs have changed."""
+    tx.run(_FORGET_PLAN, of_vehicle=vehicle)
