@@ -1,7 +1,6 @@
 """How the Director is opened in its workers, and what is checked of it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from v2xpki.authorities.etsi.followed import FollowedPeers
@@ -11,6 +10,8 @@ from v2xpki.errors import ConfigError, InvalidChain
 from v2xpki.links.metadata import MetadataSource
 from v2xpki.ota.director import Director
 from v2xpki.ota.director import open_director as put_together
+from v2xpki.ota.kinds import DIRECTOR
+from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.pinned import PinnedRoot
 from v2xpki.time import Clock
 from v2xpki.trust.chain import verify_credential
@@ -26,16 +27,36 @@ EVERY = 15.0
 _LOOK_AGAIN = 0.1  # seconds after which changed lists count
 
 
-@dataclass(frozen=True)
 class DirectorService:
-    """The Director at work in this process, and its repository's shared part: the root."""
+    """The Director at work in this process, and its repository's shared part: the root. build: a Director
+    that signs with these generations of its keys."""
 
-    director: Director
-    shared: RepositoryService
+    def __init__(self, shared: RepositoryService, build: Callable[[Mapping[str, int]], Director]) -> None:
+        self.shared, self._build = shared, build
+        self._keys = OnlineKeys(shared.keystore, DIRECTOR)
+        self._generations = self._present()
+        self.director = build(self._generations)
 
     @property
     def instance(self) -> Instance:
         return self.shared.instance
+
+    def follow_keys(self) -> float:
+        """Signs with the keys that the newest root names; the seconds to the next look."""
+        present = self._present()
+        if present != self._generations:
+            self.director, self._generations = self._build(present), present
+        return EVERY
+
+    def _present(self) -> dict[str, int]:
+        """Role -> generation of its key; none before the first root."""
+        state = self.shared.repository.state()
+        if state.root is None:
+            return {}
+        roles = state.root.roles
+        return {
+            role: self._keys.signing_label(role, roles[role].keyids).generation for role in DIRECTOR.online
+        }
 
 
 class FolderCredentials:
@@ -58,17 +79,16 @@ class FolderCredentials:
 class Following:
     """Has the Director know the Image repository's targets, by metadata that it verified itself."""
 
-    def __init__(self, director: Director, source: MetadataSource, pinned: PinnedRoot, clock: Clock) -> None:
-        self._director, self._source, self._pinned, self._clock = director, source, pinned, clock
-        self._problem, self._last = "", 0
+    def __init__(self, service: DirectorService, source: MetadataSource, pinned: PinnedRoot) -> None:
+        self._service, self._source, self._pinned = service, source, pinned
+        self._problem = "not asked for yet"
 
     def round(self) -> float:
         """One look; the seconds to the next one."""
         try:
             root = self._pinned.root(self._source.fetch)
             if root is not None:
-                self._director.refresh_targets(self._source.fetch, root)
-                self._last = self._clock.time32()
+                self._service.director.refresh_targets(self._source.fetch, root)
             self._problem = "" if root is not None else "the Image repository has no root yet"
         except Exception as error:
             self._problem = f"{type(error).__name__}: {error}"
@@ -87,28 +107,38 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
     shared = build_repository(instance, "director", clock)
     domain, clock = instance.domain("director"), shared.clock
     credentials = FolderCredentials(domain.trust_dir, clock) if instance.settings.ota.its_aid else None
-    director = put_together(
-        keystore=shared.keystore,
-        database=shared.database,
-        clock=clock,
-        policy=instance.settings.ota,
-        ca=vehicle_ca(instance),
-        credentials=credentials,
-    )
+    ca_number, ca = vehicle_ca(instance)
+
+    def build(generations: Mapping[str, int]) -> Director:
+        return put_together(
+            keystore=shared.keystore,
+            database=shared.database,
+            clock=clock,
+            policy=instance.settings.ota,
+            ca=ca,
+            credentials=credentials,
+            generations={**generations, "ca": ca_number},
+        )
+
+    service = DirectorService(shared, build)
     ca_file = instance.tls_files().ca
     source = MetadataSource(
         f"{instance.base_url}/ota/image/metadata",
         socket=settings.dc_routes.get(f"{instance.base_url}/ota/image"),
         ca_file=ca_file if ca_file.exists() else None,
     )
-    following = Following(director, source, PinnedRoot(domain.trust_dir), clock)
+    following = Following(service, source, PinnedRoot(domain.trust_dir))
     checks: dict[str, Check] = {
         "token": lambda: keys_sign(shared.keystore),
         "database": lambda: answers(lambda: ping(shared.database)),
         "metadata": lambda: metadata_in_force(shared.repository, clock),
         "targets": following.finding,
     }
-    tasks: dict[str, Callable[[], float]] = {"tend": shared.tend, "targets": following.round}
+    tasks: dict[str, Callable[[], float]] = {
+        "tend": shared.tend,
+        "keys": service.follow_keys,
+        "targets": following.round,
+    }
     if credentials is not None:
         peers, interval = credentials.peers, int(instance.settings.lists.refresh)
         checks["trust"] = lambda: lists_accepted(peers)
@@ -119,11 +149,12 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
         source.close()
         shared.close()
 
-    return Opened(DirectorService(director, shared), checks, upkeep=director.purge, close=close, tasks=tasks)
+    return Opened(service, checks, upkeep=lambda: service.director.purge(), close=close, tasks=tasks)
 
 
-def vehicle_ca(instance: Instance) -> bytes:
-    """The newest generation of the CA of vehicles' client certificates (PEM). Raises ConfigError."""
+def vehicle_ca(instance: Instance) -> tuple[int, bytes]:
+    """The newest generation of the CA of vehicles' client certificates (PEM), and its number. Raises
+    ConfigError."""
     folder = instance.domain("director").certificates_dir
     found: Mapping[int, Path] = {
         int(path.stem.rpartition("-")[2]): path
@@ -132,4 +163,4 @@ def vehicle_ca(instance: Instance) -> bytes:
     }
     if not found:
         raise ConfigError(f"{folder} has no director-ca-1.pem", hint="`v2xpki init` makes it")
-    return found[max(found)].read_bytes()
+    return max(found), found[max(found)].read_bytes()
