@@ -4,10 +4,11 @@
     instance/<path>                     no record is newer than the tokens, which are copied after it
     manifest.json                       last: sizes, modes, owners and SHA-256 of all the others
 
-Taken: all files of DIR but run/ and log/, and every domain's database. Not taken: what lies outside DIR
-(PINs in the environment or elsewhere, hardware tokens); the report names it. A restore is a dry run that
-reads and checks everything, unless told to apply; then it works beside the target and swaps at the end,
-and what was there is kept under another name.
+Taken: all files of DIR but run/ and log/, and every domain's database, those of a laboratory's signers too.
+Not taken: what lies outside DIR (PINs in the environment or elsewhere, hardware tokens, images), and images
+of firmware where that is asked for; the report names it. A restore is a dry run that reads and checks
+everything, unless told to apply; then it works beside the target and swaps at the end, and what was there is
+kept under another name.
 """
 
 import fcntl
@@ -30,7 +31,7 @@ from typing import IO, Any, BinaryIO, cast
 from v2xpki import __version__
 from v2xpki.backup.databases import belongings, copy_sqlite, dump_postgresql, load_postgresql, sqlite_path
 from v2xpki.backup.sealed import LOG2_N, SealedReader, SealedWriter
-from v2xpki.config import Instance
+from v2xpki.config import FILE_NAME, Instance
 from v2xpki.errors import ConfigError, DecodeError, StoreError
 from v2xpki.time import Clock, iso_from_time32
 
@@ -65,9 +66,11 @@ def back_up(
     clock: Clock,
     *,
     overwrite: bool = False,
+    images: bool = True,
     log2_n: int = LOG2_N,
 ) -> Report:
-    """Write the backup of an instance, which may be serving.
+    """Write the backup of an instance, which may be serving. images: those of firmware too, which are named
+    by their content and may be had from elsewhere.
 
     Raises ConfigError (the file exists), StoreError (a database cannot be copied), KeystoreError (the
     passphrase is too short). The file appears under its name only when it is complete.
@@ -80,7 +83,7 @@ def back_up(
     try:
         with os.fdopen(descriptor, "wb") as file:
             with SealedWriter(file, passphrase, log2_n) as sealed, _tar_writer(sealed) as tar:
-                _write(tar, instance, report, {destination.absolute(), partial.absolute()})
+                _write(tar, instance, report, {destination.absolute(), partial.absolute()}, images=images)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(destination)
@@ -93,7 +96,9 @@ def _tar_writer(sealed: SealedWriter) -> tarfile.TarFile:
     return tarfile.open(fileobj=cast(IO[bytes], sealed), mode="w|gz", format=tarfile.PAX_FORMAT)
 
 
-def _write(tar: tarfile.TarFile, instance: Instance, report: Report, skip: set[Path]) -> None:
+def _write(
+    tar: tarfile.TarFile, instance: Instance, report: Report, skip: set[Path], *, images: bool
+) -> None:
     entries: list[dict[str, Any]] = []
     databases: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="v2xpki-backup-") as scratch:
@@ -111,12 +116,24 @@ def _write(tar: tarfile.TarFile, instance: Instance, report: Report, skip: set[P
             entries.append(_add_file(tar, copy, databases[domain.name]))
             copy.unlink()
             report.databases.append(domain.name)
+        for path in _signers_databases(instance):
+            copy = Path(scratch) / "signer.sqlite"
+            copy_sqlite(path, copy)
+            skip |= belongings(path)
+            name = f"instance/{path.relative_to(instance.directory).as_posix()}"
+            entries.append(_add_file(tar, copy, name, _ownership(path.stat())))
+            copy.unlink()
+    if instance.has_ota and not images:
+        skip.add(instance.images_dir)
+        report.left_out.append(f"image: the images in {instance.images_dir}")
     skip |= {instance.directory / name for name in _LEFT_BEHIND}
     directories = [{"name": "instance", **_ownership(instance.directory.stat())}]
     for path in _walk(instance.directory, skip, report):
         name = f"instance/{path.relative_to(instance.directory).as_posix()}"
         if path.is_dir():
             directories.append({"name": name, **_ownership(path.stat())})
+        elif instance.has_ota and path.is_relative_to(instance.images_dir):
+            entries.append(_add_file(tar, path, name, _ownership(path.stat())))  # as large as they come
         else:
             entries.append(_add_stable(tar, path, name))
     report.left_out += _outside(instance)
@@ -150,6 +167,8 @@ def _walk(directory: Path, skip: set[Path], report: Report) -> Iterator[Path]:
 def _outside(instance: Instance) -> list[str]:
     """What the instance needs and this backup has not."""
     missing = []
+    if instance.has_ota and not instance.images_dir.is_relative_to(instance.directory):
+        missing.append(f"image: the images in {instance.images_dir}")
     for domain in map(instance.domain, instance.domain_names):
         if not domain.has_keys:
             continue
@@ -191,14 +210,24 @@ def _add_octets(
     }
 
 
-def _add_file(tar: tarfile.TarFile, path: Path, name: str) -> dict[str, Any]:
+def _signers_databases(instance: Instance) -> Iterator[Path]:
+    """Of signers of firmware metadata that a laboratory keeps in the instance."""
+    for settings in sorted(instance.directory.glob(f"signers/*/{FILE_NAME}")):
+        path = sqlite_path(Instance.load(settings.parent).domain("signer").database_url)
+        if path is not None and path.exists() and path.is_relative_to(instance.directory):
+            yield path
+
+
+def _add_file(
+    tar: tarfile.TarFile, path: Path, name: str, ownership: dict[str, Any] | None = None
+) -> dict[str, Any]:
     member = tarfile.TarInfo(name)
     member.size, member.mode = path.stat().st_size, 0o600
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         file.seek(0)
         tar.addfile(member, file)
-    return {"name": name, "size": member.size, "sha256": digest, "mode": 0o600}
+    return {"name": name, "size": member.size, "sha256": digest, **(ownership or {"mode": 0o600})}
 
 
 def _ownership(status: os.stat_result) -> dict[str, Any]:
@@ -316,7 +345,7 @@ def _swap_in(staging: Path, directory: Path, manifest: dict[str, Any], clock: Cl
                 path.mkdir(mode=0o700, parents=True)
             path.chmod(entry["mode"])
             _give(path, entry.get("owner"))
-    for conf in root.glob("*/softhsm2.conf"):
+    for conf in (*root.glob("*/softhsm2.conf"), *root.glob("signers/*/signer/softhsm2.conf")):
         _point_at(conf, Path(manifest["directory"]), directory)
     instance = Instance.load(root)
     outside: list[tuple[Path, Path]] = []
