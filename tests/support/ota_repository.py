@@ -41,7 +41,7 @@ class TestSigner:
 
 def sign(key: CryptoSigner, request: Request, name: str = "ann", repository: str = "image") -> SignatureFile:
     made = key.sign(request.payload)
-    return SignatureFile(repository, request.id, key.public_key.keyid, made.signature, name)
+    return SignatureFile(repository, request.id, name, {key.public_key.keyid: made.signature})
 
 
 def entry(content: bytes = b"image", **custom: object) -> TargetEntry:

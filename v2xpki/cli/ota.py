@@ -5,7 +5,13 @@ import click
 from v2xpki.cli import LazyGroup
 
 # name -> (module whose attribute `command` it is, the line in --help); in the order of --help
-GROUPS: dict[str, tuple[str, str]] = {}
+GROUPS: dict[str, tuple[str, str]] = {
+    "signer": ("v2xpki.cli.ota_signer", "Make and show the keys of one person who signs offline roles."),
+    "role": ("v2xpki.cli.ota_role", "List and show the roles of both repositories."),
+    "root": ("v2xpki.cli.ota_root", "Ask for a first root, or for other keys and thresholds."),
+    "delegation": ("v2xpki.cli.ota_delegation", "Ask for a supplier's part of the targets, or its end."),
+    "sign": ("v2xpki.cli.ota_sign", "Ask for signatures, give them, hand them in."),
+}
 
 
 @click.group("ota", cls=LazyGroup, lazy=GROUPS)

@@ -64,7 +64,8 @@ def first_root(
         **{role: ((key,), 1) for role, key in online.items()},
     }
     for role, (keys, threshold) in named.items():
-        root.roles[role] = Role([], threshold)
+        root.roles[role] = Role([], 1)
+        root.roles[role].threshold = threshold
         for key in keys:
             root.add_key(key, role)
     check_root(kind, root, hybrid=hybrid)

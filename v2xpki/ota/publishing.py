@@ -20,7 +20,7 @@ from v2xpki.errors import AlreadyRecorded, IssuanceError, RecordFailed, StoreErr
 from v2xpki.issuance import Prepared, Token, tx_complete, tx_save, tx_void
 from v2xpki.issuance.metadata import Payload, Signed, document, joined
 from v2xpki.keystore import KeyLabel
-from v2xpki.ota.kinds import ROOT, SNAPSHOT, TIMESTAMP
+from v2xpki.ota.kinds import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from v2xpki.ota.metadata import State, Version, expiry, parse, payload, snapshot_of, timestamp_of
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.rows import Request, Rows
@@ -136,6 +136,8 @@ class Publisher:
             if not group or any(new.version != before.number(new.role) + 1 for _, new in group):
                 continue
             after = before.having(new for _, new in group)
+            if not {new.role for _, new in group} <= {ROOT, TARGETS, *after.delegated}:
+                continue  # what nobody delegates to is signed by nobody's leave
             if not after.check(before.root, with_targets=self._rows.kind.keeps_targets):
                 return group
         return ()
@@ -293,7 +295,7 @@ def change_of(request: Request, state: State) -> TargetsChange | None:
 
 def _may_come(request: Request, state: State, pending: dict[str, Request]) -> bool:
     """Whether a request's keys are those that the present delegator asks for, or one that is asked for."""
-    delegator = ROOT if request.role in (ROOT, "targets") else "targets"
+    delegator = ROOT if request.role in (ROOT, TARGETS) else TARGETS
     states = [state]
     if delegator != request.role and delegator in pending:
         asked = pending[delegator]

@@ -207,7 +207,7 @@ class Repository:
         )
 
     def submit(self, signature: SignatureFile, *, by: str) -> Taken:
-        """Take a signature, and publish when it was the last one needed.
+        """Take a signer's signatures, all of them or none, and publish when nothing is missing.
 
         Raises Refused: NO_SUCH_REQUEST, NOT_OPEN, EXPIRED, UNKNOWN_KEY, BAD_SIGNATURE, SIGNED_BEFORE. What
         publishing raises (Publisher.publish_ready) leaves the signature taken; `tend` publishes later.
@@ -217,21 +217,23 @@ class Repository:
         with self.database.write(durable=True) as tx:
             self._rows.lock(tx)
             request = self._required(tx, signature.request)
-            self._check_signature(request, signature)
+            self._check_signatures(request, signature)
             now = self._clock.time32()
-            one = Submitted(signature.keyid, signature.sig, signature.signer, by, now)
-            if not self._rows.add_signature(tx, request.id, one):
+            given = [Submitted(*pair, signature.signer, by, now) for pair in signature.signatures.items()]
+            new = [one for one in given if self._rows.add_signature(tx, request.id, one)]
+            if not new:
                 raise Refused(SigningReason.SIGNED_BEFORE)
-            tx.audit(
-                Event.METADATA_SIGNATURE_TAKEN,
-                role=request.role,
-                version=request.version,
-                digest=request.id,
-                keyid=signature.keyid,
-                signer=signature.signer,
-                operator=by,
-                at=iso_from_time32(now),
-            )
+            for one in new:
+                tx.audit(
+                    Event.METADATA_SIGNATURE_TAKEN,
+                    role=request.role,
+                    version=request.version,
+                    digest=request.id,
+                    keyid=one.keyid,
+                    signer=one.signer,
+                    operator=by,
+                    at=iso_from_time32(now),
+                )
         out = self._publisher.publish_ready()
         request, signatures = self.request(request.id)
         keyids = [one.keyid for one in signatures]
@@ -294,19 +296,19 @@ class Repository:
             raise Refused(SigningReason.NO_SUCH_REQUEST)
         return found
 
-    def _check_signature(self, request: Request, signature: SignatureFile) -> None:
+    def _check_signatures(self, request: Request, signature: SignatureFile) -> None:
         if request.state != OPEN:
             raise Refused(SigningReason.NOT_OPEN, f"the request is {request.state}")
         if _expiry(request) <= self._clock.time32():
             raise Refused(SigningReason.EXPIRED, f"{request.role} version {request.version} has expired")
-        key = next((one.keys[signature.keyid] for one in request.agree if signature.keyid in one.keys), None)
-        if key is None:
-            raise Refused(SigningReason.UNKNOWN_KEY)
-        pair = {"keyid": signature.keyid, "sig": signature.sig}
-        try:
-            check_signature(key, pair, request.payload, "signature")
-        except BadSignature:
-            raise Refused(SigningReason.BAD_SIGNATURE) from None
+        keys = {keyid: key for one in request.agree for keyid, key in one.keys.items()}
+        for keyid, sig in signature.signatures.items():
+            if keyid not in keys:
+                raise Refused(SigningReason.UNKNOWN_KEY)
+            try:
+                check_signature(keys[keyid], {"keyid": keyid, "sig": sig}, request.payload, "signature")
+            except BadSignature:
+                raise Refused(SigningReason.BAD_SIGNATURE) from None
 
     def _require_targets(self) -> None:
         if not self.kind.keeps_targets:

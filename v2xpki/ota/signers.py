@@ -8,6 +8,7 @@ says what they have signed. It is on no server; requests and signatures go to an
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +65,14 @@ class Signer:
 
     def __init__(self, name: str, keystore: Keystore, database: Database, clock: Clock) -> None:
         self.name = name
-        self._database, self._clock = database, clock
-        labels = sorted(one.label for one in keystore.keys() if one.label.authority in map(_authority, _USES))
-        self._issuer = MetadataIssuer(keystore.issuing_key(label) for label in labels)
-        self._labels = {self._issuer.public_key(label).keyid: label for label in labels}
+        self._keystore, self._database, self._clock = keystore, database, clock
+        self._issuer, self._labels = self._load()
+
+    def _load(self) -> tuple[MetadataIssuer, dict[str, KeyLabel]]:
+        ours = {_authority(use) for use in _USES}
+        labels = sorted(one.label for one in self._keystore.keys() if one.label.authority in ours)
+        issuer = MetadataIssuer(map(self._keystore.issuing_key, labels))
+        return issuer, {issuer.public_key(label).keyid: label for label in labels}
 
     def keys(self) -> dict[str, SSlibKey]:
         """Of each use the newest."""
@@ -77,21 +82,33 @@ class Signer:
         }
 
     def sign(self, request: RequestFile, *, by: str) -> SignatureFile:
-        """Sign what a request asks, recorded first; the same again gives the signature that was made then.
+        """Sign what a request asks, with each own key that it names, recorded first. The same again gives the
+        signatures that were made then.
 
         Raises Refused(UNKNOWN_KEY, EXPIRED), KeystoreError, StoreError, AuditError.
         """
         asked = {keyid for one in request.agree for keyid in one.keys}
-        label = next((label for keyid, label in self._labels.items() if keyid in asked), None)
-        if label is None:
+        labels = [label for keyid, label in self._labels.items() if keyid in asked]
+        if not labels:
             raise Refused(SigningReason.UNKNOWN_KEY, f"no key of {self.name} is asked to sign this")
         octets, now = request.octets, self._clock.time32()
         expires = expiry(parse(document(octets, ()), Signed).signed)
         if expires <= now:
             raise Refused(SigningReason.EXPIRED, f"{request.role} version {request.version} has expired")
-        keyid = self._issuer.public_key(label).keyid
-        signature = self._made_before(octets, keyid) or self._make(request, label, expires, by, now)
-        return SignatureFile(request.repository, request.id, keyid, signature, self.name)
+        signatures = {}
+        for label in labels:
+            keyid = self._issuer.public_key(label).keyid
+            made = self._made_before(octets, keyid) or self._make(request, label, expires, by, now)
+            signatures[keyid] = made
+        return SignatureFile(request.repository, request.id, self.name, signatures)
+
+    def rotate(self, use: str) -> SSlibKey:
+        """Make the next key for root or targets, on the curve of the one before. Raises KeystoreError."""
+        last = max(label for label in self._labels.values() if label.authority == _authority(use))
+        label = replace(last, generation=last.generation + 1)
+        _generate(self._keystore, self._database, label, self._keystore.public_key(last).curve)
+        self._issuer, self._labels = self._load()
+        return self._issuer.public_key(label)
 
     def _made_before(self, octets: bytes, keyid: str) -> str | None:
         table = IssuanceRecord
@@ -156,10 +173,7 @@ def create_signer(
         keystore = open_token(token)
         try:
             for use in _USES:
-                label = KeyLabel(_authority(use), "sign")
-                key = keystore.generate(label, curve)
-                with database.write(durable=True) as tx:
-                    tx.audit(Event.KEY_GENERATED, label=label.text, curve=curve.text, point=key.point)
+                _generate(keystore, database, KeyLabel(_authority(use), "sign"), curve)
             keys = Signer(name, keystore, database, clock).keys()
         finally:
             keystore.close()
@@ -185,6 +199,12 @@ def open_signer(directory: Path, *, clock: Clock | None = None) -> Iterator[Sign
             yield Signer(domain.token_label, keystore, database, clock)
         finally:
             keystore.close()
+
+
+def _generate(keystore: Keystore, database: Database, label: KeyLabel, curve: Curve) -> None:
+    key = keystore.generate(label, curve)
+    with database.write(durable=True) as tx:
+        tx.audit(Event.KEY_GENERATED, label=label.text, curve=curve.text, point=key.point)
 
 
 def _authority(use: str) -> str:

@@ -2,7 +2,10 @@
 
     request    {"repository", "role", "version", "signed": what is signed,
                 "agree": [{"who", "threshold", "keys": {keyid: key}}], "former": the version before, or null}
-    signature  {"repository", "request": SHA-256 of the canonical JSON, "keyid", "sig": hex, "signer": name}
+    signature  {"repository", "request": SHA-256 of the canonical JSON, "signer": name,
+                "signatures": [{"keyid", "sig": hex}]}
+
+A signer whose old and new key are both asked, as in a change of their own root key, signs with both.
 
 A signer sees `differences` and signs the canonical JSON of "signed", nothing else of the file.
 """
@@ -26,6 +29,7 @@ from v2xpki.trust.ota.names import KEYID, PART, SHA256
 
 LONGEST_REQUEST = 64 << 20
 LONGEST_SIGNATURE = 64 << 10
+MOST_SIGNATURES = 4
 _SIGNATURE = re.compile(r"([0-9a-f]{2}){32,4096}")
 
 
@@ -89,31 +93,46 @@ class RequestFile(NamedTuple):
 
 
 class SignatureFile(NamedTuple):
-    """A signature as it comes back. `signer` is what whoever signed says of themselves; the key counts."""
+    """What comes back from a signer: keyid -> signature (hex). `signer` is what whoever signed says of
+    themselves; the keys count."""
 
     repository: str
     request: bytes
-    keyid: str
-    sig: str
     signer: str
+    signatures: Mapping[str, str]
 
     def document(self) -> dict[str, Any]:
-        return self._asdict() | {"request": self.request.hex()}
+        return {
+            "repository": self.repository,
+            "request": self.request.hex(),
+            "signer": self.signer,
+            "signatures": [{"keyid": keyid, "sig": sig} for keyid, sig in self.signatures.items()],
+        }
 
     @classmethod
     def parse(cls, octets: bytes) -> "SignatureFile":
         """Raises DecodeError that names the field."""
         table = read_object(octets, "signature", limit=LONGEST_SIGNATURE)
-        if table.keys() != {"repository", "request", "keyid", "sig", "signer"}:
-            raise DecodeError("signature has not repository, request, keyid, sig and signer")
+        if table.keys() != {"repository", "request", "signer", "signatures"}:
+            raise DecodeError("signature has not repository, request, signer and signatures")
         if table["repository"] not in KINDS:
             raise DecodeError("signature.repository is no repository")
+        listed = table["signatures"]
+        if not isinstance(listed, list) or not 0 < len(listed) <= MOST_SIGNATURES:
+            raise DecodeError(f"signature.signatures is no list of 1 to {MOST_SIGNATURES}")
+        if not all(isinstance(one, dict) and one.keys() == {"keyid", "sig"} for one in listed):
+            raise DecodeError("signature.signatures has what is no keyid and sig")
+        what = "signature.signatures"
+        signatures = {
+            text_of(one, "keyid", KEYID, what): text_of(one, "sig", _SIGNATURE, what) for one in listed
+        }
+        if len(signatures) != len(listed):
+            raise DecodeError("signature.signatures has a key twice")
         return cls(
             table["repository"],
             bytes.fromhex(text_of(table, "request", SHA256, "signature")),
-            text_of(table, "keyid", KEYID, "signature"),
-            text_of(table, "sig", _SIGNATURE, "signature"),
             text_of(table, "signer", PART, "signature"),
+            signatures,
         )
 
 
@@ -151,18 +170,19 @@ def differences(former: Mapping[str, Any] | None, signed: Mapping[str, Any]) -> 
 
 def _root_lines(former: Root | None, root: Root) -> Iterator[str]:
     for name in TOP_LEVEL:
-        was = former.roles[name] if former else Role([], 0)
+        was = former.roles[name] if former else None
         yield from _role_lines(name, was, root.roles[name], (former.keys if former else {}) | root.keys)
     if not root.consistent_snapshot:
         yield "consistent snapshots are switched off"
 
 
-def _role_lines(name: str, was: Role, now: Role, keys: Mapping[str, Key]) -> Iterator[str]:
-    for sign, keyids in (("-", set(was.keyids) - set(now.keyids)), ("+", set(now.keyids) - set(was.keyids))):
+def _role_lines(name: str, was: Role | None, now: Role, keys: Mapping[str, Key]) -> Iterator[str]:
+    old, new = set(was.keyids if was else ()), set(now.keyids)
+    for sign, keyids in (("-", old - new), ("+", new - old)):
         for keyid in sorted(keyids):
             yield f"{sign} {name}: key {keyid[:16]} ({keys[keyid].scheme})"
-    if was.threshold != now.threshold:
-        before = f"{was.threshold} -> " if was.threshold else ""
+    if was is None or was.threshold != now.threshold:
+        before = f"{was.threshold} -> " if was else ""
         yield f"~ {name}: threshold {before}{now.threshold} of {len(now.keyids)}"
 
 
@@ -188,7 +208,7 @@ def _targets_lines(former: Targets | None, targets: Targets) -> Iterator[str]:
         if before is None or (before.paths, before.terminating) != (role.paths, role.terminating):
             last = ", nobody after it" if role.terminating else ""
             yield f"~ {name}: paths {' '.join(role.paths or ())}{last}"
-        yield from _role_lines(name, before or Role([], 0), role, keys)
+        yield from _role_lines(name, before, role, keys)
     if list(old) != [name for name in new if name in old] and old.keys() <= new.keys():
         yield "~ delegations in another order"
 

@@ -49,7 +49,7 @@ class SoftwareSigner:
         if not any(keyid in asked.keys for asked in request.agree):
             raise Refused(SigningReason.UNKNOWN_KEY, f"{self.name}'s key is not asked to sign this")
         signature = self._signer.sign(request.octets)
-        return SignatureFile(request.repository, request.id, keyid, signature.signature, self.name)
+        return SignatureFile(request.repository, request.id, self.name, {keyid: signature.signature})
 
 
 def open_software_key(path: Path, password: str, name: str) -> SoftwareSigner:

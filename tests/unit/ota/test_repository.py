@@ -87,7 +87,9 @@ def test_a_signature_is_refused_with_its_reason(scene):
     assert refusal(submit, good._replace(repository="director"), by="op") is SigningReason.NO_SUCH_REQUEST
     stranger = sign(scene.ann.root, request)  # of another role
     assert refusal(submit, stranger, by="op") is SigningReason.UNKNOWN_KEY
-    other = good._replace(keyid=scene.bob.targets.public_key.keyid)
+    other = good._replace(
+        signatures=dict.fromkeys([scene.bob.targets.public_key.keyid], *good.signatures.values())
+    )
     assert refusal(submit, other, by="op") is SigningReason.BAD_SIGNATURE
     assert scene.repository.request(request.id)[1] == []
     assert submit(good, by="op").published
