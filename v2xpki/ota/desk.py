@@ -1,16 +1,16 @@
 """What the desks of both repositories share: who asks, what for, and how they say no.
 
-A call of the operators' interface is a method of a desk, with the operator first. Which roles may make it
-stands in `calls.CALLS`, and the desk looks before it does anything: so it is the same over HTTP and on the
-command line.
+A call of the operators' interface is a method of a desk that `answers` describes: how HTTP names it, and
+which roles may make it. The web, the client of the interface and the command line all go by that.
 """
 
+import functools
 import getpass
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from v2xpki.config.ota import OPERATOR_ROLES
 from v2xpki.errors import DecodeError, Refused
@@ -18,6 +18,7 @@ from v2xpki.trust.ota.canonical import printable
 
 #: A CN that may stand in the header: no separator of it.
 _NAME = re.compile(r"[^;,\x00-\x1f\x7f]{1,128}")
+_PARAMETER = re.compile(r"\{(\w+)\}")
 #: The operator of a laboratory, who may do everything.
 LAB_OPERATOR = "operator"
 
@@ -88,3 +89,68 @@ def check_members(body: Mapping[str, Any], known: frozenset[str]) -> None:
     unknown = sorted(set(body) - known)
     if unknown:
         raise DecodeError(f"{', '.join(unknown)}: not known here; known are {', '.join(sorted(known))}")
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+class Asked(NamedTuple):
+    """A call as it comes: who, the path's and the query's parameters, the body's members."""
+
+    operator: Operator
+    parameters: Mapping[str, str]
+    body: Mapping[str, Any]
+
+
+class Call(NamedTuple):
+    """How a desk's method is asked for: POST releases/{id}/approve. query: parameters beside the path's."""
+
+    name: str
+    method: str
+    path: str
+    roles: frozenset[str]
+    status: int
+    query: tuple[str, ...]
+
+    @property
+    def in_path(self) -> tuple[str, ...]:
+        """The parameters in the path."""
+        return tuple(_PARAMETER.findall(self.path))
+
+
+D = TypeVar("D")
+R = TypeVar("R")
+
+
+def answers(
+    http: str, *roles: str, status: int = 200, query: tuple[str, ...] = ()
+) -> Callable[[Callable[[D, Asked], R]], Callable[[D, Asked], R]]:
+    """Makes a method a call: `@answers("POST releases", RELEASE_ENGINEER)`. It refuses every operator who has
+    none of the roles, however it is called."""
+    verb, _, path = http.partition(" ")
+
+    def made(method: Callable[[D, Asked], R]) -> Callable[[D, Asked], R]:
+        @functools.wraps(method)
+        def guarded(desk: D, asked: Asked) -> R:
+            asked.operator.require(call.roles)
+            return method(desk, asked)
+
+        call = Call(method.__name__, verb, path, frozenset(roles), status, query)
+        guarded.__dict__["call"] = call
+        return guarded
+
+    return made
+
+
+def calls_of(desk: type) -> list[Call]:
+    """All that a kind of desk answers."""
+    found = (getattr(getattr(desk, name), "call", None) for name in dir(desk))
+    return [one for one in found if isinstance(one, Call)]
+
+
+def hex_of(asked: Asked, name: str, octets: int) -> bytes:
+    """A parameter that is hex of so many octets. Raises Refused (UNKNOWN): nothing else has such a name."""
+    value = asked.parameters.get(name, "")
+    if re.fullmatch(rf"[0-9a-f]{{{2 * octets}}}", value):
+        return bytes.fromhex(value)
+    raise Refused(Reason.UNKNOWN, f"{name} {value[:80]!r} is not hex of {octets} octets")
