@@ -17,7 +17,7 @@ _LOCK = sa.select(Setting.name).where(Setting.name == "domain").with_for_update(
 
 
 class Request(NamedTuple):
-    """A signing request. `id`: SHA-256 of the payload, which is the canonical JSON that is signed."""
+    """A signing request. `id`: signing_files.request_id. payload: the canonical JSON that is signed."""
 
     id: bytes
     role: str
