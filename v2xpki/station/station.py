@@ -9,7 +9,7 @@ other.receive(octets).payload
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -40,7 +40,7 @@ from v2xpki.station.butterfly import (
 )
 from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untrusted
 from v2xpki.station.pki import Access, Pki, Where, discover, first_root
-from v2xpki.station.requests import EC_PERMISSIONS, SCR, authorization_request, enrolment_request
+from v2xpki.station.requests import EC_PERMISSIONS, authorization_request, enrolment_request
 from v2xpki.station.sending import Learning
 from v2xpki.station.state import Followed, Settings, State, StateDirectory
 from v2xpki.time import HOUR, MICROSECONDS, Clock, SystemClock
@@ -233,28 +233,17 @@ class Station:
         """All tickets held, expired ones too."""
         return [self._credential(name)[0] for name in self.state.tickets]
 
-    def enrol(self, curve: Curve = Curve.NIST_P256, *, its_aids: Sequence[int] = ()) -> Certificate:
-        """Enrol by the canonical key; the EC is kept. its_aids: what the EC is to hold beside 623, without
-        SSP. Raises RequestRefused, BadAnswer, Unreachable."""
-        return self._enrol(
-            curve, bytes.fromhex(self.settings.its_id), self.directory.key("canonical"), None, its_aids
-        )
+    def enrol(self, curve: Curve = Curve.NIST_P256) -> Certificate:
+        """Enrol by the canonical key; the EC is kept. Raises RequestRefused, BadAnswer, Unreachable."""
+        return self._enrol(curve, bytes.fromhex(self.settings.its_id), self.directory.key("canonical"), None)
 
     def re_enrol(self, curve: Curve = Curve.NIST_P256) -> Certificate:
-        """Enrol a new key by the current EC, for what that one holds. Raises NoCredential without one in
-        force."""
+        """Enrol a new key by the current EC. Raises NoCredential without one in force."""
         ec, key = self._current_ec()
-        return self._enrol(
-            curve, ec.hashed_id8, key, ec, [psid for psid in ec.app_permissions if psid != SCR]
-        )
+        return self._enrol(curve, ec.hashed_id8, key, ec)
 
     def _enrol(
-        self,
-        curve: Curve,
-        its_id: bytes,
-        signer: MemoryKey,
-        current: Certificate | None,
-        its_aids: Sequence[int],
+        self, curve: Curve, its_id: bytes, signer: MemoryKey, current: Certificate | None
     ) -> Certificate:
         pki, new = self.pki, MemoryKey.generate(curve)
         sent = enrolment_request(
@@ -264,8 +253,7 @@ class Station:
             current=current,
             ea=pki.ea.certificate,
             attributes=etsi.CertificateSubjectAttributes(
-                app_permissions=(*EC_PERMISSIONS, *(dot2.PsidSsp(psid=psid) for psid in its_aids)),
-                region=self._region(),
+                app_permissions=EC_PERMISSIONS, region=self._region()
             ),
             time64=self.clock.time64(),
         )
