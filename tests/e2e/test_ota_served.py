@@ -19,9 +19,9 @@ from tests.support.etsi import EC_PERMISSIONS
 from tests.support.lab import Lab
 from tests.support.ota_director import Car
 from tests.support.serving import wait_for
-from v2xpki.authorities.etsi.status import collect
 from v2xpki.backup.archive import back_up, restore
 from v2xpki.cli import main
+from v2xpki.cli.status import _print
 from v2xpki.config import Instance
 from v2xpki.keystore.apart import Apart
 from v2xpki.ota.bootstrap import LAB_ITS_AID, sign
@@ -80,7 +80,7 @@ def publish(directory: Path, signatures: list[SignatureFile]) -> list[bool]:
 def lab(tmp_path_factory, token_store):
     del token_store  # asked for so that the tests are skipped where there is no SoftHSM
     directory = tmp_path_factory.mktemp("ota") / "pki"
-    started = Lab.start(directory, "--profile", "etsi+ota", scheme="https", roles="ea,dc,image,director")
+    started = Lab.start(directory, "--profile", "etsi+ota", scheme="https", roles="ea,image,director")
     yield started
     started.end()
 
@@ -199,20 +199,20 @@ def test_the_director_believes_the_root_that_init_had_signed_and_no_other(lab):
     assert kept == Fetcher(lab).ask(f"{lab.base_url}/ota/image/metadata/1.root.json").data
 
 
-def test_status_and_readiness_tell_of_both_repositories(released):
+def test_status_and_readiness_tell_of_both_repositories(released, capsys):
     ready = json.loads(released.ask("GET", "/readyz").body)
     assert ready["ready"] and ready["roles"]["image"] == ready["roles"]["director"] == "ok"
-    status = collect_firmware(released.instance)
-    assert status.problems == [] == collect(released.instance).problems
-    image, director = status.document["repositories"]
-    assert {role["role"]: (role["version"], role["online"]) for role in image["roles"]}["targets"] == (
-        2,
-        False,
-    )
+    told = CliRunner().invoke(main, ["status", str(released.directory), "--json"])
+    status = json.loads(told.stdout)
+    assert (told.exit_code, status["problems"]) == (0, [])
+    image, director = status["firmware"]["repositories"]
+    versions = {role["role"]: (role["version"], role["online"]) for role in image["roles"]}
+    assert versions["targets"] == (2, False) and versions["timestamp"] == (2, True)
     assert [role["role"] for role in director["roles"]] == ["root"]
     labels = {key["label"] for key in director["keys"]}
     assert labels == {f"director-{use}-sign-1" for use in ("targets", "snapshot", "timestamp", "ca")}
-    text = CliRunner().invoke(main, ["status", str(released.directory)]).output
+    _print(status)
+    text = capsys.readouterr().out
     assert "2 of 3, offline" in text and "signers tokens are within reach" in text
 
 
