@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.ota_repository import PATH, Scene, entry
 from v2xpki.issuance import recover
-from v2xpki.keystore.memory import MemoryIssuingKey
+from v2xpki.keystore import MemoryKey
 from v2xpki.ota import publishing
 from v2xpki.store.auditing import examine
 
@@ -41,7 +41,11 @@ def dying_after(function, within=None):
     return call
 
 
-def prepare_to_die(repository, point):
+def prepared_to_die(scene, point):
+    """The repository in a process that dies at a point."""
+    if point == "after the first of two signatures":
+        MemoryKey.sign = dying_after(MemoryKey.sign)
+    repository = scene.another()
     publisher = repository._publisher
     if point == "after the signature is taken":
         publisher.publish_ready = die
@@ -49,14 +53,11 @@ def prepare_to_die(repository, point):
         publishing.tx_save = dying_after(publishing.tx_save, within=True)
     elif point == "after the record":
         publisher._sign = die
-    elif point == "after the first of two signatures":
-        MemoryIssuingKey.sign = dying_after(MemoryIssuingKey.sign)
     elif point == "after they are made":
         publisher._sign = dying_after(publisher._sign)
     elif point == "before the publication is committed":
         publishing.tx_complete = dying_after(publishing.tx_complete, within=True)
-    else:
-        assert point == "after the publication"
+    return repository
 
 
 @pytest.mark.parametrize(
@@ -77,9 +78,7 @@ def test_a_death_leaves_the_old_or_the_new_and_the_next_start_goes_on(scene, poi
     child = os.fork()
     if child == 0:
         try:
-            repository = scene.another()
-            prepare_to_die(repository, point)
-            repository.submit(signature, by="op")
+            prepared_to_die(scene, point).submit(signature, by="op")
             die()
         finally:
             os._exit(1)
