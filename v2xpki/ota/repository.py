@@ -8,7 +8,6 @@
 The Director's is the same engine with a root alone: its vehicles' metadata is not kept here.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +32,7 @@ from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.publishing import Follower, Publisher, change_of
 from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.rows import Request, Rows, Submitted
-from v2xpki.ota.signing_files import RequestFile, SignatureFile, agreements_text
+from v2xpki.ota.signing_files import RequestFile, SignatureFile, agreements_text, request_id
 from v2xpki.store import Database, Transaction
 from v2xpki.store.tuf import OPEN
 from v2xpki.time import Clock, iso_from_time32
@@ -267,7 +266,7 @@ class Repository:
     def _add(self, tx: Transaction, draft: Draft, state: State, by: str, now: int) -> Request:
         octets = payload(draft.signed)
         request = Request(
-            hashlib.sha256(octets).digest(), draft.role, draft.signed.version, octets, draft.agree,
+            request_id(draft.role, octets), draft.role, draft.signed.version, octets, draft.agree,
             OPEN, "", by, now,
         )  # fmt: skip
         for other in self._rows.requests(tx):

@@ -2,7 +2,7 @@
 
     request    {"repository", "role", "version", "signed": what is signed,
                 "agree": [{"who", "threshold", "keys": {keyid: key}}], "former": the version before, or null}
-    signature  {"repository", "request": SHA-256 of the canonical JSON, "signer": name,
+    signature  {"repository", "request": its id, "signer": name,
                 "signatures": [{"keyid", "sig": hex}]}
 
 A signer whose old and new key are both asked, as in a change of their own root key, signs with both.
@@ -33,6 +33,11 @@ MOST_SIGNATURES = 4
 _SIGNATURE = re.compile(r"([0-9a-f]{2}){32,4096}")
 
 
+def request_id(role: str, octets: bytes) -> bytes:
+    """SHA-256 of a role's name, a line feed, and what is signed, which does not name a delegated role."""
+    return hashlib.sha256(role.encode() + b"\n" + octets).digest()
+
+
 class RequestFile(NamedTuple):
     """A request as a signer gets it. `signed` and `former`: the "signed" part of metadata."""
 
@@ -50,7 +55,7 @@ class RequestFile(NamedTuple):
 
     @property
     def id(self) -> bytes:
-        return hashlib.sha256(self.octets).digest()
+        return request_id(self.role, self.octets)
 
     def document(self) -> dict[str, Any]:
         agree = [
