@@ -241,6 +241,7 @@ def test_without_a_laboratory_init_leaves_what_given_keys_are_to_sign(tmp_path, 
     roots = [pem(tmp_path / f"root-{number}.pem") for number in range(3)]
     targets = pem(tmp_path / "targets.pem")
     options = [*(f"--ota-root-key={path}" for path in roots), "--ota-root-threshold=2"]
+    options += [f"--ota-director-key={pem(tmp_path / 'director.pem')}"]
     directory = tmp_path / "pki"
     refused = CliRunner().invoke(
         main, ["init", str(directory), "--profile=ota", *options, f"--ota-targets-key={roots[0]}", "--yes"]
@@ -257,4 +258,4 @@ def test_without_a_laboratory_init_leaves_what_given_keys_are_to_sign(tmp_path, 
     assert not (directory / "signers").exists()
     status = collect_firmware(Instance.load(directory))
     assert "image: no root is published yet" in status.warnings
-    assert [one["missing"] for one in status.document["repositories"][1]["requests"]] == [{"root 1": 2}]
+    assert [one["missing"] for one in status.document["repositories"][1]["requests"]] == [{"root 1": 1}]
