@@ -53,7 +53,11 @@ def tokens(token_store, tmp_path_factory):
     people = {}
     for name in ("ann", "bob"):
         keystore = token_store.open(f"ota-{name}")
-        for use, curve in (("root", Curve.NIST_P256), ("targets", Curve.NIST_P384)):
+        for use, curve in (
+            ("root", Curve.NIST_P256),
+            ("targets", Curve.NIST_P384),
+            ("director", Curve.NIST_P256),
+        ):
             keystore.generate(KeyLabel(f"signer-{use}", "sign"), curve)
         database = Database.open(tmp_path_factory.mktemp(name) / "signer.db")
         upgrade(database, "signer")

@@ -1,6 +1,7 @@
 """`v2xpki init`: an instance from nothing."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from v2xpki.cli.output import confirm, json_option, note, print_json
 from v2xpki.config import OFFLINE_DOMAINS, PROFILES, parts_of
 
 if TYPE_CHECKING:
+    from securesystemslib.signer import SSlibKey
+
     from v2xpki.ota.bootstrap import OtaPlan
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,6 +65,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="Likewise, for the Image repository's targets.",
 )
 @click.option("--ota-targets-threshold", "targets_threshold", type=int, metavar="N")
+@click.option(
+    "--ota-director-key",
+    "director_keys",
+    multiple=True,
+    type=_FILE,
+    metavar="FILE",
+    help="Likewise, for the Director's root; by default the same signers, who have a key of its own for it.",
+)
+@click.option("--ota-director-threshold", "director_threshold", type=int, metavar="N")
 @click.option("--ota-hybrid-root", "hybrid", is_flag=True, help="ECDSA P-256 and ML-DSA-65, both needed.")
 @click.option(
     "--ota-its-aid",
@@ -85,6 +97,8 @@ def command(
     root_threshold: int | None,
     targets_keys: tuple[Path, ...],
     targets_threshold: int | None,
+    director_keys: tuple[Path, ...],
+    director_threshold: int | None,
     hybrid: bool,
     its_aid: int | None,
     yes: bool,
@@ -103,9 +117,13 @@ def command(
     if tlm_file is not None and ectl_file is not None:
         foreign = read_foreign_tlm(read_certificate(tlm_file), read_octets(ectl_file), SystemClock().time32())
     ota = None
-    given = root_keys or targets_keys or root_threshold or targets_threshold or hybrid
+    signers = {
+        "root": (root_keys, root_threshold),
+        "targets": (targets_keys, targets_threshold),
+        "director": (director_keys, director_threshold),
+    }
+    given = hybrid or any(files or threshold for files, threshold in signers.values())
     if "ota" in parts_of(profile):
-        signers = (root_keys, root_threshold), (targets_keys, targets_threshold)
         if its_aid is None:
             from v2xpki.ota.bootstrap import LAB_ITS_AID
 
@@ -177,30 +195,30 @@ def command(
 
 
 def _ota_plan(
-    signers: tuple[tuple[tuple[Path, ...], int | None], tuple[tuple[Path, ...], int | None]],
+    signers: Mapping[str, tuple[tuple[Path, ...], int | None]],
     *,
     lab: bool,
     hybrid: bool,
     its_aid: int,
     operator: str,
 ) -> "OtaPlan":
-    """What is to be made for firmware. signers: files and threshold, for root and targets."""
+    """What is to be made for firmware. signers: use of keys -> files and threshold."""
     from v2xpki.ota.bootstrap import OtaPlan, read_keys
     from v2xpki.ota.changes import FirstRoles
 
-    (root_keys, root_threshold), (targets_keys, targets_threshold) = signers
     if lab:
-        if root_keys or targets_keys or root_threshold or targets_threshold:
+        if any(files or threshold for files, threshold in signers.values()):
             raise click.UsageError("--lab makes its own signers: 3, of whom 2 must agree")
         return OtaPlan(operator, its_aid, hybrid=hybrid)
-    if not root_keys or not targets_keys:
+    if not signers["root"][0] or not signers["targets"][0]:
         raise click.UsageError(
             "whose keys sign firmware metadata? --ota-root-key and --ota-targets-key; --lab makes some"
         )
-    first = FirstRoles(
-        read_keys(root_keys, "root"),
-        root_threshold or len(root_keys) // 2 + 1,
-        read_keys(targets_keys, "targets"),
-        targets_threshold or len(targets_keys) // 2 + 1,
-    )
+
+    def read(use: str) -> "tuple[tuple[SSlibKey, ...], int]":
+        files, threshold = signers[use]
+        keys = read_keys(files or signers["root"][0], use)
+        return keys, threshold or len(keys) // 2 + 1
+
+    first = {"image": FirstRoles(*read("root"), *read("targets")), "director": FirstRoles(*read("director"))}
     return OtaPlan(operator, its_aid, first, hybrid)

@@ -152,7 +152,7 @@ def submit(
 @json_option
 def show(which: str | None, directory: Path, repository: str, *, every: bool, as_json: bool) -> None:
     """List the open requests; or show one of them, by its id's beginning, with who has signed it."""
-    with opened(directory, repository) as found:
+    with opened(directory, repository, token=False) as found:
         requests = found.requests(only_open=not every and which is None)
         if which is not None:
             requests = [_one(requests, which)]

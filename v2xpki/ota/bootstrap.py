@@ -22,11 +22,11 @@ from v2xpki.errors import ConfigError
 from v2xpki.keystore import KeyLabel, TokenConfig, create_token, open_token
 from v2xpki.keystore.apart import Apart
 from v2xpki.ota.changes import FirstRoles
-from v2xpki.ota.kinds import KINDS, ROOT, TARGETS
+from v2xpki.ota.kinds import DIRECTOR, IMAGE, KINDS, ROOT
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.opening import open_repository, repository_at_work
 from v2xpki.ota.pinned import PinnedRoot
-from v2xpki.ota.signers import SignerKeys, create_signer, open_signer
+from v2xpki.ota.signers import USES, SignerKeys, create_signer, open_signer
 from v2xpki.ota.signing_files import RequestFile, SignatureFile
 from v2xpki.ota.vehicle_ca import make_ca
 from v2xpki.store import Database, upgrade
@@ -44,12 +44,12 @@ LAB_APPROVER = "approver"
 
 @dataclass(frozen=True, slots=True)
 class OtaPlan:
-    """What is to be made. `first`: the signers' keys; None for a laboratory, which makes its own signers.
-    Illegal plans do not construct (ConfigError)."""
+    """What is to be made. `first`: the signers' keys, by repository; None for a laboratory, which makes its
+    own signers. Illegal plans do not construct (ConfigError)."""
 
     operator: str
     its_aid: int = 0
-    first: FirstRoles | None = None
+    first: Mapping[str, FirstRoles] | None = None
     #: The roots have exactly two keys, ECDSA P-256 and ML-DSA-65, and need both.
     hybrid: bool = False
 
@@ -58,12 +58,17 @@ class OtaPlan:
             if self.hybrid:
                 raise ConfigError("a hybrid root is for signers whose keys are given")
             return
-        for role, keys, threshold in (
-            (ROOT, self.first.root_keys, self.first.root_threshold),
-            (TARGETS, self.first.targets_keys, self.first.targets_threshold),
+        image, director = (self.first[kind.name] for kind in (IMAGE, DIRECTOR))
+        for what, keys, threshold in (
+            ("root", image.root_keys, image.root_threshold),
+            ("targets", image.targets_keys, image.targets_threshold),
+            ("the Director's root", director.root_keys, director.root_threshold),
         ):
             if not 0 < threshold <= len(keys):
-                raise ConfigError(f"{role}: {len(keys)} keys and threshold {threshold}")
+                raise ConfigError(f"{what}: {len(keys)} keys and threshold {threshold}")
+        if {key.keyid for key in image.root_keys} & {key.keyid for key in director.root_keys}:
+            # a root does not say whose it is: one would do for the other
+            raise ConfigError("the two roots have keys of their own, each its")
 
     @property
     def lab(self) -> bool:
@@ -121,7 +126,7 @@ class OtaPlan:
             domains = {name: apart() for name in OTA_DOMAINS}
             requests: list[RequestFile] = []
             for name, process in domains.items():
-                requests += process.call(begin, instance.directory, name, first, self.operator)
+                requests += process.call(begin, instance.directory, name, first[name], self.operator)
                 progress(f"keys of {name}")
             PinnedRoot(instance.domain("director").trust_dir).pin(_first_root(requests).octets)
             if not signers:
@@ -137,9 +142,9 @@ class OtaPlan:
             progress("roots and targets of both repositories, published")
 
 
-def read_keys(files: Sequence[Path], role: str) -> tuple[SSlibKey, ...]:
-    """Signers' public keys for a role, each from a file: what `v2xpki ota signer` prints, or PEM. Raises
-    ConfigError, DecodeError."""
+def read_keys(files: Sequence[Path], use: str) -> tuple[SSlibKey, ...]:
+    """Signers' public keys for a use ("root", "targets", "director"), each from a file: what
+    `v2xpki ota signer show` printed, or PEM. Raises ConfigError, DecodeError."""
     keys = []
     for path in files:
         try:
@@ -147,7 +152,7 @@ def read_keys(files: Sequence[Path], role: str) -> tuple[SSlibKey, ...]:
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}") from None
         if octets.lstrip()[:1] == b"{":
-            keys.append(SignerKeys.parse(octets).keys[role])
+            keys.append(SignerKeys.parse(octets).keys[use])
         else:
             keys.append(key_of_pem(octets, str(path)))
     return tuple(keys)
@@ -180,8 +185,7 @@ def begin(directory: Path, name: str, first: FirstRoles, by: str) -> list[Reques
             ca = make_ca(keystore, database, clock, label=labels[-1])
             (domain.certificates_dir / "director-ca-1.pem").write_bytes(ca)
         repository = open_repository(instance, name, keystore, database, clock)
-        asked = first if kind.keeps_targets else first._replace(targets_keys=(), targets_threshold=1)
-        requests = repository.bootstrap(asked, by=by)
+        requests = repository.bootstrap(first, by=by)
         return [repository.request_file(one.id) for one in requests]
 
 
@@ -202,13 +206,12 @@ def submit(directory: Path, signatures: Sequence[SignatureFile], by: str) -> Non
 # --- what goes to and fro -------------------------------------------------------------------------------
 
 
-def _first_of(signers: Sequence[SignerKeys]) -> FirstRoles:
-    return FirstRoles(
-        tuple(one.keys[ROOT] for one in signers),
-        LAB_THRESHOLD,
-        tuple(one.keys[TARGETS] for one in signers),
-        LAB_THRESHOLD,
-    )
+def _first_of(signers: Sequence[SignerKeys]) -> dict[str, FirstRoles]:
+    roots, targets, director = ([one.keys[use] for one in signers] for use in USES)
+    return {
+        IMAGE.name: FirstRoles(tuple(roots), LAB_THRESHOLD, tuple(targets), LAB_THRESHOLD),
+        DIRECTOR.name: FirstRoles(tuple(director), LAB_THRESHOLD),
+    }
 
 
 def _first_root(requests: Sequence[RequestFile]) -> RequestFile:

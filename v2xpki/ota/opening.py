@@ -38,15 +38,21 @@ def open_repository(
 
 @contextmanager
 def repository_at_work(
-    instance: Instance, name: str, *, clock: Clock | None = None, follower: Follower | None = None
+    instance: Instance,
+    name: str,
+    *,
+    token: bool = True,
+    clock: Clock | None = None,
+    follower: Follower | None = None,
 ) -> Iterator[Repository]:
-    """The same with the domain's own token and database, for an operator's command. Raises ConfigError,
-    KeystoreError, StoreError."""
+    """The same with the domain's own database and, unless it is only to be read, its token: for an operator's
+    command. Raises ConfigError, KeystoreError, StoreError."""
     domain, clock = instance.domain(name), clock or SystemClock()
     with Database.open(domain.database_url, clock=clock, must_exist=True) as database:
         require_current(database, name)
-        keystore = open_token(TokenConfig.of_domain(domain))
+        keystore = open_token(TokenConfig.of_domain(domain)) if token else None
         try:
             yield open_repository(instance, name, keystore, database, clock, follower=follower)
         finally:
-            keystore.close()
+            if keystore is not None:
+                keystore.close()

@@ -86,6 +86,13 @@ class Rows:
         query = sa.select(t.c.role, sa.func.max(t.c.version).label("version")).group_by(t.c.role)
         return {row.role: row.version for row in tx.execute(query)}
 
+    def ends(self, tx: Transaction, *roles: str) -> list[int]:
+        """When the newest versions of roles expire."""
+        t = self._versions
+        newest = sa.select(t.c.role, sa.func.max(t.c.version)).where(t.c.role.in_(roles)).group_by(t.c.role)
+        query = sa.select(t.c.expires).where(sa.tuple_(t.c.role, t.c.version).in_(newest))
+        return list(tx.execute(query).scalars())
+
     def publish(self, tx: Transaction, versions: Iterable[Version], now: int) -> None:
         for one in versions:
             tx.insert(self.kind.role_version, **one._asdict(), published=now)

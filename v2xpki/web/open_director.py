@@ -48,6 +48,10 @@ class DirectorService:
             self.director, self._generations = self._build(present), present
         return EVERY
 
+    def purge(self) -> int:
+        """As Director.purge."""
+        return self.director.purge()
+
     def _present(self) -> dict[str, int]:
         """Role -> generation of its key; none before the first root."""
         state = self.shared.repository.state()
@@ -149,7 +153,7 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
         source.close()
         shared.close()
 
-    return Opened(service, checks, upkeep=lambda: service.director.purge(), close=close, tasks=tasks)
+    return Opened(service, checks, upkeep=service.purge, close=close, tasks=tasks)
 
 
 def vehicle_ca(instance: Instance) -> tuple[int, bytes]:
