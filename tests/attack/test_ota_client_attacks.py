@@ -4,6 +4,7 @@ Each refusal has its reason, is told in the next manifest, and leaves every ECU 
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,11 @@ HARDWARE = {"gateway": "gw-1", "brake": "brake-1", "radio": "radio-1"}
 def listener() -> Iterator[Listener]:
     with Listener() as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def _no_power_is_lost_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # half of these tests' time
 
 
 @dataclass
@@ -322,9 +328,7 @@ def test_partial_bundle_one_secondary_that_refuses_keeps_the_others_from_changin
 
 
 @pytest.mark.parametrize("path", [MANIFESTS, DIRECTOR, IMAGE, TARGETS])
-@pytest.mark.parametrize(
-    "fault", [failing(500), failing(200, b"\x00garbage"), failing(503, b"{}")], ids=["500", "garbage", "503"]
-)
+@pytest.mark.parametrize("fault", [failing(500), failing(200, b"\x00garbage")], ids=["500", "garbage"])
 def test_denial_of_service_the_vehicle_runs_on_with_its_old_software(
     world: World, path: str, fault: Callable[[Answer], Answer]
 ) -> None:

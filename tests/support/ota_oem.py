@@ -10,6 +10,7 @@ behind a real HTTP server on the loopback whose answers a test may change.
 
 import hashlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -233,6 +234,9 @@ class Listener:
 
             def _reply(self, body: bytes) -> None:
                 headers = {name.lower(): text for name, text in self.headers.items()}
+                if isinstance(self.connection, ssl.SSLSocket):
+                    shown = self.connection.getpeercert(binary_form=True)
+                    headers["client"] = hashlib.sha256(shown).hexdigest() if shown else ""
                 status, parts, more, length = listener.oem.answer(self.command, self.path, headers, body)
                 if length is None:
                     parts = [b"".join(parts)]
@@ -265,8 +269,8 @@ class Listener:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}"
 
-    def secure(self, context: Any) -> None:
-        """TLS from now on."""
+    def secure(self, context: ssl.SSLContext) -> None:
+        """TLS from now on; the digest of a client's certificate is the header "client" for `oem`."""
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     def __enter__(self) -> Self:

@@ -10,12 +10,13 @@ Installing is the writing of ecu.json, which is replaced whole: loss of power le
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
 from v2xpki.station.errors import BadState
-from v2xpki.station.files import clear_unfinished, write_whole
+from v2xpki.station.files import clear_unfinished, sync_folder, write_whole
 from v2xpki.station.ota.keys import EcuKey
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 from v2xpki.station.ota.repository_view import MetadataFiles
@@ -110,18 +111,22 @@ class Ecu:
                 digest.update(chunk)
                 length += len(chunk)
                 out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
         if length != wanted.length or digest.hexdigest() != wanted.sha256:
             staged.unlink()
             raise UpdateRefused(
                 Threat.ARBITRARY_SOFTWARE, f"the image is not {wanted.path} as signed", ecu=self.ecu
             )
         staged.replace(self.folder / "images" / wanted.sha256)
+        sync_folder(self.folder / "images")
 
     def activate(self, wanted: Installed) -> None:
         """Run the image that was staged."""
         if not (self.folder / "images" / wanted.sha256).is_file():
             raise BadState(f"ECU {self.ecu}: {wanted.path} was not staged")
         self._save(replace(self._memory, installed=wanted, attack=None))
+        sync_folder(self.folder)
         for path in (self.folder / "images").iterdir():
             if path != self.image:
                 path.unlink()

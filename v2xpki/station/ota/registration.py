@@ -1,12 +1,15 @@
 """Registration of a vehicle with the Director, and its TLS client certificate.
 
     register(directory, director, its_aid, station.sign_by_ec, now)
-    renew(directory, director)                      by the certificate in force
+    renew(directory, director, now)                     by the certificate in force
+    octets = oem_request(directory)                     for the OEM's interface instead, and what it answers:
+    take_certificate(directory, pem, now)
 
 The key of the certificate is fresh each time, and is kept in one file with the certificate: a crash leaves
 the old pair or the new one.
 """
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -14,7 +17,13 @@ from typing import NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from v2xpki.errors import DecodeError
 from v2xpki.station.errors import BadAnswer, BadState, Refusal, Unreachable
@@ -48,26 +57,51 @@ def register(
     BadAnswer, and what sign_by_ec raises.
     """
     settings, key = directory.settings(), ec.generate_private_key(ec.SECP256R1())
-    challenge = _challenge(director)
-    ecus = tuple(
-        EcuEntry(one.ecu, one.hardware_id, one.primary, directory.ecu(one.ecu).key.public_key)
-        for one in settings.ecus
-    )
-    payload = Registration(challenge, settings.vin, settings.model, _csr(key, settings.vin), ecus).octets()
+    csr, ecus = _csr(key, settings.vin), _entries(directory)
+    payload = Registration(_challenge(director), settings.vin, settings.model, csr, ecus).octets()
     reply = director.post(f"{API}/registrations", sign_by_ec(its_aid, payload), REQUEST)
     answer = _answer(reply, "registration")
     if answer.get("vehicleId") != settings.vin:
         raise BadAnswer("the registration's answer is for another vehicle", rule="content")
-    return _keep(directory, key, answer, now)
+    return _keep(directory, key, str(answer.get("certificate")).encode(), now)
+
+
+def oem_request(directory: OtaDirectory) -> bytes:
+    """JSON for the OEM's interface, which registers vehicles whose enrolment credential may not say so
+    itself. The key is kept until `take_certificate`. Raises BadState."""
+    settings, key = directory.settings(), ec.generate_private_key(ec.SECP256R1())
+    directory.save_pending_key(_private(key))
+    table = {
+        "vin": settings.vin,
+        "model": settings.model,
+        "ecus": [one.document() for one in _entries(directory)],
+        "csr": _csr(key, settings.vin),
+    }
+    return json.dumps(table, indent=2).encode() + b"\n"
+
+
+def take_certificate(directory: OtaDirectory, pem: bytes, now: int) -> Identity:
+    """The certificate that came for the last `oem_request`. Raises BadState without one, BadAnswer."""
+    pending = directory.read_pending_key()
+    if pending is None:
+        raise BadState("no request is waiting for a certificate")
+    try:
+        key = load_pem_private_key(pending, None)
+    except ValueError:
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise BadState("the key that waits for a certificate is damaged")
+    made = _keep(directory, key, pem, now)
+    directory.drop_pending_key()
+    return made
 
 
 def renew(directory: OtaDirectory, director: Fetcher, now: int) -> Identity:
     """The next client certificate, by the one in force, which `director` shows. Raises as register."""
     key = ec.generate_private_key(ec.SECP256R1())
     body = as_json(canonical({"csr": _csr(key, directory.settings().vin)}))
-    return _keep(
-        directory, key, _answer(director.post(f"{API}/certificates", body, JSON), "certificate"), now
-    )
+    answer = _answer(director.post(f"{API}/certificates", body, JSON), "certificate")
+    return _keep(directory, key, str(answer.get("certificate")).encode(), now)
 
 
 def identity(directory: OtaDirectory) -> Identity | None:
@@ -94,6 +128,17 @@ def _challenge(director: Fetcher) -> str:
     return challenge
 
 
+def _entries(directory: OtaDirectory) -> tuple[EcuEntry, ...]:
+    return tuple(
+        EcuEntry(one.ecu, one.hardware_id, one.primary, directory.ecu(one.ecu).key.public_key)
+        for one in directory.settings().ecus
+    )
+
+
+def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 def _csr(key: ec.EllipticCurvePrivateKey, vin: str) -> str:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, vin)])
     made = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
@@ -112,11 +157,9 @@ def _answer(reply: Reply, what: str) -> dict[str, object]:
         raise BadAnswer(str(error), rule="content") from error
 
 
-def _keep(
-    directory: OtaDirectory, key: ec.EllipticCurvePrivateKey, answer: dict[str, object], now: int
-) -> Identity:
+def _keep(directory: OtaDirectory, key: ec.EllipticCurvePrivateKey, pem: bytes, now: int) -> Identity:
     try:
-        chain = x509.load_pem_x509_certificates(str(answer.get("certificate")).encode())
+        chain = x509.load_pem_x509_certificates(pem)
     except ValueError as error:
         raise BadAnswer("the answer has no PEM certificate", rule="content") from error
     form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
@@ -125,8 +168,7 @@ def _keep(
     at = datetime.fromtimestamp(unix_from_time32(now), UTC)
     if chain[0].not_valid_after_utc <= at:
         raise BadAnswer(f"the certificate has ended by {iso_from_time32(now)}", rule="validity")
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    directory.save_identity(private + b"".join(one.public_bytes(Encoding.PEM) for one in chain))
+    directory.save_identity(_private(key) + b"".join(one.public_bytes(Encoding.PEM) for one in chain))
     return _facts(chain[0])
 
 

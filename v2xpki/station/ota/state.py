@@ -165,6 +165,20 @@ class OtaDirectory:
         """Raises BadState where others may read it."""
         return read_secret(self.identity)
 
+    def save_pending_key(self, pem: bytes) -> None:
+        write_whole(self._pending, pem, 0o600)
+
+    def read_pending_key(self) -> bytes | None:
+        """The key that no certificate has come for yet. Raises BadState where others may read it."""
+        return read_secret(self._pending)
+
+    def drop_pending_key(self) -> None:
+        self._pending.unlink(missing_ok=True)
+
+    @property
+    def _pending(self) -> Path:
+        return self.path / "tls-pending.pem"
+
     def _ecu(self, name: str) -> Path:
         return self.path / "ecus" / require(name, PART, "ECU id")
 
