@@ -192,6 +192,25 @@ def test_a_vehicle_registers_by_its_credential_and_follows_its_own_metadata(lab,
     assert lab.post("/ota/v1/registrations", b"nothing").status == 400
 
 
+def test_operators_ask_both_repositories_by_their_roles(released):
+    tls, base = released.directory / "tls", f"{released.url('admin')}/api/v1/ota"
+
+    def ask(who: str, method: str, path: str, body: bytes | None = None):
+        context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
+        context.load_cert_chain(tls / f"{who}.pem", tls / f"{who}.key")
+        with urllib3.PoolManager(ssl_context=context, retries=False) as pool:
+            return pool.request(
+                method, f"{base}/{path}", body=body, headers={"Content-Type": "application/json"}
+            )
+
+    for path in ("releases", "campaigns", "roles?repository=image"):
+        answer = ask("operator", "GET", path)
+        assert answer.status == 200, (path, answer.data)
+    made = ask("operator", "POST", "campaigns", b'{"name": "c", "targets": [], "cohort": {}}')
+    assert made.status in (400, 409)  # its member breaks a rule, not the operator
+    assert ask("approver", "POST", "campaigns", b"{}").status == 403
+
+
 def test_the_director_believes_the_root_that_init_had_signed_and_no_other(lab):
     trust = lab.directory / "director/trust"
     wait_for(lambda: (trust / "image-root.json").exists())

@@ -75,12 +75,16 @@ def _blueprints(role: str, settings: RoleSettings, lazy: Lazy[Any]) -> Iterable[
             yield internal.sdc_blueprint(lazy.authority)
         return
     if role in OTA_ROLES:
-        from v2xpki.web import ota
+        from v2xpki.ota.director_desk import DirectorDesk
+        from v2xpki.ota.image_desk import ImageDesk
+        from v2xpki.web import ota, ota_desk
 
         if role == "image":
             yield ota.image_blueprint(lazy.authority)
+            yield ota_desk.desk_blueprint(lambda: lazy.authority().desk, ImageDesk)
         else:
             yield ota.director_blueprint(lambda: lazy.authority().director)
+            yield ota_desk.desk_blueprint(lambda: lazy.authority().desk, DirectorDesk)
         return
     from v2xpki.web import etsi
 
@@ -103,7 +107,11 @@ def opener_of(role: str) -> Opener:
 def import_code(role: str) -> None:
     """Imports what a role's workers use; opens nothing."""
     importlib.import_module(_MODULES.get(role, "v2xpki.web.admin"))
-    if role in _MODULES:
-        names = ("scms", "internal") if role in SCMS_ROLES else ("ota",) if role in OTA_ROLES else ("etsi",)
-        for name in names:
-            importlib.import_module(f"v2xpki.web.{name}")
+    for name in _code_of(role) if role in _MODULES else ():
+        importlib.import_module(f"v2xpki.web.{name}")
+
+
+def _code_of(role: str) -> tuple[str, ...]:
+    if role in SCMS_ROLES:
+        return "scms", "internal"
+    return ("ota", "ota_desk") if role in OTA_ROLES else ("etsi",)

@@ -10,6 +10,7 @@ from v2xpki.errors import ConfigError, InvalidChain
 from v2xpki.links.metadata import MetadataSource
 from v2xpki.ota.director import Director
 from v2xpki.ota.director import open_director as put_together
+from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.kinds import DIRECTOR
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.pinned import PinnedRoot
@@ -40,6 +41,11 @@ class DirectorService:
     @property
     def instance(self) -> Instance:
         return self.shared.instance
+
+    @property
+    def desk(self) -> DirectorDesk:
+        """Where operators ask it."""
+        return DirectorDesk(self.shared.repository, self.director)
 
     def follow_keys(self) -> float:
         """Signs with the keys that the newest root names; the seconds to the next look."""
@@ -108,7 +114,7 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
     """The Director of this instance: it follows the Image repository and the lists that say whose enrolment
     credentials count."""
     instance = settings.instance
-    shared = build_repository(instance, "director", clock)
+    shared = build_repository(RepositoryService, instance, "director", clock)
     domain, clock = instance.domain("director"), shared.clock
     credentials = FolderCredentials(domain.trust_dir, clock) if instance.settings.ota.its_aid else None
     ca_number, ca = vehicle_ca(instance)

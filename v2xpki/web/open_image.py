@@ -2,10 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from v2xpki.config import Instance
+from v2xpki.errors import ConfigError
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
+from v2xpki.ota.desks import image_desk
+from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.opening import open_repository
+from v2xpki.ota.publishing import Follower
+from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
 from v2xpki.store import Database
 from v2xpki.time import Clock, SystemClock, iso_from_time32
@@ -14,6 +20,7 @@ from v2xpki.web.checks import answers, open_database, ping
 from v2xpki.web.health import Finding
 from v2xpki.web.process import RoleSettings
 
+S = TypeVar("S", bound="RepositoryService")
 #: Seconds between two looks for what is to be signed anew.
 EVERY = 30.0
 
@@ -41,25 +48,39 @@ class RepositoryService:
         self.database.close()
 
 
-def open_image(settings: RoleSettings, clock: Clock | None = None) -> Opened[RepositoryService]:
+class ImageService(RepositoryService):
+    """The Image repository, and the desk where operators ask it."""
+
+    @property
+    def desk(self) -> ImageDesk:
+        """By the policy of provenance as it is now. Raises ConfigError for one that cannot be read; what
+        vehicles ask is answered all the same."""
+        return image_desk(self.instance, self.repository, self.clock)
+
+
+def open_image(settings: RoleSettings, clock: Clock | None = None) -> Opened[ImageService]:
     """The Image repository of this instance: it keeps snapshot and timestamp fresh."""
-    service = build_repository(settings.instance, "image", clock)
+    service = build_repository(ImageService, settings.instance, "image", clock, follower=ReleaseFollower())
     checks = {
         "token": lambda: keys_sign(service.keystore),
         "database": lambda: answers(lambda: ping(service.database)),
         "metadata": lambda: metadata_in_force(service.repository, service.clock),
         "images": lambda: images_there(service.instance),
+        "releases": lambda: releases_taken(service),
     }
     return Opened(service, checks, close=service.close, tasks={"tend": service.tend})
 
 
-def build_repository(instance: Instance, name: str, clock: Clock | None = None) -> RepositoryService:
+def build_repository(
+    kind: type[S], instance: Instance, name: str, clock: Clock | None = None, *,
+    follower: Follower | None = None,
+) -> S:  # fmt: skip
     """One of the two repositories. Raises KeystoreError, StoreError, ConfigError, IssuanceError."""
     clock, domain = clock or SystemClock(), instance.domain(name)
     database = open_database(instance, name, clock)
     keystore = open_token(TokenConfig.of_domain(domain))
-    repository = open_repository(instance, name, keystore, database, clock)
-    return RepositoryService(instance, repository, keystore, database, clock)
+    repository = open_repository(instance, name, keystore, database, clock, follower=follower)
+    return kind(instance, repository, keystore, database, clock)
 
 
 def keys_sign(keystore: Keystore) -> Finding:
@@ -90,6 +111,17 @@ def metadata_in_force(repository: Repository, clock: Clock) -> Finding:
     told += [f"{one.role} {one.version} until {iso_from_time32(one.expires)}" for one in due]
     text = "; ".join(told) or ", ".join(f"{one.role} {one.version}" for one in states)
     return Finding(text, ok=not over, warning=bool(due), values=values)
+
+
+def releases_taken(service: ImageService) -> Finding:
+    """Whether releases can be taken; a warning where not, for vehicles miss nothing by it."""
+    try:
+        _ = service.desk
+    except ConfigError as error:
+        return Finding(str(error), warning=True)
+    if service.instance.provenance_path is None:
+        return Finding("no policy of provenance ([ota] provenance): no release is taken", warning=True)
+    return Finding("taken")
 
 
 def images_there(instance: Instance) -> Finding:
