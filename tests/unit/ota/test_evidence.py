@@ -17,11 +17,13 @@ from v2xpki.ota.evidence import (
     vehicle_report,
 )
 from v2xpki.store import Database, director, image, upgrade
+from v2xpki.store.base import IssuanceRecord
 from v2xpki.time import FixedClock, iso_from_time32
 
 NOW = 720_000_000
 VIN, OTHER_VIN = "WVWZZZ1JZXW000001", "WVWZZZ1JZXW000002"
 PATH = "vcu/brake/1.2/image.bin"
+RECORD = b"I" * 16
 RELEASE, CAMPAIGN, REQUEST = b"R" * 16, b"C" * 16, b"Q" * 32
 TARGETS_KEYS = ["a1" * 32, "a2" * 32]
 ROOT_KEY, DIRECTOR_KEY = "b1" * 32, "c1" * 32
@@ -143,6 +145,11 @@ def vehicle(tx, number, vin):
         counter=7,
         reported=NOW + 1200,
         version=3,
+        issued=3,
+        expires=NOW,
+        record=RECORD if number == 1 else None,
+        content=b"",
+        plan=1,
     )
     tx.insert(
         director.VehicleManifest,
@@ -220,17 +227,18 @@ def director_tx(tmp_path):
             )
             offer(tx, 1, "brake-1")
             offer(tx, 2, "brake-2", state="failed", detail=HOSTILE)
+            documents = [metadata("targets", 3, [DIRECTOR_KEY], targets={}), b"{}", b"{}"]
             tx.insert(
-                director.VehicleMetadata,
-                vehicle=b"\x01" * 16,
-                content=b"",
-                plan=1,
-                version=3,
-                targets=metadata("targets", 3, [DIRECTOR_KEY], targets={}),
-                snapshot=b"",
-                timestamp=b"",
+                IssuanceRecord,
+                id=RECORD,
+                kind="VEHICLE_METADATA",
+                issuer=None,
+                to_be_signed=b"",
+                state="issued",
+                open_by=None,
                 expires=NOW,
-                record=b"",
+                hashed_id8=None,
+                signed=b"\n".join(documents),
             )
         with database.read() as tx:
             yield tx

@@ -18,6 +18,7 @@ from v2xpki.ota.evidence.shapes import (
 )
 from v2xpki.ota.evidence.signed import moment, rxswin_of, sha256, versions
 from v2xpki.store import Transaction, director
+from v2xpki.store.base import IssuanceRecord
 from v2xpki.time import iso_from_time32
 
 
@@ -80,7 +81,7 @@ def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
         manifests=_manifests(tx, row.id),
         rxswin=rxswin,
         ecus=ecus,
-        directed=_directed(tx, row.id),
+        directed=_directed(tx, row.record),
         roots=tuple(versions(tx, director, "root")),
         campaigns=tuple(one for one in _campaigns(tx) if one.name in named),
         offers=offers,
@@ -188,11 +189,13 @@ def _campaigns(tx: Transaction) -> Iterable[CampaignWord]:
         )
 
 
-def _directed(tx: Transaction, vehicle: bytes) -> SignedVersion | None:
-    table = director.VehicleMetadata
-    row = tx.execute(sa.select(table.targets, table.version).where(table.vehicle == vehicle)).first()
-    if row is None:
+def _directed(tx: Transaction, record: bytes | None) -> SignedVersion | None:
+    """A vehicle's targets of an issuance record, which has them, snapshot and timestamp, a line each."""
+    query = sa.select(IssuanceRecord.signed).where(IssuanceRecord.id == record)
+    lines = tx.execute(query).scalar() if record is not None else None
+    if not lines:
         return None
-    signatures = tuple(Signing(one["keyid"]) for one in json.loads(row.targets)["signatures"])
-    signed = json.loads(row.targets)["signed"]
-    return SignedVersion("targets", row.version, sha256(row.targets), "", signed["expires"], signatures)
+    targets, _, _ = lines.partition(b"\n")
+    document = json.loads(targets)
+    signed, signatures = document["signed"], tuple(Signing(one["keyid"]) for one in document["signatures"])
+    return SignedVersion("targets", signed["version"], sha256(targets), "", signed["expires"], signatures)
