@@ -48,6 +48,9 @@ def at_work(instance: Instance, desk: type, clock: Clock | None = None) -> Itera
     """A desk with its domain's own token and database, for an operator's command. Raises ConfigError,
     KeystoreError, StoreError."""
     clock = clock or SystemClock()
-    assert desk is ImageDesk
+    if desk is not ImageDesk:
+        raise ConfigError(
+            "the Director is asked where it is served", hint="--server URL instead of --instance"
+        )
     with repository_at_work(instance, "image", clock=clock) as repository:
         yield image_desk(instance, repository, clock)
