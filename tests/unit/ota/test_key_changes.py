@@ -234,7 +234,7 @@ def test_a_signer_sees_what_a_request_changes(scene, supplier):
     head, line = differences(file.former, file.signed)
     assert head.startswith("targets version 2 -> 3, expires 2026-")
     assert line.startswith(f"+ {PATH} (1 octets, SHA-256 2d711642")
-    assert line.endswith("release counter 4)")
+    assert line.endswith(') {"releaseCounter": 4}')
     scene.repository.drop(request.id, "no", by="op")
     scene.later(1)
     change = RootChange(rotate=("snapshot",), thresholds={"targets": 2})
