@@ -1,0 +1,38 @@
+"""The desks of an instance, put together from its settings and a repository at work in this process."""
+
+from v2xpki.config import Instance
+from v2xpki.errors import ConfigError
+from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.releases import Releases
+from v2xpki.ota.repository import Repository
+from v2xpki.ota.uploads import Uploads
+from v2xpki.time import Clock
+from v2xpki.trust.ota.provenance import Policy
+
+
+def uploads_of(instance: Instance, clock: Clock) -> Uploads:
+    """Where images come in: DIR/image/uploads. The admin process writes, the Image repository takes."""
+    return Uploads(instance.path("image/uploads"), limit=instance.settings.ota.image_octets, clock=clock)
+
+
+def provenance_policy(instance: Instance) -> Policy | None:
+    """`[ota] provenance`; None where the instance has none, and so takes no release. Paths of keys are
+    relative to the file. Raises ConfigError."""
+    path = instance.provenance_path
+    if path is None:
+        return None
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"ota.provenance: {path} cannot be read: {error}") from None
+    return Policy.parse(text, lambda name: (path.parent / name).read_bytes())
+
+
+def image_desk(instance: Instance, repository: Repository, clock: Clock) -> ImageDesk:
+    """repository: opened with a ReleaseFollower, so that releases follow their targets. Raises
+    ConfigError."""
+    releases = Releases(
+        repository.database, uploads_of(instance, clock), instance.images_dir, repository,
+        instance.settings.ota, provenance_policy(instance),
+    )  # fmt: skip
+    return ImageDesk(repository, releases)
