@@ -48,9 +48,11 @@ def entry(content: bytes = b"image", **custom: object) -> TargetEntry:
     return TargetEntry(len(content), hashlib.sha256(content).hexdigest(), custom)
 
 
-def database_of(path: Path, kind: Kind = IMAGE, now: int = NOW) -> tuple[Database, FixedClock]:
+def database_of(where: Path | str, kind: Kind = IMAGE, now: int = NOW) -> tuple[Database, FixedClock]:
+    """where: a folder, or a URL."""
     clock = FixedClock(now)
-    database = Database.open(path / f"{kind.name}.db", clock=clock)
+    url = where if isinstance(where, str) else where / f"{kind.name}.db"
+    database = Database.open(url, clock=clock)
     upgrade(database, kind.name)
     return database, clock
 
@@ -60,7 +62,7 @@ class Scene:
 
     def __init__(
         self,
-        path: Path,
+        where: Path | str,
         kind: Kind = IMAGE,
         *,
         keystore=None,
@@ -68,7 +70,7 @@ class Scene:
         follower=None,
         now: int = NOW,
     ) -> None:
-        self.database, self.clock = database_of(path, kind, now)
+        self.database, self.clock = database_of(where, kind, now)
         self.keystore = keystore or MemoryKeystore("test")
         self.kind, self.policy, self.follower = kind, policy or OtaPolicy(), follower
         self.ann, self.bob = TestSigner("ann"), TestSigner("bob")

@@ -57,12 +57,12 @@ def by(operator: str | None) -> str:
 
 
 @contextmanager
-def opened(directory: Path, repository: str) -> "Iterator[Repository]":
-    """A repository of an instance, in this process."""
+def opened(directory: Path, repository: str, *, token: bool = True) -> "Iterator[Repository]":
+    """A repository of an instance, in this process; without its token it can be read."""
     from v2xpki.config import Instance
     from v2xpki.ota.opening import repository_at_work
 
-    with repository_at_work(Instance.load(directory), repository) as found:
+    with repository_at_work(Instance.load(directory), repository, token=token) as found:
         yield found
 
 
@@ -72,11 +72,11 @@ def require_yes(question: str, *, yes: bool) -> None:
         raise click.exceptions.Exit(EXIT_NO)
 
 
-def signer_key(file: Path, use: str) -> "SSlibKey":
-    """A signer's public key of what `ota signer show` printed. Raises DecodeError."""
-    from v2xpki.ota.signers import SignerKeys
+def signer_key(file: Path, role: str, repository: str = "image") -> "SSlibKey":
+    """A signer's public key for a role, of what `ota signer show` printed. Raises DecodeError."""
+    from v2xpki.ota.signers import SignerKeys, root_use
 
-    return SignerKeys.parse(file.read_bytes()).keys[use]
+    return SignerKeys.parse(file.read_bytes()).keys[root_use(repository) if role == "root" else role]
 
 
 def hand_out(repository: "Repository", requests: "Sequence[Request]", folder: Path, *, as_json: bool) -> None:

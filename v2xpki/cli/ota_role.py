@@ -25,7 +25,7 @@ def command() -> None:
 @json_option
 def list_roles(directory: Path, repository: str, *, as_json: bool) -> None:
     """List roles with version, expiry, keys and threshold. Exits 1 where one has expired."""
-    with opened(directory, repository) as found:
+    with opened(directory, repository, token=False) as found:
         roles = found.roles()
     if as_json:
         print_json([_document(one) for one in roles])
@@ -51,7 +51,7 @@ def list_roles(directory: Path, repository: str, *, as_json: bool) -> None:
 @json_option
 def show(role: str, directory: Path, repository: str, version: int | None, *, as_json: bool) -> None:
     """Print a role's metadata as clients get it."""
-    with opened(directory, repository) as found:
+    with opened(directory, repository, token=False) as found:
         newest = found.state().versions.get(role)
         octets = newest.octets if newest else None
         if version is not None and (newest is None or version != newest.version):

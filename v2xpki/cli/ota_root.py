@@ -59,7 +59,7 @@ def create(
     from v2xpki.ota.changes import FirstRoles
 
     first = FirstRoles(
-        tuple(signer_key(file, "root") for file in root_files),
+        tuple(signer_key(file, "root", repository) for file in root_files),
         root_threshold,
         tuple(signer_key(file, "targets") for file in targets_files),
         targets_threshold,
@@ -106,7 +106,9 @@ def change(
     from v2xpki.ota.changes import RootChange
 
     asked = RootChange(
-        add=tuple((role, signer_key(Path(file), role)) for role, file in _pairs(add, "--add-key")),
+        add=tuple(
+            (role, signer_key(Path(file), role, repository)) for role, file in _pairs(add, "--add-key")
+        ),
         thresholds={role: _number(value) for role, value in _pairs(thresholds, "--threshold")},
         rotate=rotate,
     )

@@ -102,13 +102,16 @@ def sign(
     asked = RequestFile.parse(file.read_bytes())
     for line in [f"{asked.repository} repository, request {asked.id.hex()}", *lines_of(asked)]:
         note(line)
-    require_yes("Sign this?", yes=yes)
     if key is not None:
         assert name is not None
+        require_yes("Sign this?", yes=yes)
         made = open_software_key(key, password_of(password_file, password_env), name).sign(asked)
     else:
         assert directory is not None
         with open_signer(directory) as signer:
+            for remark in signer.remarks(asked):
+                note(f"note: {remark}")
+            require_yes("Sign this?", yes=yes)
             made = signer.sign(asked, by=by(operator))
     path = out or file.with_name(f"{file.name.removesuffix('.request.json')}.{made.signer}.signature.json")
     path.write_text(json.dumps(made.document()) + "\n", encoding="utf-8")
@@ -152,7 +155,7 @@ def submit(
 @json_option
 def show(which: str | None, directory: Path, repository: str, *, every: bool, as_json: bool) -> None:
     """List the open requests; or show one of them, by its id's beginning, with who has signed it."""
-    with opened(directory, repository) as found:
+    with opened(directory, repository, token=False) as found:
         requests = found.requests(only_open=not every and which is None)
         if which is not None:
             requests = [_one(requests, which)]

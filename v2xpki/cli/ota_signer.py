@@ -36,7 +36,7 @@ def create(directory: Path, name: str, curve: str, *, as_json: bool) -> None:
     from v2xpki.ota.signers import create_signer
 
     _show(create_signer(directory, name, Curve.from_text(curve)), as_json=as_json)
-    note(f"a key for root and one for targets; `v2xpki ota signer show {directory}` prints them again")
+    note(f"keys for both roots and for targets; `v2xpki ota signer show {directory}` prints them again")
 
 
 @command.command("key")
@@ -93,11 +93,11 @@ def show(
 
 @command.command("rotate")
 @_DIRECTORY
-@click.option("--use", type=click.Choice(("root", "targets")), required=True)
+@click.option("--use", type=click.Choice(("root", "targets", "director")), required=True)
 @click.option("--yes", is_flag=True, help="Do it; without this nothing is done.")
 @json_option
 def rotate(directory: Path, use: str, *, yes: bool, as_json: bool) -> None:
-    """Make the next key of DIR for root or targets. The old one signs on where it is asked."""
+    """Make the next key of DIR for a use. The old one signs on where it is asked."""
     from v2xpki.ota.signers import SignerKeys, open_signer
 
     with open_signer(directory) as signer:

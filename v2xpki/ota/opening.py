@@ -28,8 +28,10 @@ def open_repository(
     follower: Follower | None = None,
 ) -> Repository:
     """The repository "image" or "director". What dead processes left open is voided first; without a keystore
-    it can be read and no more. Releases follow the Image repository's targets, if nobody else is named.
-    Raises StoreError, KeystoreError, IssuanceError (a key on another curve)."""
+    it can be read and no more. The Image repository's follower is its releases', unless another is given.
+
+    Raises StoreError, KeystoreError, IssuanceError (a key on another curve).
+    """
     kind = KINDS[name]
     keys = None
     if keystore is not None:
@@ -42,15 +44,21 @@ def open_repository(
 
 @contextmanager
 def repository_at_work(
-    instance: Instance, name: str, *, clock: Clock | None = None, follower: Follower | None = None
+    instance: Instance,
+    name: str,
+    *,
+    token: bool = True,
+    clock: Clock | None = None,
+    follower: Follower | None = None,
 ) -> Iterator[Repository]:
-    """The same with the domain's own token and database, for an operator's command. Raises ConfigError,
-    KeystoreError, StoreError."""
+    """The same with the domain's own database and, unless it is only to be read, its token: for an operator's
+    command. Raises ConfigError, KeystoreError, StoreError."""
     domain, clock = instance.domain(name), clock or SystemClock()
     with Database.open(domain.database_url, clock=clock, must_exist=True) as database:
         require_current(database, name)
-        keystore = open_token(TokenConfig.of_domain(domain))
+        keystore = open_token(TokenConfig.of_domain(domain)) if token else None
         try:
             yield open_repository(instance, name, keystore, database, clock, follower=follower)
         finally:
-            keystore.close()
+            if keystore is not None:
+                keystore.close()

@@ -89,9 +89,12 @@ class Publisher:
         with self._turn:
             for _ in range(_ATTEMPTS):
                 with self._database.read() as tx:
-                    before = self._rows.state(tx)
                     waiting = [self._signed(tx, one) for one in self._rows.requests(tx)]
-                group = self._choose(before, [one for one in waiting if one is not None])
+                    ready = [one for one in waiting if one is not None]
+                    if not ready:
+                        return ()
+                    before = self._rows.state(tx)
+                group = self._choose(before, ready)
                 if not group:
                     return ()
                 new = [version for _, version in group]
@@ -104,17 +107,19 @@ class Publisher:
         publish_ready."""
         with self._turn:
             for _ in range(_ATTEMPTS):
-                with self._database.read() as tx:
-                    before = self._rows.state(tx)
-                if not self._rows.kind.keeps_targets or not self._is_due(before, TIMESTAMP, SNAPSHOT):
+                if not self._rows.kind.keeps_targets:
                     return ()
+                with self._database.read() as tx:
+                    if not self._is_due(self._rows.ends(tx, SNAPSHOT, TIMESTAMP)):
+                        return ()
+                    before = self._rows.state(tx)
                 with contextlib.suppress(_Overtaken):
                     return self._bring_out(before, (), ())
             raise RecordFailed("other processes publish all the time")
 
-    def _is_due(self, state: State, *roles: str) -> bool:
+    def _is_due(self, ends: Iterable[int]) -> bool:
         limit = self._clock.time32() + self._policy.renew_before
-        return any(one in state.versions and state.versions[one].expires < limit for one in roles)
+        return any(end < limit for end in ends)
 
     def _signed(self, tx: Transaction, request: Request) -> tuple[Request, Version] | None:
         """A request with its signatures as a version; None where they are not enough, or it has expired."""
@@ -149,7 +154,9 @@ class Publisher:
     ) -> tuple[Version, ...]:
         """Raises _Overtaken."""
         after = before.having(new)
-        online = self._prepare(after, timestamp_only=not new and not self._is_due(before, SNAPSHOT))
+        online = self._prepare(
+            after, timestamp_only=not (new or self._is_due([before.versions[SNAPSHOT].expires]))
+        )
         if online is None:
             with self._database.write(durable=True) as tx:
                 self._insert(tx, before, after, new, requests)

@@ -17,7 +17,7 @@ _LOCK = sa.select(Setting.name).where(Setting.name == "domain").with_for_update(
 
 
 class Request(NamedTuple):
-    """A signing request. `id`: SHA-256 of the payload, which is the canonical JSON that is signed."""
+    """A signing request. `id`: signing_files.request_id. payload: the canonical JSON that is signed."""
 
     id: bytes
     role: str
@@ -85,6 +85,13 @@ class Rows:
         t = self._versions
         query = sa.select(t.c.role, sa.func.max(t.c.version).label("version")).group_by(t.c.role)
         return {row.role: row.version for row in tx.execute(query)}
+
+    def ends(self, tx: Transaction, *roles: str) -> list[int]:
+        """When the newest versions of roles expire."""
+        t = self._versions
+        newest = sa.select(t.c.role, sa.func.max(t.c.version)).where(t.c.role.in_(roles)).group_by(t.c.role)
+        query = sa.select(t.c.expires).where(sa.tuple_(t.c.role, t.c.version).in_(newest))
+        return list(tx.execute(query).scalars())
 
     def publish(self, tx: Transaction, versions: Iterable[Version], now: int) -> None:
         for one in versions:

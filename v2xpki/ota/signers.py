@@ -1,11 +1,15 @@
 """A signer's instance: one person's keys for offline roles, in a token of their own, with a database that
 says what they have signed. It is on no server; requests and signatures go to and fro as files.
 
+The two roots have keys of their own. A root does not say whose it is: one that the same keys signed for the
+Director would do as the next one of the Image repository, with the Director's online keys in it.
+
     create_signer(Path("alice"), "alice")
     with open_signer(Path("alice")) as signer:
         signature = signer.sign(request, by="alice")
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,7 +29,7 @@ from v2xpki.issuance import recover, tx_complete, tx_save
 from v2xpki.issuance.metadata import SIGNING_CURVES, MetadataIssuer, Payload, document, joined
 from v2xpki.issuance.records import ISSUED
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, create_token, open_token
-from v2xpki.ota.kinds import ROOT, TARGETS
+from v2xpki.ota.kinds import DIRECTOR, IMAGE, ROOT, TARGETS
 from v2xpki.ota.metadata import expiry, parse
 from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.signing_files import RequestFile, SignatureFile
@@ -37,13 +41,15 @@ from v2xpki.trust.ota.keys import key_document, parse_key
 from v2xpki.trust.ota.names import PART, require
 
 DOMAIN = "signer"
-_USES = (ROOT, TARGETS)
+#: What a key is for: the Image repository's root and targets, the Director's root.
+USES = (ROOT, TARGETS, DIRECTOR.name)
+_USES_OF = {IMAGE.name: (ROOT, TARGETS), DIRECTOR.name: (DIRECTOR.name,)}
 _LONGEST_NAME = 32  # it is the token's label
 _LONGEST_KEYS = 64 << 10
 
 
 class SignerKeys:
-    """What a signer hands to a repository: a name, and the public keys for root and targets."""
+    """What a signer hands to a repository: a name, and the public keys for each use."""
 
     def __init__(self, name: str, keys: Mapping[str, SSlibKey]) -> None:
         self.name, self.keys = require(name, PART, "a signer's name"), dict(keys)
@@ -55,9 +61,9 @@ class SignerKeys:
     def parse(cls, octets: bytes) -> "SignerKeys":
         """Raises DecodeError that names the field."""
         table = read_object(octets, "signer", limit=_LONGEST_KEYS)
-        if table.keys() != {"signer", *_USES} or not isinstance(table["signer"], str):
-            raise DecodeError("signer has not signer, root and targets")
-        return cls(table["signer"], {use: parse_key(table[use], f"signer.{use}") for use in _USES})
+        if table.keys() != {"signer", *USES} or not isinstance(table["signer"], str):
+            raise DecodeError("signer has not signer, root, targets and director")
+        return cls(table["signer"], {use: parse_key(table[use], f"signer.{use}") for use in USES})
 
 
 class Signer:
@@ -69,7 +75,7 @@ class Signer:
         self._issuer, self._labels = self._load()
 
     def _load(self) -> tuple[MetadataIssuer, dict[str, KeyLabel]]:
-        ours = {_authority(use) for use in _USES}
+        ours = {_authority(use) for use in USES}
         labels = sorted(one.label for one in self._keystore.keys() if one.label.authority in ours)
         issuer = MetadataIssuer(map(self._keystore.issuing_key, labels))
         return issuer, {issuer.public_key(label).keyid: label for label in labels}
@@ -87,8 +93,7 @@ class Signer:
 
         Raises Refused(UNKNOWN_KEY, EXPIRED), KeystoreError, StoreError, AuditError.
         """
-        asked = {keyid for one in request.agree for keyid in one.keys}
-        labels = [label for keyid, label in self._labels.items() if keyid in asked]
+        labels = self._asked(request)
         if not labels:
             raise Refused(SigningReason.UNKNOWN_KEY, f"no key of {self.name} is asked to sign this")
         octets, now = request.octets, self._clock.time32()
@@ -102,8 +107,32 @@ class Signer:
             signatures[keyid] = made
         return SignatureFile(request.repository, request.id, self.name, signatures)
 
+    def remarks(self, request: RequestFile) -> list[str]:
+        """What the own record has to say to a request, for people: whether the version before, which the
+        repository shows, is one that was signed here; and whether another of the same version was."""
+        keyids = {self._issuer.public_key(label).keyid for label in self._asked(request)}
+        with self._database.read() as tx:
+            made = list(
+                tx.execute(sa.select(IssuanceRecord.signed).where(IssuanceRecord.state == ISSUED)).scalars()
+            )
+        known = [json.loads(one) for one in made]
+        bodies = [one["signed"] for one in known if keyids & {s["keyid"] for s in one["signatures"]}]
+        remarks = []
+        if request.former is not None and request.former not in bodies:
+            remarks.append("the version before was not signed here: what it said is the repository's word")
+        for body in bodies:
+            if body["version"] == request.version and body != request.signed:
+                remarks.append(f"another {request.role} version {request.version} was signed here before")
+        return remarks
+
+    def _asked(self, request: RequestFile) -> list[KeyLabel]:
+        """The own keys that a request names and that are for its repository."""
+        asked = {keyid for one in request.agree for keyid in one.keys}
+        ours = {_authority(use) for use in _USES_OF[request.repository]}
+        return [label for keyid, label in self._labels.items() if keyid in asked and label.authority in ours]
+
     def rotate(self, use: str) -> SSlibKey:
-        """Make the next key for root or targets, on the curve of the one before. Raises KeystoreError."""
+        """Make the next key of a use, on the curve of the one before. Raises KeystoreError."""
         last = max(label for label in self._labels.values() if label.authority == _authority(use))
         label = replace(last, generation=last.generation + 1)
         _generate(self._keystore, self._database, label, self._keystore.public_key(last).curve)
@@ -143,7 +172,7 @@ class Signer:
 def create_signer(
     directory: Path, name: str, curve: Curve = Curve.NIST_P256, *, clock: Clock | None = None
 ) -> SignerKeys:
-    """Make an instance: configuration, token, database, a key for root and one for targets.
+    """Make an instance: configuration, token, database, and a key for each use.
 
     Raises ConfigError (a folder with something in it, a name that is too long), DecodeError (a name that is
     none), IssuanceError (a curve that TUF has no scheme for), KeystoreError, StoreError.
@@ -172,7 +201,7 @@ def create_signer(
         upgrade(database, DOMAIN)
         keystore = open_token(token)
         try:
-            for use in _USES:
+            for use in USES:
                 _generate(keystore, database, KeyLabel(_authority(use), "sign"), curve)
             keys = Signer(name, keystore, database, clock).keys()
         finally:
@@ -205,6 +234,11 @@ def _generate(keystore: Keystore, database: Database, label: KeyLabel, curve: Cu
     key = keystore.generate(label, curve)
     with database.write(durable=True) as tx:
         tx.audit(Event.KEY_GENERATED, label=label.text, curve=curve.text, point=key.point)
+
+
+def root_use(repository: str) -> str:
+    """Which of a signer's keys is for a repository's root."""
+    return _USES_OF[repository][0]
 
 
 def _authority(use: str) -> str:

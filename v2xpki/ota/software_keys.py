@@ -40,8 +40,8 @@ class SoftwareSigner:
         return f"SoftwareSigner({self.name}, {self.public_key.keyid[:8]})"
 
     def keys(self) -> dict[str, SSlibKey]:
-        """Role -> key, as `signer show` prints: it may be named for either, and then for that alone."""
-        return {"root": self.public_key, "targets": self.public_key}
+        """Use -> key, as `signer show` prints: it may be named for any, and then for that alone."""
+        return dict.fromkeys(("root", "targets", "director"), self.public_key)
 
     def sign(self, request: RequestFile) -> SignatureFile:
         """Raises Refused(UNKNOWN_KEY) for a request that does not ask this key."""

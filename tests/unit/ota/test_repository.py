@@ -1,7 +1,6 @@
 """The repository engine: publishing at the threshold and not before, whole or not at all."""
 
 import json
-import threading
 
 import pytest
 from tuf.api.metadata import Metadata
@@ -185,42 +184,6 @@ def test_timestamp_and_snapshot_are_renewed_when_it_is_time_and_not_before(scene
     assert scene.repository.tend() == 2
     assert numbers(scene) == {"root": 1, "targets": 1, "snapshot": 2, "timestamp": 3}
     assert scene.repository.tend() == 0
-
-
-def test_two_processes_renew_once(scene):
-    scene.later(scene.policy.timestamp_validity)
-    others = [scene.another() for _ in range(3)]
-    came_out = []
-    threads = [threading.Thread(target=lambda one=one: came_out.append(one.tend())) for one in others]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(came_out) == [0, 0, 1]
-    assert numbers(scene)["timestamp"] == 2
-    assert examine(scene.database).intact
-
-
-def test_two_submitters_at_once_publish_once(tmp_path):
-    scene = Scene(tmp_path)
-    scene.begin(targets_threshold=2)
-    request = scene.repository.request_targets("targets", add={PATH: entry()}, by="op")
-    answers = [person.sign(request)[0] for person in (scene.ann, scene.bob)]
-    start, outcomes = threading.Barrier(2), []
-
-    def run(signature):
-        repository = scene.another()
-        start.wait()
-        outcomes.append(repository.submit(signature, by="op").published)
-
-    threads = [threading.Thread(target=run, args=(one,)) for one in answers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert True in outcomes
-    assert numbers(scene) == {"root": 1, "targets": 2, "snapshot": 2, "timestamp": 2}
-    assert examine(scene.database).intact
 
 
 def test_roles_tell_their_keys_and_when_offline_ones_are_due(scene):
