@@ -1,7 +1,7 @@
 """What a vehicle keeps for its updates, in a folder of its station's directory.
 
 DIR/ota/ota.json         settings
-DIR/ota/primary.json     the manifests' counter, and the latest time that was acted on
+DIR/ota/primary.json     the manifests' counter, and the latest time at which all was in force
 DIR/ota/tls.pem          client certificate, its chain and its key, 0600
 DIR/ota/metadata/director, image      verified metadata, the pinned roots among it
 DIR/ota/ecus/ID          each ECU (ecu.py)
@@ -70,7 +70,8 @@ class OtaSettings:
 
 
 class Progress(NamedTuple):
-    """counter: of the last manifest. time: TAI seconds, the latest that was acted on."""
+    """counter: of the last manifest. time: TAI seconds, the latest at which all metadata was
+    in force."""
 
     counter: int
     time: int
