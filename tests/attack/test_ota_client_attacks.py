@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tuf.api.metadata import Metadata, TargetFile
 
-from tests.support.ota_repository import (
+from tests.support.ota_oem import (
     DIRECTOR,
     IMAGE,
     MANIFESTS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.ota_repository import VIN, Oem
+from tests.support.ota_oem import VIN, Oem
 from v2xpki.station.http import Urllib3Http
 from v2xpki.station.ota.fetching import Fetcher, Pace
 from v2xpki.station.ota.keys import EcuKey

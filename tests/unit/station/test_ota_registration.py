@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 
-from tests.support.ota_repository import DIRECTOR, VIN, Answer, Listener, Oem
+from tests.support.ota_oem import DIRECTOR, VIN, Answer, Listener, Oem
 from tests.support.ota_vehicle import ECUS
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.cli import main
