@@ -221,6 +221,7 @@ def test_a_credential_without_the_its_aid_that_was_asked_for_is_not_kept(station
         {"model": "a/b"},
         {"director": "http://127.0.0.1"},
         {"images": "ftp://127.0.0.1"},
+        {"tls_ca": None},
         {"ecus": (EcuSettings("one", "gw-1"),)},
         {"ecus": (EcuSettings("one", "gw-1", primary=True), EcuSettings("one", "gw-1"))},
     ],
@@ -228,6 +229,8 @@ def test_a_credential_without_the_its_aid_that_was_asked_for_is_not_kept(station
 )
 def test_what_makes_no_vehicle_is_refused(change):
     settings = {"vin": VIN, "model": "x", "director": "https://a", "images": "https://a", "ecus": ECUS}
+    settings["tls_ca"] = "ca.pem"
+    OtaSettings(**settings).check()
     with pytest.raises((ConfigError, DecodeError)):
         OtaSettings(**settings | change).check()
 
@@ -238,6 +241,17 @@ def test_a_root_to_begin_with_verifies_by_itself_and_is_pinned_once(vehicle, oem
     for other in (roots["image"], b"{}", roots["director"].replace(b'"version":1', b'"version":2')):
         with pytest.raises(BadState):
             files.pin(other)
+
+
+def test_a_vehicle_whose_making_was_cut_off_is_made_anew(roots, url, tmp_path):
+    settings = OtaSettings(VIN, "model-x", url, url, ECUS, tls_ca=str(tmp_path / "ca.pem"))
+    keys = {one.ecu: EcuKey.generate("ed25519") for one in ECUS[:2]}
+    with pytest.raises(KeyError):
+        OtaDirectory.create(tmp_path / "ota", settings, keys, roots)
+    keys[ECUS[2].ecu] = EcuKey.generate("ed25519")
+    OtaDirectory.create(tmp_path / "ota", settings, keys, roots)
+    with pytest.raises(BadState, match="already"):
+        OtaDirectory.create(tmp_path / "ota", settings, keys, roots)
 
 
 def test_a_damaged_file_of_the_vehicles_is_told_and_not_taken_for_a_new_beginning(vehicle, station, oem):
