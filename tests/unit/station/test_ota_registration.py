@@ -72,8 +72,7 @@ class Director(Oem):
             self.registrations.append((message, asked))
             if "status" in self.changes:
                 return told(self.changes["status"], detail="replayed")
-            # vehicleId is what the Director itself calls it
-            return told(201, vehicleId="5a" * 16, certificate=self.certify(asked.csr))
+            return told(201, vehicleId=asked.vin, certificate=self.certify(asked.csr))
         needs = path.startswith(("/ota/v1/", DIRECTOR)) and not path.endswith(".root.json")
         if needs and headers.get("client") not in self.known:
             return told(401, detail="no vehicle's certificate")
