@@ -79,7 +79,7 @@ class World:
         wanted = self.vehicle.running() | expected
         self.vehicle.update()
         assert self.vehicle.running() == wanted
-        assert self.vehicle.attacks() == {}
+        assert {told["attack"] for told in self.vehicle.kept().values()} == {None}
 
 
 @pytest.fixture
@@ -202,6 +202,16 @@ def test_drop_request_an_image_that_is_cut_off_is_not_installed_and_resumes_wher
     assert ranges == [f"bytes={len(NEW['brake']) // 2}-"]
 
 
+def test_drop_request_another_range_than_the_one_asked_for_is_not_put_together(world: World) -> None:
+    world.good_update("brake")
+    world.oem.faults["fw.bin"] = lambda a: a if b"payload" in b"".join(a.parts) else cut(a)
+    world.refuses(Threat.DROP_REQUEST, has=OLD)
+    world.oem.faults["fw.bin"] = lambda a: a._replace(headers={"Content-Range": "bytes 1-2/3"})
+    world.refuses(Threat.DENIAL_OF_SERVICE, has=OLD)
+    world.oem.faults.clear()
+    world.installs(brake=NEW["brake"])
+
+
 # --- slow retrieval -----------------------------------------------------------------------------------------
 
 
@@ -274,11 +284,20 @@ def test_freeze_a_root_that_has_ended_is_refused_though_all_else_is_in_force(wor
 
 
 def test_freeze_a_clock_that_is_turned_back_does_not_bring_ended_metadata_back(world: World) -> None:
+    world.clock.advance(20 * HOUR)
     world.installs()
-    world.clock.advance(48 * HOUR)
+    world.clock.advance(10 * HOUR)
     world.refuses(Threat.FREEZE)
-    world.clock.advance(-48 * HOUR)
+    world.clock.advance(-20 * HOUR)  # to a time at which it was in force
     world.refuses(Threat.FREEZE)
+
+
+def test_freeze_a_clock_that_ran_ahead_locks_nobody_out_once_it_is_right(world: World) -> None:
+    world.good_update()
+    world.clock.advance(20 * 365 * 24 * HOUR)
+    world.refuses(Threat.FREEZE, has=OLD)
+    world.clock.now = NOW
+    world.installs(**NEW)
 
 
 def test_freeze_a_secondary_judges_by_its_own_clock(world: World) -> None:
@@ -635,6 +654,35 @@ def test_fast_forward_recovery_that_a_loss_of_power_cuts_in_two_goes_on(
 def test_wrong_software_for_other_hardware_than_the_ecus(world: World) -> None:
     world.oem.direct({"brake": world.release("gateway", 2)})
     world.refuses(Threat.WRONG_HARDWARE, has=OLD)
+
+
+def test_wrong_software_the_directors_word_for_an_ecus_hardware_must_be_the_ecus(world: World) -> None:
+    world.oem.direct({"brake": world.release("brake", 2)}, hardware="brake-2")
+    world.refuses(Threat.WRONG_HARDWARE, has=OLD)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"hardware": "radio-2"}, Threat.WRONG_HARDWARE),
+        ({"vin": "WVWZZZ1KZAW000002"}, Threat.WRONG_VEHICLE),
+    ],
+)
+def test_wrong_software_is_known_to_a_partial_secondary_from_the_director_alone(
+    world: World, change: dict[str, str], reason: Threat
+) -> None:
+    world.oem.direct({"radio": world.release("radio", 2)}, **change)
+    director = world.oem.director
+    targets = director.files[f"{director.targets.version}.targets.json"]
+    radio = next(s for s in secondaries_of(world.vehicle.directory, world.clock) if s.memory.ecu == "radio")
+
+    def offered(name: str, _: int) -> bytes | None:
+        return targets if name == "targets.json" else None
+
+    with pytest.raises(UpdateRefused) as refused:
+        radio.verify(Offer(offered, offered))
+    assert refused.value.reason is reason
+    assert world.vehicle.running() == OLD
 
 
 def test_wrong_software_that_the_director_calls_fitting(world: World) -> None:

@@ -61,7 +61,16 @@ class Vehicle:
 
     def running(self) -> dict[str, bytes]:
         """The image of each ECU."""
-        return {one.ecu: self.directory.ecu(one.ecu).image.read_bytes() for one in ECUS}
+        return {
+            ecu: self._of(ecu, "images", told["installed"]["sha256"]) for ecu, told in self.kept().items()
+        }
+
+    def kept(self) -> dict[str, dict[str, Any]]:
+        """What each ECU has in its memory."""
+        return {one.ecu: json.loads(self._of(one.ecu, "ecu.json")) for one in ECUS}
+
+    def _of(self, ecu: str, *names: str) -> bytes:
+        return self.directory.path.joinpath("ecus", ecu, *names).read_bytes()
 
     def manifest(self) -> dict[str, Any]:
         """What the vehicle says next."""

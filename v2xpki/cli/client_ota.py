@@ -56,7 +56,7 @@ def command() -> None:
 )  # fmt: skip
 @click.option("--factory", multiple=True, metavar="ID=FILE", help="The image that an ECU begins with.")
 @click.option("--key-kind", default="ed25519", type=click.Choice(["ed25519", "ecdsa"]), help="Of ECUs' keys.")
-@click.option("--tls-ca", default=None, type=_FILE, help="PEM of the one CA for https.")
+@click.option("--tls-ca", default=None, type=_FILE, help="PEM of the only CAs for https.")
 @click.option("--plain-director", is_flag=True, help="Allow http to the Director: for a laboratory.")
 @click.option("--plain-images", is_flag=True, help="Allow http for images.")
 @json_option

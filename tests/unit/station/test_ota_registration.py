@@ -56,6 +56,8 @@ class Director(Oem):
         key = self.changes.get("key") or request.public_key()
         made = self.certificate(request.subject, key, days=self.changes.get("days", 1))
         self.known.add(made.fingerprint(hashes.SHA256()).hex())
+        if "pem" in self.changes:
+            return self.changes["pem"]
         return (made.public_bytes(PEM) + self.ca.public_bytes(PEM)).decode()
 
     def answer(self, method, path, headers, body):
@@ -70,9 +72,7 @@ class Director(Oem):
             self.registrations.append((message, asked))
             if "status" in self.changes:
                 return told(self.changes["status"], detail="replayed")
-            return told(
-                201, vehicleId=self.changes.get("vin", asked.vin), certificate=self.certify(asked.csr)
-            )
+            return told(201, vehicleId=asked.vin, certificate=self.certify(asked.csr))
         needs = path.startswith(("/ota/v1/", DIRECTOR)) and not path.endswith(".root.json")
         if needs and headers.get("client") not in self.known:
             return told(401, detail="no vehicle's certificate")
@@ -166,7 +166,7 @@ def test_keys_are_for_their_owner_alone_and_in_no_representation(vehicle, statio
     [
         ({"key": ec.generate_private_key(ec.SECP256R1()).public_key()}, "key"),
         ({"days": -1}, "validity"),
-        ({"vin": "WVWZZZ1KZAW000002"}, "content"),
+        ({"pem": "nothing"}, "content"),
     ],
 )
 def test_a_certificate_that_is_not_for_this_vehicle_now_is_not_kept(vehicle, oem, station, changes, rule):
@@ -220,6 +220,7 @@ def test_a_credential_without_the_its_aid_that_was_asked_for_is_not_kept(station
         {"model": "a/b"},
         {"director": "http://127.0.0.1"},
         {"images": "ftp://127.0.0.1"},
+        {"tls_ca": None},
         {"ecus": (EcuSettings("one", "gw-1"),)},
         {"ecus": (EcuSettings("one", "gw-1", primary=True), EcuSettings("one", "gw-1"))},
     ],
@@ -227,6 +228,8 @@ def test_a_credential_without_the_its_aid_that_was_asked_for_is_not_kept(station
 )
 def test_what_makes_no_vehicle_is_refused(change):
     settings = {"vin": VIN, "model": "x", "director": "https://a", "images": "https://a", "ecus": ECUS}
+    settings["tls_ca"] = "ca.pem"
+    OtaSettings(**settings).check()
     with pytest.raises((ConfigError, DecodeError)):
         OtaSettings(**settings | change).check()
 
@@ -237,6 +240,17 @@ def test_a_root_to_begin_with_verifies_by_itself_and_is_pinned_once(vehicle, oem
     for other in (roots["image"], b"{}", roots["director"].replace(b'"version":1', b'"version":2')):
         with pytest.raises(BadState):
             files.pin(other)
+
+
+def test_a_vehicle_whose_making_was_cut_off_is_made_anew(roots, url, tmp_path):
+    settings = OtaSettings(VIN, "model-x", url, url, ECUS, tls_ca=str(tmp_path / "ca.pem"))
+    keys = {one.ecu: EcuKey.generate("ed25519") for one in ECUS[:2]}
+    with pytest.raises(KeyError):
+        OtaDirectory.create(tmp_path / "ota", settings, keys, roots)
+    keys[ECUS[2].ecu] = EcuKey.generate("ed25519")
+    OtaDirectory.create(tmp_path / "ota", settings, keys, roots)
+    with pytest.raises(BadState, match="already"):
+        OtaDirectory.create(tmp_path / "ota", settings, keys, roots)
 
 
 def test_a_damaged_file_of_the_vehicles_is_told_and_not_taken_for_a_new_beginning(vehicle, station, oem):

@@ -88,6 +88,7 @@ class Primary:
             now = self._time()
             self.send_manifest(now)
             version, updates = self._find(now)
+            self._remember(now)
             self._prepare(updates)
         except UpdateRefused as refusal:
             self.own.note(refusal)
@@ -104,10 +105,10 @@ class Primary:
         """The vehicle version manifest, signed; its counter is raised before it is used."""
         progress = self._directory.progress()
         counter = progress.counter + 1
-        self._directory.save_progress(Progress(counter, max(now, progress.time)))
+        self._directory.save_progress(Progress(counter, progress.time))
         reports = {self.own.ecu: self.own.report(now, signs=False)}
         for name, one in self._secondaries.items():
-            reports[name] = one.memory.report(now)
+            reports[name] = one.report()
         body = manifest_body(self._settings.vin, self.own.ecu, counter, iso_from_time32(now), reports)
         return json.dumps({"signed": body, "signatures": [self.own.key.sign(body)]}).encode()
 
@@ -130,6 +131,13 @@ class Primary:
             told = f"it is {iso_from_time32(now)}, but was {iso_from_time32(latest)} before"
             raise UpdateRefused(Threat.FREEZE, f"the clock was turned back: {told}")
         return now
+
+    def _remember(self, now: int) -> None:
+        """A time at which all metadata was in force: a clock that runs far ahead, whose time would lock the
+        vehicle out once it is set right, never comes to this."""
+        progress = self._directory.progress()
+        if now > progress.time:
+            self._directory.save_progress(Progress(progress.counter, now))
 
     def _find(self, now: int) -> tuple[int, list[Update]]:
         """The version of the Director's targets, and what is to be changed by them."""

@@ -38,12 +38,10 @@ _OF_ROOT = ("timestamp.json", "snapshot.json", "targets.json")
 
 
 class MetadataFiles:
-    """A folder of verified metadata."""
+    """A folder of verified metadata, which begins with a root that is pinned."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        # a folder of their own: delegated roles' names are any text, "1.root" for one
-        (folder / _DELEGATED).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def read(self, name: str) -> bytes | None:
         try:
@@ -85,6 +83,8 @@ class MetadataFiles:
         name = f"{root.version}.root.json"
         if self.read(name) != octets and any(self.folder.glob("*.root.json")):
             raise BadState(f"{self.folder} has another root already")
+        # a folder of their own: delegated roles' names are any text, "1.root" for one
+        (self.folder / _DELEGATED).mkdir(parents=True, exist_ok=True, mode=0o700)
         self.write(name, octets)
         return root
 
@@ -211,6 +211,8 @@ class RepositoryView:
 
     def _refresh_snapshot(self, root: Root, meta: MetaFile) -> Snapshot:
         trusted = self._trusted(Snapshot, "snapshot", root)
+        if trusted is not None:
+            self._not_below(meta.version, trusted.version, "snapshot")
         if trusted is None or trusted.version != meta.version:
             octets = self._need(self._versioned("snapshot", meta.version), self._limit(meta, SNAPSHOT_OCTETS))
             new = self._parsed(Snapshot, octets, "snapshot")

@@ -5,7 +5,7 @@ Director's targets alone, under the root that the ECU was built with and its suc
 """
 
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from v2xpki.station.ota.ecu import Ecu
 from v2xpki.station.ota.matching import Directed, check_agreement, check_for_ecu, directed
@@ -30,6 +30,10 @@ class Secondary(Protocol):
     @property
     def memory(self) -> Ecu: ...
 
+    def report(self) -> dict[str, Any]:
+        """Its signed version report."""
+        ...
+
     def verify(self, offer: Offer) -> Installed | None:
         """What the metadata has for this ECU. Raises UpdateRefused, which its next report tells."""
         ...
@@ -53,6 +57,10 @@ class _Verifying:
     @property
     def memory(self) -> Ecu:
         return self._memory
+
+    def report(self) -> dict[str, Any]:
+        """As Secondary says."""
+        return self.memory.report(self._clock.time32())
 
     def verify(self, offer: Offer) -> Installed | None:
         """As Secondary says."""

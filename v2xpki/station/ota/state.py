@@ -1,7 +1,7 @@
 """What a vehicle keeps for its updates, in a folder of its station's directory.
 
 DIR/ota/ota.json         settings
-DIR/ota/primary.json     the manifests' counter, and the latest time that was acted on
+DIR/ota/primary.json     the manifests' counter, and the latest time at which all was in force
 DIR/ota/tls.pem          client certificate, its chain and its key, 0600
 DIR/ota/metadata/director, image      verified metadata, the pinned roots among it
 DIR/ota/ecus/ID          each ECU (ecu.py)
@@ -9,6 +9,7 @@ DIR/ota/downloads        images on their way
 """
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from v2xpki.station.ota.secondary import Verification
 from v2xpki.trust.ota.names import PART, VIN, require
 
 _VERSION = 1
+_FOLDERS = ("ecus", "metadata", "downloads")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class EcuSettings:
 
 @dataclass(frozen=True)
 class OtaSettings:
-    """A vehicle and its OEM: base URLs before /ota. plain_director, plain_images: http is allowed there."""
+    """A vehicle and its OEM: base URLs before /ota. tls_ca: PEM file of the only CAs for https.
+    plain_director, plain_images: http is allowed there."""
 
     vin: str
     model: str
@@ -67,10 +70,13 @@ class OtaSettings:
         for url, plain in ((self.director, self.plain_director), (self.images, self.plain_images)):
             if not url.startswith("https://") and not (plain and url.startswith("http://")):
                 raise ConfigError(f"{url} is not an https URL", hint="plain http has to be allowed expressly")
+        if self.director.startswith("https://") and self.tls_ca is None:
+            raise ConfigError("no tls_ca: a Director is believed under its own CA, not under any public one")
 
 
 class Progress(NamedTuple):
-    """counter: of the last manifest. time: TAI seconds, the latest that was acted on."""
+    """counter: of the last manifest. time: TAI seconds, the latest at which all metadata was
+    in force."""
 
     counter: int
     time: int
@@ -97,6 +103,8 @@ class OtaDirectory:
         settings.check()
         if self.exists:
             raise BadState(f"{path} is a vehicle's already")
+        for name in _FOLDERS:  # of a beginning that came to no end: ota.json is written last
+            shutil.rmtree(path / name, ignore_errors=True)
         (path / "downloads").mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("director", "image"):
             self.metadata(name).pin(roots[name])
