@@ -101,8 +101,7 @@ def metadata_in_force(repository: Repository, clock: Clock) -> Finding:
     if not states:
         return Finding("no root is published yet: signing requests wait", warning=True)
     values: list[tuple[str, Mapping[str, str], float]] = [
-        ("v2xpki_metadata_seconds_left", {"repository": repository.kind.name, "role": one.role},
-         float(one.expires - now))
+        ("v2xpki_metadata_seconds_left", {"metadata": one.role}, float(one.expires - now))
         for one in states
     ]  # fmt: skip
     over = [one for one in states if one.expires <= now]
