@@ -19,7 +19,7 @@ from tests.support.etsi import EC_PERMISSIONS
 from tests.support.lab import Lab
 from tests.support.ota_director import Car
 from tests.support.serving import wait_for
-from v2xpki.backup.archive import back_up, restore
+from v2xpki.backup import back_up, restore
 from v2xpki.cli import main
 from v2xpki.cli.status import _print
 from v2xpki.config import Instance
