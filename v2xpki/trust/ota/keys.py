@@ -75,7 +75,7 @@ def check_signature(key: Key, signature: Any, octets: bytes, what: str) -> None:
     if not isinstance(keyid, str) or not isinstance(sig, str) or not KEYID.fullmatch(keyid):
         raise InvalidSignature(f"{what}: no signature object")
     try:
-        if key.scheme == _P256:
+        if isinstance(key, SSlibKey) and key.scheme == _P256:
             return _check_p256(key, sig, octets)
         key.verify_signature(Signature(keyid, sig), octets)
     except (UnverifiedSignatureError, VerificationError, _Invalid, ValueError, IndexError) as error:
