@@ -424,7 +424,13 @@ def at_work(tmp_path, token_store):
     process.communicate(timeout=30)
 
 
-@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "terminate"])
+@pytest.mark.parametrize(
+    "sig",
+    [
+        pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.soak),
+        pytest.param(signal.SIGTERM, id="terminate"),
+    ],
+)
 def test_a_demo_that_is_stopped_ends_what_it_started_and_says_so(at_work, sig):
     directory, process, url = at_work
     process.send_signal(sig)
