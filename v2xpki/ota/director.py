@@ -127,6 +127,7 @@ class Director:
             documents is None
             or documents.plan != documents.generation
             or not self._metadata.is_fresh(documents.expires, self._clock.time32())
+            or not self._metadata.is_current(documents)
         ):
             self._directing.refresh(vehicle)
             documents = self._metadata.documents(vehicle)

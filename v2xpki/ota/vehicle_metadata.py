@@ -124,11 +124,6 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
     )
 
 
-def content_of(targets: bytes) -> bytes:
-    """What tells whether a vehicle's targets say something new, whatever their version."""
-    return hashlib.sha256(targets).digest()
-
-
 class VehicleMetadata:
     """Makes, keeps and hands out the metadata of single vehicles. For all threads of a process.
 
@@ -140,6 +135,20 @@ class VehicleMetadata:
     ) -> None:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
+        keyids = [issuer.public_key(label).keyid.encode() for label in labels]
+        self._keys = b"".join(keyids)
+        self._beginnings = [b'{"signatures":[{"keyid":"%b"' % keyid for keyid in keyids]
+
+    def content_of(self, targets: bytes) -> bytes:
+        """What tells whether a vehicle's targets say something new, whatever their version; other keys than
+        before are something new, too."""
+        return hashlib.sha256(self._keys + targets).digest()
+
+    def is_current(self, documents: Documents) -> bool:
+        """Whether the keys that sign now have signed what is handed out: after a rotation no vehicle believes
+        the others."""
+        lines = documents.signed.split(b"\n")
+        return all(map(bytes.startswith, lines, self._beginnings))
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
@@ -168,7 +177,7 @@ class VehicleMetadata:
             Payload(self._labels.timestamp, timestamp.encode()),
         ]
         prepared = self._issuer.prepare(payloads, expires, kind=KIND)
-        return Next(prepared, version, content_of(targets), plan, expires)
+        return Next(prepared, version, self.content_of(targets), plan, expires)
 
     def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> None:
         """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
