@@ -17,11 +17,12 @@ from securesystemslib.signer import CryptoSigner
 from v2xpki.config.ota import OtaPolicy
 from v2xpki.crypto import Curve
 from v2xpki.keystore import MemoryKeystore
-from v2xpki.ota.director import ROLES, Director, label_of, open_director
+from v2xpki.ota.director import Director, label_of, open_director
 from v2xpki.ota.inventory import Vehicle
 from v2xpki.ota.plan import tx_plan_changed
 from v2xpki.ota.registering import Credentials, Registered
 from v2xpki.ota.vehicle_ca import make_ca
+from v2xpki.ota.vehicle_metadata import ROLES
 from v2xpki.store import Database, upgrade
 from v2xpki.store.director import KnownTarget
 from v2xpki.time import FixedClock, iso_from_time32

@@ -8,7 +8,7 @@ taken; what is missing to 1 is ours.
 from collections.abc import Callable
 from pathlib import Path
 
-from v2xpki.bench import etsi, scms, scms_crl, scms_pg
+from v2xpki.bench import etsi, ota, scms, scms_crl, scms_pg
 from v2xpki.bench.runner import Result
 
 __all__ = ["Result", "names", "run_all"]
@@ -16,7 +16,7 @@ __all__ = ["Result", "names", "run_all"]
 
 def names() -> list[str]:
     """Every benchmark there is."""
-    return [*etsi.names(), *scms.names(), *scms_pg.names(), *scms_crl.names()]
+    return [*etsi.names(), *scms.names(), *scms_pg.names(), *scms_crl.names(), *ota.names()]
 
 
 def run_all(
@@ -33,4 +33,5 @@ def run_all(
         results += scms.run_all(of_scms, seconds, directory)
     results += scms_pg.run_all(wanted, seconds, directory)
     results += scms_crl.run_all(wanted, seconds, directory)
+    results += ota.run_all(wanted, seconds, directory)
     return results

@@ -32,12 +32,10 @@ from v2xpki.ota.inventory import Ecu, Inventory, Vehicle, tx_ecus
 from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner, tx_generation
 from v2xpki.ota.vehicle_metadata import (
     Next,
-    Standing,
     VehicleMetadata,
     content_of,
     targets_json,
     tx_move_plan,
-    tx_standing,
 )
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store import director as store
@@ -81,7 +79,6 @@ class _View(NamedTuple):
     """What is known of a vehicle at one moment."""
 
     ecus: Sequence[Ecu]
-    standing: Standing | None
     rows: Sequence[Assignment]
     plan: Plan
 
@@ -135,9 +132,9 @@ class Directing:
 
     def _view(self, vehicle: Vehicle) -> _View:
         with self._database.read() as tx:
-            ecus, standing = tx_ecus(tx, vehicle.id), tx_standing(tx, vehicle.id)
-            rows, generation = tx_assignments(tx, vehicle.id), tx_generation(tx)
-        return _View(ecus, standing, rows, self._planner.plan(generation))
+            ecus, rows = tx_ecus(tx, vehicle.id), tx_assignments(tx, vehicle.id)
+            generation = tx_generation(tx)
+        return _View(ecus, rows, self._planner.plan(generation))
 
     def _bring(
         self,
@@ -148,15 +145,12 @@ class Directing:
         write: Callable[[Transaction], None] | None,
     ) -> Taken:
         """counter, write: of a manifest, if there is one."""
-        plan, standing = view.plan, view.standing
+        plan = view.plan
         look = outlook(vehicle, view.ecus, plan, view.rows, self._blinding)
         targets = targets_json(look.resolution.directed)
         coming: Next | None = None
-        if (
-            standing is None
-            or standing.content != content_of(targets)
-            or not self._metadata.is_fresh(standing.expires, now)
-        ):
+        changed = vehicle.content != content_of(targets)
+        if changed or not self._metadata.is_fresh(vehicle.expires, now):
             coming = self._metadata.prepare(vehicle, targets, plan.generation, now)
 
         def offers(tx: Transaction, version: int) -> None:
@@ -182,12 +176,10 @@ class Directing:
             if coming is not None:
                 tx_save(tx, coming.prepared.record)
             else:
-                assert standing is not None
-                offers(tx, standing.version)
-                if standing.plan != plan.generation:
-                    tx_move_plan(tx, vehicle.id, standing.version, plan.generation)
+                offers(tx, vehicle.issued)
+                if vehicle.plan != plan.generation:
+                    tx_move_plan(tx, vehicle.id, vehicle.issued, plan.generation)
         if coming is None:
-            assert standing is not None
-            return Taken(standing.version, changed=False)
+            return Taken(vehicle.issued, changed=False)
         self._metadata.issue(vehicle, coming, lambda tx: offers(tx, coming.version))
-        return Taken(coming.version, changed=standing is None or standing.content != coming.content)
+        return Taken(coming.version, changed)

@@ -24,7 +24,7 @@ from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
-from v2xpki.ota.vehicle_metadata import Labels, VehicleMetadata, tx_forget_plan
+from v2xpki.ota.vehicle_metadata import ROLES, Labels, VehicleMetadata, tx_forget_plan
 from v2xpki.store import Database
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
@@ -32,7 +32,6 @@ from v2xpki.time import Clock, iso_from_time32
 from v2xpki.trust.ota.names import PART, VIN, require
 from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
-ROLES = ("targets", "snapshot", "timestamp")
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
 _LONGEST_REASON = 500
@@ -118,19 +117,20 @@ class Director:
         """A document of a vehicle's own: timestamp.json, N.snapshot.json, N.targets.json; None where there is
         none of that name. What is current is handed out by one query and no signature. Raises as
         take_manifest where it has to be made."""
+        documents = self._metadata.documents(vehicle)
         if name != "timestamp.json":
             found = _NUMBERED.fullmatch(name)
-            document = self._metadata.document(vehicle, found[2]) if found else None
-            return document.octets if found and document and document.version == int(found[1]) else None
-        document = self._metadata.document(vehicle, "timestamp")
+            if found is None or documents is None or documents.version != int(found[1]):
+                return None
+            return documents.of(found[2])
         if (
-            document is None
-            or document.plan != document.generation
-            or not self._metadata.is_fresh(document.expires, self._clock.time32())
+            documents is None
+            or documents.plan != documents.generation
+            or not self._metadata.is_fresh(documents.expires, self._clock.time32())
         ):
             self._directing.refresh(vehicle)
-            document = self._metadata.document(vehicle, "timestamp")
-        return None if document is None else document.octets
+            documents = self._metadata.documents(vehicle)
+        return None if documents is None else documents.of("timestamp")
 
     def root(self, name: str) -> bytes | None:
         """A version of the root, which all vehicles share: N.root.json."""
@@ -294,7 +294,7 @@ def _vehicle_document(row: Mapping[Any, Any]) -> dict[str, Any]:
         "registeredBy": row["registered_by"],
         "certificateExpires": _iso(row["certificate_expires"]),
         "reported": _iso(row["reported"]),
-        "metadataVersion": row["version"],
+        "metadataVersion": row["issued"],
     }
 
 

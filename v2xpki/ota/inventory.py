@@ -20,7 +20,8 @@ _V, _E = table_of(store.Vehicle).c, table_of(store.Ecu).c
 
 
 class Vehicle(NamedTuple):
-    """A vehicle. version: the last number given to its metadata; counter: of its last manifest."""
+    """A vehicle. counter: of its last manifest; version: the last number given to its metadata; issued,
+    expires, content, plan: of what is handed out (version 0: nothing yet), as in its table."""
 
     id: bytes
     vin: str
@@ -28,6 +29,10 @@ class Vehicle(NamedTuple):
     state: str
     counter: int
     version: int
+    issued: int
+    expires: int
+    content: bytes | None
+    plan: int
     certificate: bytes | None  # SHA-256
     certificate_expires: int | None
     pending: bytes | None
@@ -90,7 +95,6 @@ _ECUS = Statement(
     .where(_E.vehicle == sa.bindparam("vehicle"), _E.replaced_by.is_(None))
     .order_by(_E.id)
 )
-_MODEL_OF = Statement(sa.select(_V.vin, _V.model).where(_V.id == sa.bindparam("vehicle")))
 
 
 class Inventory:
@@ -167,6 +171,11 @@ def tx_add_vehicle(
         counter=0,
         reported=None,
         version=0,
+        issued=0,
+        expires=0,
+        record=None,
+        content=None,
+        plan=-1,
     )
 
 

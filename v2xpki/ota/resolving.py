@@ -67,10 +67,22 @@ def resolve(
     ecus = sorted(holdings)
     present = {one.ecu: _installed(one, known) for one in ecus}
     wanted = {one.ecu: _candidates(one, present[one.ecu], offers.get(one.ecu, ())) for one in ecus}
+    if not any(_restricts(one) for one in _all(present, wanted)):
+        return Resolution({ecu: listed[0] for ecu, listed in wanted.items() if listed}, {})
     search = _Search(present, wanted)
     search.demote()
     search.promote()
     return Resolution(search.directed(), search.withheld())
+
+
+def _all(present: _State, wanted: Mapping[str, Sequence[Target]]) -> Iterable[_Release]:
+    """Every image that is there or may come."""
+    yield from (release for release in present.values() if release is not None)
+    yield from (_release(target) for listed in wanted.values() for target in listed)
+
+
+def _restricts(release: _Release) -> bool:
+    return bool(release.requires or release.conflicts)
 
 
 def _installed(one: Holding, known: Mapping[str, Target]) -> _Release | None:

@@ -8,6 +8,7 @@ empty targets of one vehicle would do for another.
 import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -21,34 +22,51 @@ from v2xpki.ota.plan import GENERATION
 from v2xpki.ota.resolving import Target
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store import director as store
-from v2xpki.store.base import table_of
+from v2xpki.store.base import IssuanceRecord, table_of
 from v2xpki.time import iso_from_time32
 from v2xpki.trust.ota.canonical import canonical
 from v2xpki.trust.ota.fields import DirectorFields
 
-_M = table_of(store.VehicleMetadata).c
 #: The kind of issuance record.
 KIND = "VEHICLE_METADATA"
-_COLUMNS = ("content", "plan", "version", "targets", "snapshot", "timestamp", "expires", "record")
-_OF = _M.vehicle == sa.bindparam("of_vehicle")
-_NOW = sa.type_coerce(GENERATION, sa.Integer()).label("generation")
-# Without the documents, which fill overflow pages.
-_STANDING = Statement(sa.select(_M.content, _M.version, _M.expires, _M.plan).where(_OF))
-_DOCUMENT = {
-    name: Statement(sa.select(_M[name], _M.version, _M.expires, _M.plan, _NOW).where(_OF))
-    for name in ("targets", "snapshot", "timestamp")
-}
+#: The roles, in the order of a record's documents.
+ROLES = ("targets", "snapshot", "timestamp")
+_V, _R = table_of(store.Vehicle).c, table_of(IssuanceRecord).c
+_OF = _V.id == sa.bindparam("of_vehicle")
+_DOCUMENTS = Statement(
+    sa.select(
+        _R.signed,
+        _V.issued,
+        _V.expires,
+        _V.plan,
+        sa.type_coerce(GENERATION, sa.Integer()).label("generation"),
+    )
+    .join_from(table_of(store.Vehicle), table_of(IssuanceRecord), _R.id == _V.record)
+    .where(_OF)
+)
 _REPLACE = Statement(
-    sa.update(table_of(store.VehicleMetadata))
-    .where(_OF, _M.version < sa.bindparam("new_version", type_=sa.Integer()))
-    .values({name: sa.bindparam(f"new_{name}", type_=_M[name].type, required=True) for name in _COLUMNS})
+    sa.update(table_of(store.Vehicle))
+    .where(_OF, _V.issued < sa.bindparam("new_issued", type_=sa.Integer()))
+    .values(
+        {
+            name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
+            for name in ("issued", "expires", "record", "content", "plan")
+        }
+    )
 )
 _MOVE_PLAN = Statement(
-    sa.update(table_of(store.VehicleMetadata))
-    .where(_OF, _M.version == sa.bindparam("at_version"))
+    sa.update(table_of(store.Vehicle))
+    .where(_OF, _V.issued == sa.bindparam("at_version"))
     .values(plan=sa.bindparam("new_plan", type_=sa.Integer()))
 )
-_FORGET_PLAN = Statement(sa.update(table_of(store.VehicleMetadata)).where(_OF).values(plan=-1))
+# The number that is given away has whoever works at the old state read again.
+_FORGET_PLAN = Statement(
+    sa.update(table_of(store.Vehicle)).where(_OF).values(plan=-1, version=_V.version + 1)
+)
+
+
+# The vehicles of one second have the same.
+_iso = lru_cache(16)(iso_from_time32)
 
 
 class Labels(NamedTuple):
@@ -57,15 +75,6 @@ class Labels(NamedTuple):
     targets: KeyLabel
     snapshot: KeyLabel
     timestamp: KeyLabel
-
-
-class Standing(NamedTuple):
-    """What a vehicle's metadata says now. expires: TAI seconds; plan: the generation that it is of."""
-
-    content: bytes
-    version: int
-    expires: int
-    plan: int
 
 
 class Next(NamedTuple):
@@ -78,14 +87,18 @@ class Next(NamedTuple):
     expires: int
 
 
-class Document(NamedTuple):
-    """A document that is handed out. generation: of the plan as it is now."""
+class Documents(NamedTuple):
+    """What is handed out. generation: of the plan as it is now."""
 
-    octets: bytes
+    signed: bytes  # a line each
     version: int
     expires: int
     plan: int
     generation: int
+
+    def of(self, role: str) -> bytes:
+        """One role's document: JSON."""
+        return self.signed.split(b"\n")[ROLES.index(role)]
 
 
 def targets_json(directed: Mapping[str, Target]) -> bytes:
@@ -128,10 +141,10 @@ class VehicleMetadata:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
 
-    def document(self, vehicle: Vehicle, role: str) -> Document | None:
-        """What is handed out, by one query; None where nothing was made yet. role: targets, ..."""
-        row = self._database.row(_DOCUMENT[role], of_vehicle=vehicle.id)
-        return None if row is None else Document(*row)
+    def documents(self, vehicle: Vehicle) -> Documents | None:
+        """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
+        row = self._database.row(_DOCUMENTS, of_vehicle=vehicle.id)
+        return None if row is None else Documents(*row)
 
     def is_fresh(self, expires: int, now: int) -> bool:
         """Whether it need not be signed anew for its age."""
@@ -141,7 +154,7 @@ class VehicleMetadata:
         """A vehicle's next metadata; nothing is written or signed. targets: as targets_json's."""
         version, expires = vehicle.version + 1, now + self._validity
         # Canonical as it stands: names in order, no spaces. A VIN and a time need no escapes.
-        when = f'"expires":"{iso_from_time32(expires)}",'
+        when = f'"expires":"{_iso(expires)}",'
         tail = f'"spec_version":"1.0.31","version":{version}}}'
         first = f'{{"_type":"targets","custom":{{"vehicleId":"{vehicle.vin}"}},{when}"spec_version":"1.0.31",'
         snapshot = f'{{"_type":"snapshot",{when}"meta":{{"targets.json":{{"version":{version}}}}},{tail}'
@@ -158,38 +171,29 @@ class VehicleMetadata:
         return Next(prepared, version, content_of(targets), plan, expires)
 
     def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> None:
-        """Sign what was recorded, and replace the vehicle's row; `more` adds the caller's rows to that
+        """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
         transaction. Raises as MetadataIssuer.issue and tx_complete; then the record is void, the number is
-        used up and the row is as it was."""
+        used up and what was handed out before still is."""
         record = coming.prepared.record
         try:
             made = self._issuer.issue(coming.prepared.token)
-            targets, snapshot, timestamp = (one.document for one in made)
-            row = {
-                "content": coming.content,
-                "plan": coming.plan,
-                "version": coming.version,
-                "targets": targets,
-                "snapshot": snapshot,
-                "timestamp": timestamp,
-                "expires": coming.expires,
-                "record": record.id,
-            }
+            signed = joined(made)
             with self._database.write(durable=False) as tx:
-                tx_complete(tx, record, joined(made))
-                if not tx.insert_if_new(store.VehicleMetadata, vehicle=vehicle.id, **row):
-                    tx.run(_REPLACE, of_vehicle=vehicle.id, **{f"new_{k}": v for k, v in row.items()})
+                tx_complete(tx, record, signed)
+                tx.run(
+                    _REPLACE,
+                    of_vehicle=vehicle.id,
+                    new_issued=coming.version,
+                    new_expires=coming.expires,
+                    new_record=record.id,
+                    new_content=coming.content,
+                    new_plan=coming.plan,
+                )
                 more(tx)
         except BaseException:
             with contextlib.suppress(StoreError), self._database.write(durable=False) as tx:
                 tx_void(tx, record, "signing or storing failed")
             raise
-
-
-def tx_standing(tx: Transaction, vehicle: bytes) -> Standing | None:
-    """What a vehicle's metadata says now."""
-    row = tx.row(_STANDING, of_vehicle=vehicle)
-    return None if row is None else Standing(*row)
 
 
 def tx_move_plan(tx: Transaction, vehicle: bytes, version: int, plan: int) -> None:

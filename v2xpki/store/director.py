@@ -55,6 +55,14 @@ class Vehicle(DirectorBase):
     counter: Mapped[int]
     reported: Mapped[int | None]
     version: Mapped[int]
+    #: Its newest targets, snapshot and timestamp, which are always signed together: the issuance record has
+    #: them, and handing out another record replaces all three at once. `content` is a digest of what the
+    #: targets say, whatever their version; `plan` the generation of the plan that was asked.
+    issued: Mapped[int]  # version, 0 for none
+    expires: Mapped[int]
+    record: Mapped[bytes | None]
+    content: Mapped[bytes | None]
+    plan: Mapped[int]
 
     __table_args__ = (WITHOUT_ROWID,)
 
@@ -93,26 +101,6 @@ class VehicleManifest(DirectorBase):
     received: Mapped[int]
     attacks: Mapped[int]  # ECUs that reported one
     octets: Mapped[bytes]
-
-    __table_args__ = (WITHOUT_ROWID,)
-
-
-class VehicleMetadata(DirectorBase):
-    """The newest targets, snapshot and timestamp of a vehicle, as they are handed out: one row, replaced as a
-    whole, and one version number for the three, which are always signed together. `content` is a digest of
-    what the targets say, whatever their version; `plan` the generation of the plan that it was asked of."""
-
-    __tablename__ = "vehicle_metadata"
-
-    vehicle: Mapped[bytes] = mapped_column(primary_key=True)
-    content: Mapped[bytes]
-    plan: Mapped[int]
-    version: Mapped[int]
-    targets: Mapped[bytes]
-    snapshot: Mapped[bytes]
-    timestamp: Mapped[bytes]
-    expires: Mapped[int]
-    record: Mapped[bytes]  # the issuance record
 
     __table_args__ = (WITHOUT_ROWID,)
 

@@ -215,8 +215,8 @@ def test_pythons_tuf_client_follows_one_vehicles_view(tmp_path):
     (tmp_path / "client").mkdir()
     for version in (1, 2):
         updater = Updater(
-            str(tmp_path / "client"), "http://d/metadata/", fetcher=Wire(depot, vehicle, octets), bootstrap=octets,
-            config=UpdaterConfig(prefix_targets_with_hash=True),
+            str(tmp_path / "client"), "http://d/metadata/", fetcher=Wire(depot, vehicle, octets),
+            bootstrap=octets, config=UpdaterConfig(prefix_targets_with_hash=True),
         )  # fmt: skip
         updater.refresh()
         info = updater.get_targetinfo(release.path)

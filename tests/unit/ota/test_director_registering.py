@@ -1,0 +1,356 @@
+"""Registration by the enrolment credential, by the OEM; client certificates."""
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.support.ota_director import Car, Depot, digest_of
+from v2xpki import wire
+from v2xpki.config.ota import OtaPolicy
+from v2xpki.crypto import Certificate, Curve, signature_record, signing_digest
+from v2xpki.errors import DecodeError, InvalidChain
+from v2xpki.keystore import MemoryKey
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.secured.signed import sign
+from v2xpki.store.auditing import examine
+from v2xpki.time import MICROSECONDS
+from v2xpki.trust.chain import verify_credential
+from v2xpki.trust.ota.registration import Registration
+from v2xpki.wire import dot2
+
+AID = 1_234_567
+SCR = dot2.PsidSsp(psid=623, ssp=dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=b"\x01\xc0\x00"))
+REGISTERS = dot2.PsidSsp(psid=AID, ssp=None)
+
+
+def certificate(key, by, issuer, start, years, held, *, issues=()):
+    """A certificate by `by`; issues: the PSIDs that it may grant, all of their SSPs."""
+    ranges = tuple(dot2.PsidSspRange(psid=psid, ssp_range=dot2.SspRange("all", None)) for psid in issues)
+    group = (
+        dot2.PsidGroupPermissions(
+            subject_permissions=dot2.SubjectPermissions(kind="explicit", value=ranges),
+            min_chain_length=1,
+            chain_length_range=0,
+            ee_type=0xC0,
+        ),
+    )
+    tbs = dot2.ToBeSignedCertificate(
+        id=dot2.CertificateId(kind="none", value=None),
+        craca_id=bytes(3),
+        crl_series=0,
+        validity_period=dot2.ValidityPeriod(start=start, duration=dot2.Duration(kind="years", value=years)),
+        app_permissions=held or None,
+        cert_issue_permissions=group if issues else None,
+        verify_key_indicator=dot2.VerificationKeyIndicator(
+            kind="verificationKey", value=key.public_key.to_verification_key()
+        ),
+    )
+    named = (
+        dot2.IssuerIdentifier("self", "sha256")
+        if issuer is None
+        else dot2.IssuerIdentifier("sha256AndDigest", issuer.hashed_id8)
+    )
+    digest = signing_digest("sha256", wire.encode(tbs), b"" if issuer is None else issuer.octets)
+    record = dot2.CertificateBase(
+        3, "explicit", named, tbs, signature_record(Curve.NIST_P256, by.sign(digest))
+    )
+    return Certificate.of(record)
+
+
+class Eas:
+    """One EA that is believed."""
+
+    def __init__(self, now):
+        self.key = MemoryKey.generate(Curve.NIST_P256)
+        self.ea = certificate(self.key, self.key, None, now - 3600, 5, (), issues=(623, AID, 36))
+        self.revoked = False
+
+    def verify_credential(self, credential, at):
+        if self.revoked or credential.issuer_id8 != self.ea.hashed_id8:
+            raise InvalidChain("no EA that is believed", rule="chain")
+        verify_credential(credential, self.ea, at)
+
+    def credential(self, now, held=(SCR, REGISTERS)):
+        key = MemoryKey.generate(Curve.NIST_P256)
+        return key, certificate(key, self.key, self.ea, now - 60, 3, tuple(held))
+
+
+@pytest.fixture
+def eas(fixed_clock):
+    return Eas(fixed_clock.time32())
+
+
+@pytest.fixture
+def depot(tmp_path, fixed_clock, eas):
+    return Depot(tmp_path, fixed_clock, policy=OtaPolicy(its_aid=AID), credentials=eas)
+
+
+def message(
+    depot, car, holder, *, challenge=None, psid=AID, at=None, csr=None, identifier="certificate", **change
+):
+    """A registration as a vehicle sends it. holder: the credential's key and the credential."""
+    wish = Registration(
+        challenge or depot.director.challenge().text, car.vin, car.model, csr or car.csr(), car.entries
+    )
+    time = (depot.clock.time32() if at is None else at) * MICROSECONDS
+    header = dot2.HeaderInfo(psid=psid, generation_time=time)
+    return sign(holder[0], header, payload=wish.octets(), certificate=holder[1], identifier=identifier)
+
+
+def refused(depot, octets):
+    with pytest.raises(DirectorRefusal) as caught:
+        depot.director.register(octets)
+    return caught.value.reason
+
+
+@pytest.fixture
+def holder(eas, fixed_clock):
+    return eas.credential(fixed_clock.time32())
+
+
+def test_a_vehicle_registers_by_its_credential_and_is_known_by_its_certificate(depot, holder):
+    car = Car()
+    made = depot.director.register(message(depot, car, holder))
+    assert not made.renewed
+    assert car.known(depot, made.certificate).vin == car.vin
+    assert depot.director.vehicle(car.vin)["registeredBy"] == "credential"
+    assert examine(depot.database).findings == ()
+
+
+def test_the_certificate_is_for_clients_and_names_no_vin(depot, holder):
+    car = Car()
+    made = depot.director.register(message(depot, car, holder))
+    own, ca = x509.load_pem_x509_certificates(made.certificate.encode())
+    own.verify_directly_issued_by(ca)
+    ca.verify_directly_issued_by(ca)
+    assert own.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value == made.vehicle.hex()
+    assert car.vin.encode() not in own.tbs_certificate_bytes
+    usage = own.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH]
+    assert not own.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert own.public_key() == car.tls_key.public_key()
+
+
+def test_what_is_kept_of_the_credential_is_a_salted_digest_alone(depot, holder):
+    depot.director.register(message(depot, Car(), holder))
+    with depot.database.read() as tx:
+        from sqlalchemy import text
+
+        stored = tx.execute(text("SELECT credential FROM vehicle")).scalar_one()
+    assert stored not in (holder[1].digest, holder[1].hashed_id8)
+    assert holder[1].digest not in stored
+    depot.database.close()
+    files = b"".join(path.read_bytes() for path in depot.database._dialect.path.parent.glob("director.db*")
+                     if path.is_file())  # fmt: skip
+    for trace in (holder[1].digest, holder[1].hashed_id8, holder[1].octets, holder[1].digest.hex().encode()):
+        assert trace not in files
+
+
+def test_a_challenge_is_good_once(depot, holder):
+    car, challenge = Car(), depot.director.challenge().text
+    depot.director.register(message(depot, car, holder, challenge=challenge))
+    octets = message(depot, car, holder, challenge=challenge)
+    assert refused(depot, octets) is DirectorReason.REPLAYED
+
+
+def test_a_replayed_registration_is_refused(depot, holder):
+    octets = message(depot, Car(), holder)
+    depot.director.register(octets)
+    assert refused(depot, octets) is DirectorReason.REPLAYED
+
+
+def test_a_challenge_of_somebody_else_or_past_its_time_is_refused(depot, holder):
+    own = depot.director.challenge().text
+    forged = own[:-2] + ("00" if own[-2:] != "00" else "01")
+    assert refused(depot, message(depot, Car(), holder, challenge=forged)) is DirectorReason.NOT_AUTHENTIC
+    assert refused(depot, message(depot, Car(), holder, challenge="ab" * 20)) is DirectorReason.NOT_AUTHENTIC
+    depot.clock.advance(301)
+    assert refused(depot, message(depot, Car(), holder, challenge=own)) is DirectorReason.OUT_OF_TIME
+
+
+def test_used_challenges_are_forgotten_when_they_would_have_expired(depot, holder):
+    depot.director.register(message(depot, Car(), holder))
+    assert depot.director.purge() == 0
+    depot.clock.advance(2 * 3600)
+    assert depot.director.purge() == 1
+
+
+@pytest.mark.parametrize("off", [-601, 601])
+def test_a_message_of_another_time_is_refused(depot, holder, off):
+    octets = message(depot, Car(), holder, at=depot.clock.time32() + off)
+    assert refused(depot, octets) is DirectorReason.OUT_OF_TIME
+
+
+def test_an_ordinary_credential_registers_nothing(depot, eas):
+    """623 01C0 is for certificate requests alone."""
+    plain = eas.credential(depot.clock.time32(), held=(SCR,))
+    assert refused(depot, message(depot, Car(), plain)) is DirectorReason.NOT_AUTHENTIC
+    assert refused(depot, message(depot, Car(), plain, psid=623)) is DirectorReason.FORBIDDEN
+
+
+def test_a_ticket_registers_nothing(depot, eas):
+    ticket = eas.credential(depot.clock.time32(), held=(REGISTERS,))
+    assert refused(depot, message(depot, Car(), ticket)) is DirectorReason.NOT_AUTHENTIC
+
+
+def test_a_credential_of_an_unknown_or_revoked_ea_registers_nothing(depot, eas, holder, fixed_clock):
+    stranger = Eas(fixed_clock.time32()).credential(fixed_clock.time32())
+    assert refused(depot, message(depot, Car(), stranger)) is DirectorReason.NOT_AUTHENTIC
+    eas.revoked = True
+    assert refused(depot, message(depot, Car(), holder)) is DirectorReason.NOT_AUTHENTIC
+
+
+def test_an_expired_credential_registers_nothing(depot, holder):
+    depot.clock.advance(4 * 365 * 86400)
+    assert refused(depot, message(depot, Car(), holder)) is DirectorReason.NOT_AUTHENTIC
+
+
+def test_a_message_that_another_key_signed_is_refused(depot, holder, eas):
+    octets = bytearray(message(depot, Car(), holder))
+    octets[-1] ^= 1
+    assert refused(depot, bytes(octets)) is DirectorReason.NOT_AUTHENTIC
+
+
+def test_a_signer_named_by_digest_is_refused(depot, holder):
+    octets = message(depot, Car(), holder, identifier="digest")
+    assert refused(depot, octets) is DirectorReason.MALFORMED
+
+
+def test_a_csr_that_does_not_prove_its_key_is_refused(depot, holder):
+    one, other = Car(1), Car(2)
+    forged = x509.load_pem_x509_csr(one.csr().encode())
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    der = bytearray(forged.public_bytes(Encoding.DER))
+    der[-1] ^= 1
+    pem = x509.load_der_x509_csr(bytes(der)).public_bytes(Encoding.PEM).decode()
+    assert refused(depot, message(depot, other, holder, csr=pem)) is DirectorReason.NOT_AUTHENTIC
+    p384 = one.csr(ec.generate_private_key(ec.SECP384R1()))
+    assert refused(depot, message(depot, other, holder, csr=p384)) is DirectorReason.MALFORMED
+    assert refused(depot, message(depot, other, holder, csr="nonsense")) is DirectorReason.MALFORMED
+
+
+def test_the_same_credential_renews_and_another_takes_nothing_over(depot, eas, holder):
+    car = Car()
+    first = depot.director.register(message(depot, car, holder))
+    again = depot.director.register(message(depot, car, holder))
+    assert again.renewed
+    assert again.vehicle == first.vehicle
+    thief = eas.credential(depot.clock.time32())
+    assert refused(depot, message(depot, car, thief)) is DirectorReason.CONFLICT
+    assert refused(depot, message(depot, Car(2), holder)) is DirectorReason.CONFLICT
+
+
+def test_a_renewal_cannot_change_the_ecus(depot, holder):
+    car = Car()
+    depot.director.register(message(depot, car, holder))
+    car.signers[car.primary] = Car(2).signers[Car(2).primary]
+    assert refused(depot, message(depot, car, holder)) is DirectorReason.CONFLICT
+
+
+def test_an_ecu_is_in_one_vehicle(depot, eas, holder):
+    car, other = Car(1), Car(2)
+    depot.director.register(message(depot, car, holder))
+    other.ecus, other.signers, other.primary = car.ecus, car.signers, car.primary
+    second = eas.credential(depot.clock.time32())
+    octets = message(depot, other, second)
+    assert refused(depot, octets) is DirectorReason.CONFLICT
+    with pytest.raises(DirectorRefusal):
+        depot.director.vehicle(other.vin)  # nothing of it is kept
+
+
+def test_without_an_its_aid_only_the_oem_registers(tmp_path, fixed_clock, eas, holder):
+    depot = Depot(tmp_path, fixed_clock, credentials=eas)
+    assert refused(depot, message(depot, Car(), holder)) is DirectorReason.FORBIDDEN
+    made = Car().register(depot)
+    assert Car().known(depot, made.certificate).vin == Car().vin
+
+
+def test_octets_that_are_no_message_are_refused(depot):
+    with pytest.raises(DecodeError):
+        depot.director.register(b"\x03\x81")
+
+
+def test_the_oem_registers_again_only_what_is_registered(depot):
+    car = Car()
+    assert not car.register(depot).renewed
+    assert car.register(depot).renewed
+    car.model = "model-y"
+    with pytest.raises(DirectorRefusal):
+        car.register(depot)
+
+
+# --- client certificates ------------------------------------------------------------------------------
+
+
+def test_a_new_certificate_takes_the_olds_place_when_it_is_first_used(depot):
+    car = Car()
+    old = car.register(depot).certificate
+    vehicle = car.known(depot, old)
+    new = depot.director.renew_certificate(vehicle, car.csr(ec.generate_private_key(ec.SECP256R1())))
+    assert car.known(depot, old)  # its answer may have been lost
+    assert car.known(depot, new).id == vehicle.id
+    assert depot.director.who(digest_of(old)) is None
+
+
+def test_an_expired_certificate_and_an_unknown_one_are_nobodys(depot):
+    pem = Car().register(depot).certificate
+    assert depot.director.who(bytes(32)) is None
+    depot.clock.advance(366 * 86400)
+    assert depot.director.who(digest_of(pem)) is None
+
+
+def test_a_blocked_vehicle_is_nobody_until_it_is_unblocked(depot, holder):
+    car = Car()
+    pem = depot.director.register(message(depot, car, holder)).certificate
+    vehicle = car.known(depot, pem)
+    depot.director.block(car.vin, "stolen", "op")
+    assert depot.director.who(digest_of(pem)) is None
+    assert refused(depot, message(depot, car, holder)) is DirectorReason.FORBIDDEN
+    with pytest.raises(DirectorRefusal) as caught:  # one that was let in just before
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    assert caught.value.reason is DirectorReason.FORBIDDEN
+    depot.director.unblock(car.vin, "found", "op")
+    assert car.known(depot, pem)
+
+
+# --- replacement ----------------------------------------------------------------------------------------
+
+
+def test_a_replaced_ecu_reports_no_more_and_its_id_is_never_used_again(depot):
+    car, spare = Car(1, hardware=("ecu-a", "ecu-b")), Car(2)
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    old = list(car.ecus)[1]
+    entry = replace_entry(spare)
+    depot.director.replace_ecu(old, entry, "op")
+    with pytest.raises(DirectorRefusal) as caught:
+        depot.director.take_manifest(depot.director.who(vehicle.certificate), car.manifest(depot.clock))
+    assert caught.value.reason is DirectorReason.CONFLICT
+    for table in ("ecus", "signers", "installed"):
+        getattr(car, table)[spare.primary] = getattr(spare, table)[spare.primary]
+    del car.ecus[old]
+    depot.director.take_manifest(depot.director.who(vehicle.certificate), car.manifest(depot.clock))
+    known = {one["ecuId"]: one["replacedBy"] for one in depot.director.vehicle(car.vin)["ecus"]}
+    assert known[old] == spare.primary
+    with pytest.raises(DirectorRefusal) as caught:
+        depot.director.replace_ecu(spare.primary, {**replace_entry(Car(3)), "ecuId": old}, "op")
+    assert caught.value.reason is DirectorReason.CONFLICT
+
+
+def replace_entry(car):
+    return {**car.entries[0].document(), "primary": False}
+
+
+def test_a_replacement_with_a_known_key_or_another_part_is_refused(depot):
+    car = Car(1, hardware=("ecu-a", "ecu-b"))
+    car.join(depot)
+    old = list(car.ecus)[1]
+    same_key = {**car.entries[1].document(), "ecuId": "new-1"}
+    for entry in (same_key, {**replace_entry(Car(2)), "primary": True}):
+        with pytest.raises(DirectorRefusal) as caught:
+            depot.director.replace_ecu(old, entry, "op")
+        assert caught.value.reason is DirectorReason.CONFLICT
+    with pytest.raises(DirectorRefusal):
+        depot.director.replace_ecu("nobody", replace_entry(Car(2)), "op")
