@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from v2xpki.config import Instance
 from v2xpki.issuance import recover
 from v2xpki.keystore import Keystore, TokenConfig, open_token
-from v2xpki.ota.kinds import KINDS
+from v2xpki.ota.kinds import IMAGE, KINDS
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.publishing import Follower
+from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
 from v2xpki.store import Database, require_current
 from v2xpki.time import Clock, SystemClock
@@ -27,12 +28,17 @@ def open_repository(
     follower: Follower | None = None,
 ) -> Repository:
     """The repository "image" or "director". What dead processes left open is voided first; without a keystore
-    it can be read and no more. Raises StoreError, KeystoreError, IssuanceError (a key on another curve)."""
+    it can be read and no more. The Image repository's follower is its releases', unless another is given.
+
+    Raises StoreError, KeystoreError, IssuanceError (a key on another curve).
+    """
     kind = KINDS[name]
     keys = None
     if keystore is not None:
         recover(database)
         keys = OnlineKeys(keystore, kind)
+    if follower is None and kind is IMAGE:
+        follower = ReleaseFollower()
     return Repository(database, kind, keys, instance.settings.ota, clock, follower=follower)
 
 

@@ -151,11 +151,17 @@ class Repository:
         """Ask the old root's keys and the new one's for a root. Where the present targets have not the
         signatures that it would ask for, they are to be signed anew, and both are published together.
 
-        For an online role in `change.rotate` the token's newest key is named, or a new one, if the root names
-        that already. Raises Refused(NOT_BEGUN, OPEN_ALREADY, BAD_CHANGE, NO_SUCH_ROLE).
+        For an online role in `change.rotate` a key is made in the token: one that was made before, and never
+        named, may have been stolen with the others. Raises Refused(NOT_BEGUN, OPEN_ALREADY, BAD_CHANGE,
+        NO_SUCH_ROLE).
         """
-        present = self.root()
-        online = {role: self._public(self._next_key(role, present)) for role in change.rotate}
+        self.root()
+        with self.database.read() as tx:
+            self._require_none_open(tx, ROOT)
+        for role in change.rotate:
+            if role not in self.kind.online:
+                raise Refused(SigningReason.NO_SUCH_ROLE, f"the keys of {role} are not in the token")
+        online = {role: self._public(self._generate(role)) for role in change.rotate}
         return self._ask(lambda state, now: self._drafter.root(state, now, change, online), by)
 
     def request_delegation(self, change: DelegationChange, *, by: str) -> list[Request]:
@@ -269,12 +275,7 @@ class Repository:
             request_id(draft.role, octets), draft.role, draft.signed.version, octets, draft.agree,
             OPEN, "", by, now,
         )  # fmt: skip
-        for other in self._rows.requests(tx):
-            if other.role == request.role:
-                raise Refused(
-                    SigningReason.OPEN_ALREADY,
-                    f"{other.role} version {other.version} waits for signatures; publish or drop it first",
-                )
+        self._require_none_open(tx, request.role)
         if self._rows.request(tx, request.id) is not None:
             raise Refused(SigningReason.NO_CHANGE, "the same was asked for, and dropped, in this second")
         self._rows.add_request(tx, request, agreements_text(request.agree))
@@ -288,6 +289,14 @@ class Repository:
         if self._follower is not None and (change := change_of(request, state)) is not None:
             self._follower.requested(tx, change)
         return request
+
+    def _require_none_open(self, tx: Transaction, role: str) -> None:
+        for other in self._rows.requests(tx):
+            if other.role == role:
+                raise Refused(
+                    SigningReason.OPEN_ALREADY,
+                    f"{role} version {other.version} waits for signatures; publish or drop it first",
+                )
 
     def _required(self, tx: Transaction, request: bytes) -> Request:
         found = self._rows.request(tx, request)
@@ -328,14 +337,6 @@ class Repository:
             return self._online().newest(role)
         except KeyNotFound:
             return self._generate(role)
-
-    def _next_key(self, role: str, root: Root) -> KeyLabel:
-        if role not in self.kind.online:
-            raise Refused(SigningReason.NO_SUCH_ROLE, f"the keys of {role} are not in the token")
-        newest = self._newest_or_new(role)
-        if self._public(newest).keyid in root.roles[role].keyids:
-            return self._generate(role)
-        return newest
 
     def _generate(self, role: str) -> KeyLabel:
         label = self._online().generate(role)

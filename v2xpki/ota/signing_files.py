@@ -225,9 +225,8 @@ def _delegations(targets: Targets | None) -> dict[str, Any]:
 
 
 def _target(file: TargetFile) -> str:
-    custom = file.custom if isinstance(file.custom, dict) else {}
-    counter = f", release counter {custom['releaseCounter']}" if "releaseCounter" in custom else ""
-    return f"({file.length} octets, SHA-256 {file.hashes.get('sha256', '?')}{counter})"
+    custom = "" if file.custom is None else f" {json.dumps(file.custom, sort_keys=True)}"
+    return f"({file.length} octets, SHA-256 {file.hashes.get('sha256', '?')}){custom}"
 
 
 def _signed(value: Any, role: str, what: str) -> dict[str, Any]:
@@ -250,13 +249,32 @@ def _targets(value: Mapping[str, Any], what: str = "signed") -> Targets:
 def _typed(kind: Any, value: Mapping[str, Any], what: str) -> Any:
     try:
         found = kind.from_dict(json.loads(json.dumps(value)))
-        if found.unrecognized_fields:
-            raise DecodeError(f"{what} has unknown fields")
+        if any(_unknown(found)):
+            raise DecodeError(f"{what} has fields that a signer would not be shown")
         if canonical(found.to_dict()) != canonical(value):
             raise DecodeError(f"{what} says more than is understood")
     except (RepositoryError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DecodeError(f"{what} is no {kind.type}: {type(error).__name__}") from None
     return found
+
+
+def _unknown(found: Root | Targets) -> Iterator[bool]:
+    """Whether something is in metadata that `differences` does not tell of."""
+    yield bool(found.unrecognized_fields)
+    roles: list[Role] = []
+    keys: Mapping[str, Key] = {}
+    if isinstance(found, Root):
+        roles, keys = list(found.roles.values()), found.keys
+    elif found.delegations is not None:
+        roles, keys = list((found.delegations.roles or {}).values()), found.delegations.keys
+        yield bool(found.delegations.unrecognized_fields) or found.delegations.succinct_roles is not None
+    for role in roles:
+        yield bool(role.unrecognized_fields) or getattr(role, "path_hash_prefixes", None) is not None
+    for keyid, key in keys.items():
+        yield parse_key(key.to_dict(), "key").keyid != keyid
+    if isinstance(found, Targets):
+        for file in found.targets.values():
+            yield bool(file.unrecognized_fields.keys() - {"custom"}) or file.hashes.keys() != {"sha256"}
 
 
 def _agreement(value: Any) -> Agreement:

@@ -8,8 +8,10 @@ import json
 
 import pytest
 
+from tests.support.ota_repository import PATH, entry
 from v2xpki.cli import main
 from v2xpki.config import Instance
+from v2xpki.errors import Refused
 from v2xpki.keystore import MemoryKeystore, TokenConfig
 from v2xpki.ota import opening, signers
 from v2xpki.store import Database, upgrade
@@ -117,6 +119,14 @@ def test_a_software_key_of_an_encrypted_file_signs_for_a_supplier(there, do):
     assert "it waits for what must go out with it" in told  # the delegation is not out yet
     assert "targets version 2 is published" in told
     assert "delegates hw-a/*/*/* to supplier" in do(f"role show targets {WHERE}")
+
+
+def test_no_target_is_asked_for_that_is_no_approved_release(there):
+    with (
+        opening.repository_at_work(Instance.load(there / "pki"), "image") as repository,
+        pytest.raises(Refused, match="no release"),
+    ):
+        repository.request_targets("targets", add={PATH: entry()}, by="op")
 
 
 def test_a_request_is_dropped_by_its_id_with_a_reason(do):

@@ -15,6 +15,7 @@ from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.signing_files import differences
 from v2xpki.ota.software_keys import SoftwareSigner, _generate
 from v2xpki.store.auditing import examine
+from v2xpki.trust.ota.canonical import as_json
 
 SUPPLIED = "hw-s/radar/1/radar.img"
 
@@ -89,6 +90,21 @@ def test_an_online_key_is_replaced_by_the_tokens_next_one_with_the_root_that_nam
     scene.later(scene.policy.timestamp_validity)
     assert scene.repository.tend() == 1
     assert key_of("timestamp", scene) == scene.repository.keyids("timestamp")[0]
+
+
+def test_a_key_that_lay_unused_in_the_token_is_never_the_next_one(scene):
+    (request,) = scene.repository.request_root(RootChange(rotate=("timestamp",)), by="op")
+    unused = json.loads(as_json(request.payload))["roles"]["timestamp"]["keyids"]
+    scene.repository.drop(request.id, "no", by="op")
+    scene.later(1)
+    scene.agree(scene.repository.request_root(RootChange(rotate=("timestamp",)), by="op"))
+    assert scene.repository.keyids("timestamp")[0] not in unused
+    # a rotation that is refused makes no key
+    before = len(scene.keystore.keys())
+    scene.repository.request_root(RootChange(), by="op")
+    ask = scene.repository.request_root
+    assert refused(ask, RootChange(rotate=("timestamp",)), by="op") is SigningReason.OPEN_ALREADY
+    assert len(scene.keystore.keys()) == before
 
 
 def test_a_repository_that_was_open_before_a_rotation_finds_the_new_key(scene):
@@ -234,7 +250,7 @@ def test_a_signer_sees_what_a_request_changes(scene, supplier):
     head, line = differences(file.former, file.signed)
     assert head.startswith("targets version 2 -> 3, expires 2026-")
     assert line.startswith(f"+ {PATH} (1 octets, SHA-256 2d711642")
-    assert line.endswith("release counter 4)")
+    assert line.endswith(') {"releaseCounter": 4}')
     scene.repository.drop(request.id, "no", by="op")
     scene.later(1)
     change = RootChange(rotate=("snapshot",), thresholds={"targets": 2})
