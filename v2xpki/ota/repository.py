@@ -34,7 +34,7 @@ from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.rows import Request, Rows, Submitted
 from v2xpki.ota.signing_files import RequestFile, SignatureFile, agreements_text, request_id
 from v2xpki.store import Database, Transaction
-from v2xpki.store.tuf import OPEN
+from v2xpki.store.tuf import OPEN, PUBLISHED
 from v2xpki.time import Clock, iso_from_time32
 from v2xpki.trust.ota.canonical import as_json
 from v2xpki.trust.ota.keys import check_signature
@@ -239,12 +239,12 @@ class Repository:
                     operator=by,
                     at=iso_from_time32(now),
                 )
-        out = self._publisher.publish_ready()
+        self._publisher.publish_ready()
         request, signatures = self.request(request.id)
         keyids = [one.keyid for one in signatures]
         missing = {one.who: one.threshold - len(one.keys.keys() & set(keyids)) for one in request.agree}
-        published = (request.role, request.version) in {(one.role, one.version) for one in out}
-        return Taken(request, {who: count for who, count in missing.items() if count > 0}, published)
+        left = {who: count for who, count in missing.items() if count > 0}
+        return Taken(request, left, request.state == PUBLISHED)
 
     def drop(self, request: bytes, reason: str, *, by: str) -> None:
         """Give an open request up, with those that make no sense without it. Raises Refused(NO_SUCH_REQUEST,

@@ -9,6 +9,7 @@ Director would do as the next one of the Image repository, with the Director's o
         signature = signer.sign(request, by="alice")
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,11 +93,7 @@ class Signer:
 
         Raises Refused(UNKNOWN_KEY, EXPIRED), KeystoreError, StoreError, AuditError.
         """
-        asked = {keyid for one in request.agree for keyid in one.keys}
-        ours = {_authority(use) for use in _USES_OF[request.repository]}
-        labels = [
-            label for keyid, label in self._labels.items() if keyid in asked and label.authority in ours
-        ]
+        labels = self._asked(request)
         if not labels:
             raise Refused(SigningReason.UNKNOWN_KEY, f"no key of {self.name} is asked to sign this")
         octets, now = request.octets, self._clock.time32()
@@ -109,6 +106,30 @@ class Signer:
             made = self._made_before(octets, keyid) or self._make(request, label, expires, by, now)
             signatures[keyid] = made
         return SignatureFile(request.repository, request.id, self.name, signatures)
+
+    def remarks(self, request: RequestFile) -> list[str]:
+        """What the own record has to say to a request, for people: whether the version before, which the
+        repository shows, is one that was signed here; and whether another of the same version was."""
+        keyids = {self._issuer.public_key(label).keyid for label in self._asked(request)}
+        with self._database.read() as tx:
+            made = list(
+                tx.execute(sa.select(IssuanceRecord.signed).where(IssuanceRecord.state == ISSUED)).scalars()
+            )
+        known = [json.loads(one) for one in made]
+        bodies = [one["signed"] for one in known if keyids & {s["keyid"] for s in one["signatures"]}]
+        remarks = []
+        if request.former is not None and request.former not in bodies:
+            remarks.append("the version before was not signed here: what it said is the repository's word")
+        for body in bodies:
+            if body["version"] == request.version and body != request.signed:
+                remarks.append(f"another {request.role} version {request.version} was signed here before")
+        return remarks
+
+    def _asked(self, request: RequestFile) -> list[KeyLabel]:
+        """The own keys that a request names and that are for its repository."""
+        asked = {keyid for one in request.agree for keyid in one.keys}
+        ours = {_authority(use) for use in _USES_OF[request.repository]}
+        return [label for keyid, label in self._labels.items() if keyid in asked and label.authority in ours]
 
     def rotate(self, use: str) -> SSlibKey:
         """Make the next key of a use, on the curve of the one before. Raises KeystoreError."""

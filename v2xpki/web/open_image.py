@@ -10,8 +10,6 @@ from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, open_token
 from v2xpki.ota.desks import image_desk
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.opening import open_repository
-from v2xpki.ota.publishing import Follower
-from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
 from v2xpki.store import Database
 from v2xpki.time import Clock, SystemClock, iso_from_time32
@@ -60,7 +58,7 @@ class ImageService(RepositoryService):
 
 def open_image(settings: RoleSettings, clock: Clock | None = None) -> Opened[ImageService]:
     """The Image repository of this instance: it keeps snapshot and timestamp fresh."""
-    service = build_repository(ImageService, settings.instance, "image", clock, follower=ReleaseFollower())
+    service = build_repository(ImageService, settings.instance, "image", clock)
     checks = {
         "token": lambda: keys_sign(service.keystore),
         "database": lambda: answers(lambda: ping(service.database)),
@@ -71,15 +69,12 @@ def open_image(settings: RoleSettings, clock: Clock | None = None) -> Opened[Ima
     return Opened(service, checks, close=service.close, tasks={"tend": service.tend})
 
 
-def build_repository(
-    kind: type[S], instance: Instance, name: str, clock: Clock | None = None, *,
-    follower: Follower | None = None,
-) -> S:  # fmt: skip
+def build_repository(kind: type[S], instance: Instance, name: str, clock: Clock | None = None) -> S:
     """One of the two repositories. Raises KeystoreError, StoreError, ConfigError, IssuanceError."""
     clock, domain = clock or SystemClock(), instance.domain(name)
     database = open_database(instance, name, clock)
     keystore = open_token(TokenConfig.of_domain(domain))
-    repository = open_repository(instance, name, keystore, database, clock, follower=follower)
+    repository = open_repository(instance, name, keystore, database, clock)
     return kind(instance, repository, keystore, database, clock)
 
 
@@ -101,8 +96,7 @@ def metadata_in_force(repository: Repository, clock: Clock) -> Finding:
     if not states:
         return Finding("no root is published yet: signing requests wait", warning=True)
     values: list[tuple[str, Mapping[str, str], float]] = [
-        ("v2xpki_metadata_seconds_left", {"repository": repository.kind.name, "role": one.role},
-         float(one.expires - now))
+        ("v2xpki_metadata_seconds_left", {"metadata": one.role}, float(one.expires - now))
         for one in states
     ]  # fmt: skip
     over = [one for one in states if one.expires <= now]

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import Instance
 from v2xpki.time import SystemClock
+from v2xpki.web.bounded import BoundedServer
 from v2xpki.web.images import ImageFiles
 from v2xpki.web.process import OTA_PATHS
-from v2xpki.web.router import BoundedServer, Router
+from v2xpki.web.router import Router
 from v2xpki.web.station_tls import VehicleCas, server_context
 from v2xpki.web.upstream import Upstream
 
@@ -62,6 +63,10 @@ class House:
         ready.set()
         self._loop.run_forever()
         self._loop.run_until_complete(self._server.shutdown(1))
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         self._loop.close()
 
     async def _start(self) -> None:

@@ -66,7 +66,7 @@ def read_object(octets: bytes, what: str, *, limit: int, fractions: bool = False
     if len(octets) > limit:
         raise DecodeError(f"{what} is longer than {limit} octets")
     try:
-        found = (_decode_with_fractions if fractions else _decode)(octets.decode())
+        found = (_decode_fractions if fractions else _decode)(octets.decode())
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"{what} is no JSON: {error}") from None
     if not isinstance(found, dict):
@@ -107,4 +107,4 @@ def printable(text: str) -> bool:
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_once, parse_float=_refuse, parse_constant=_refuse).decode
-_decode_with_fractions = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse).decode
+_decode_fractions = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse).decode

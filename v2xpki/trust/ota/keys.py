@@ -77,7 +77,7 @@ def check_signature(key: Key, signature: Any, octets: bytes, what: str) -> None:
     if keyid != key.keyid:
         raise InvalidSignature(f"{what} is of key {keyid[:8]}, not of {key.keyid[:8]}")
     try:
-        if key.scheme == _P256:
+        if isinstance(key, SSlibKey) and key.scheme == _P256:
             return _check_p256(key, sig, octets)
         key.verify_signature(Signature(keyid, sig), octets)
     except (UnverifiedSignatureError, VerificationError, _Invalid, ValueError, IndexError) as error:
