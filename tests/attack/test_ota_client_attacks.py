@@ -656,6 +656,35 @@ def test_wrong_software_for_other_hardware_than_the_ecus(world: World) -> None:
     world.refuses(Threat.WRONG_HARDWARE, has=OLD)
 
 
+def test_wrong_software_the_directors_word_for_an_ecus_hardware_must_be_the_ecus(world: World) -> None:
+    world.oem.direct({"brake": world.release("brake", 2)}, hardware="brake-2")
+    world.refuses(Threat.WRONG_HARDWARE, has=OLD)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"hardware": "radio-2"}, Threat.WRONG_HARDWARE),
+        ({"vin": "WVWZZZ1KZAW000002"}, Threat.WRONG_VEHICLE),
+    ],
+)
+def test_wrong_software_is_known_to_a_partial_secondary_from_the_director_alone(
+    world: World, change: dict[str, str], reason: Threat
+) -> None:
+    world.oem.direct({"radio": world.release("radio", 2)}, **change)
+    director = world.oem.director
+    targets = director.files[f"{director.targets.version}.targets.json"]
+    radio = next(s for s in secondaries_of(world.vehicle.directory, world.clock) if s.memory.ecu == "radio")
+
+    def offered(name: str, _: int) -> bytes | None:
+        return targets if name == "targets.json" else None
+
+    with pytest.raises(UpdateRefused) as refused:
+        radio.verify(Offer(offered, offered))
+    assert refused.value.reason is reason
+    assert world.vehicle.running() == OLD
+
+
 def test_wrong_software_that_the_director_calls_fitting(world: World) -> None:
     world.oem.direct({"brake": world.release("gateway", 2)}, hardware="brake-1")
     world.refuses(Threat.WRONG_HARDWARE, has=OLD)
