@@ -10,6 +10,13 @@ GROUPS: dict[str, tuple[str, str]] = {
     "role": ("v2xpki.cli.ota_role", "List and show the roles of both repositories."),
     "root": ("v2xpki.cli.ota_root", "Ask for a first root, or for other keys and thresholds."),
     "delegation": ("v2xpki.cli.ota_delegation", "Ask for a supplier's part of the targets, or its end."),
+    "release": (
+        "v2xpki.cli.ota_release",
+        "Add images with provenance; approve, publish, withdraw them.",
+    ),
+    "campaign": ("v2xpki.cli.ota_campaign", "Offer releases to cohorts of vehicles; stop that."),
+    "ecu": ("v2xpki.cli.ota_ecu", "Register a vehicle's ECUs, replace one."),
+    "vehicle": ("v2xpki.cli.ota_vehicle", "Register, show and block vehicles."),
     "sign": ("v2xpki.cli.ota_sign", "Ask for signatures, give them, hand them in."),
 }
 

@@ -154,3 +154,10 @@ def hex_of(asked: Asked, name: str, octets: int) -> bytes:
     if re.fullmatch(rf"[0-9a-f]{{{2 * octets}}}", value):
         return bytes.fromhex(value)
     raise Refused(Reason.UNKNOWN, f"{name} {value[:80]!r} is not hex of {octets} octets")
+
+
+def call_of(desk: type, name: str) -> Call:
+    """One of them, by its method's name."""
+    found = getattr(getattr(desk, name), "call", None)
+    assert isinstance(found, Call)
+    return found

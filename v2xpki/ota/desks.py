@@ -1,12 +1,17 @@
 """The desks of an instance, put together from its settings and a repository at work in this process."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from v2xpki.config import Instance
 from v2xpki.errors import ConfigError
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.opening import repository_at_work
 from v2xpki.ota.releases import Releases
 from v2xpki.ota.repository import Repository
+from v2xpki.ota.repository_desk import RepositoryDesk
 from v2xpki.ota.uploads import Uploads
-from v2xpki.time import Clock
+from v2xpki.time import Clock, SystemClock
 from v2xpki.trust.ota.provenance import Policy
 
 
@@ -36,3 +41,16 @@ def image_desk(instance: Instance, repository: Repository, clock: Clock) -> Imag
         instance.settings.ota, provenance_policy(instance),
     )  # fmt: skip
     return ImageDesk(repository, releases)
+
+
+@contextmanager
+def at_work(instance: Instance, desk: type, clock: Clock | None = None) -> Iterator[RepositoryDesk]:
+    """A desk with its domain's own token and database, for an operator's command. Raises ConfigError,
+    KeystoreError, StoreError."""
+    clock = clock or SystemClock()
+    if desk is not ImageDesk:
+        raise ConfigError(
+            "the Director is asked where it is served", hint="--server URL instead of --instance"
+        )
+    with repository_at_work(instance, "image", clock=clock) as repository:
+        yield image_desk(instance, repository, clock)

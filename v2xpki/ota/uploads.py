@@ -15,7 +15,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -113,6 +113,23 @@ class Uploads:
             if not whole:
                 raise Refused(Reason.CHECKSUM, "the octets are not those of Upload-Checksum")
             return data.seek(0, os.SEEK_END)
+
+    def take_file(
+        self, owner: str, path: Path, progress: Callable[[int, int], object] = lambda *_: None
+    ) -> str:
+        """A file of this machine, by the same way; its upload's id. progress: octets that are there, and all.
+        Raises Refused, OSError."""
+        with path.open("rb") as file:
+            upload = self.create(owner, file.seek(0, os.SEEK_END))
+            file.seek(0)
+
+            def blocks() -> Iterator[bytes]:
+                while block := file.read(BLOCK):
+                    yield block
+                    progress(file.tell(), upload.length)
+
+            self.append(upload.id, owner, 0, blocks())
+        return upload.id
 
     def delete(self, identifier: str, owner: str) -> None:
         """Forget one. Raises Refused (UNKNOWN, STATE)."""

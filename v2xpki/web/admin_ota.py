@@ -182,7 +182,7 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
             raise HttpError(415, f"the content type is not {OFFSET_TYPE}")
         with told():
             offset, checksum = _number("Upload-Offset"), _checksum()
-            uploads.append(identifier, name, offset, _blocks(request.environ["wsgi.input"]), sha256=checksum)
+            uploads.append(identifier, name, offset, _blocks(request.stream), sha256=checksum)
             return _tus(Response(status=204), uploads.show(identifier, name))
 
     @blueprint.delete("/uploads/<identifier>")
@@ -194,7 +194,7 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
 
 
 def _blocks(stream: Any) -> Iterator[bytes]:
-    """A body as it comes. Where the client goes away in the middle, it ends early, or raises OSError."""
+    """A body as it comes. Where the client goes away in the middle, it raises, or ends early."""
     while block := stream.read(BLOCK):
         yield block
 

@@ -87,8 +87,8 @@ _TAKES: dict[str, Schema] = {
     "withdraw_release": _ref("Reason"),
     "request_signatures": _object(role=_TEXT, releases=_list(_TEXT), rotate=_list(_TEXT)),
     "submit_signature": _object(
-        "repository request keyid sig signer", repository=_TEXT, request=_SHA256, keyid=_SHA256, sig=_TEXT,
-        signer=_TEXT,
+        "repository request signer signatures", repository=_TEXT, request=_SHA256, signer=_TEXT,
+        signatures=_list(_object("keyid sig", keyid=_SHA256, sig=_TEXT), minItems=1),
     ),
     "drop_signing_request": _ref("Reason"),
     "register_vehicle": _ref("NewVehicle"),

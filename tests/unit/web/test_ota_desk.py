@@ -204,7 +204,8 @@ def test_an_upload_that_broke_goes_on_where_it_was(desks: Desks) -> None:
 
     made = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": str(len(IMAGE))})
     path = made.headers["Location"].removeprefix("/api/v1/ota/")
-    asked = {"content_type": OFFSET_TYPE, "environ_overrides": {"wsgi.input": Breaks(IMAGE[:3000])}}
+    broken = {"wsgi.input": Breaks(IMAGE[:3000]), "CONTENT_LENGTH": str(len(IMAGE))}
+    asked = {"content_type": OFFSET_TYPE, "environ_overrides": broken}
     desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **asked)
     known = desks.ask("eve", "HEAD", path, headers=TUS)
     assert (known.headers["Upload-Offset"], known.headers["Upload-Length"]) == ("3000", str(len(IMAGE)))
