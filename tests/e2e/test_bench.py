@@ -19,6 +19,8 @@ FLOORS = {
     "scms_batch_pg": {"sign": 4, "verify": 3, "keygen": 1, "ecdh": 1, "mulg": 2},
     "scms_enrol": {"sign": 2, "verify": 2, "commit": 1},
     "butterfly_expand": {"mulg": 1},
+    "ota_targets": {"sign": 3, "verify": 1, "commit": 1},
+    "ota_timestamp": {"sign": 1, "commit": 1},
     "ec_issue_brainpoolP256r1": {
         "agree": 1, "sign": 2, "verify": 2, "verify_brainpoolP256r1": 1, "commit": 1,
     },

@@ -42,10 +42,10 @@ class Campaigns:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
 
-    def create(self, name: str, targets: Any, cohort: Any, operator: str) -> dict[str, Any]:
+    def create(self, name: Any, targets: Any, cohort: Any, operator: str) -> dict[str, Any]:
         """A draft. targets: paths of known targets; cohort: as Cohort.parse. Raises DecodeError,
         DirectorRefusal."""
-        if not PART.fullmatch(name):
+        if not isinstance(name, str) or not PART.fullmatch(name):
             raise DecodeError(f"name is not {PART.pattern}")
         if (
             not isinstance(targets, list)
@@ -82,7 +82,7 @@ class Campaigns:
             raise DirectorRefusal(DirectorReason.CONFLICT, f"a campaign {name} exists") from error
         return self.campaign(campaign.hex())
 
-    def start(self, campaign: str, operator: str, percentage: int | None = None) -> dict[str, Any]:
+    def start(self, campaign: str, operator: str, percentage: Any = None) -> dict[str, Any]:
         """Begin, go on, or with a percentage above the one so far, widen. Raises DecodeError,
         DirectorRefusal."""
         with self._database.write(durable=True) as tx:
@@ -106,13 +106,13 @@ class Campaigns:
             self._tx_move(tx, row, store.RUNNING, operator, "", changes, percentage)
         return self.campaign(campaign)
 
-    def pause(self, campaign: str, reason: str, operator: str) -> dict[str, Any]:
+    def pause(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """Offer nothing new. Raises DirectorRefusal."""
         with self._database.write(durable=True) as tx:
             self._tx_move(tx, self._tx_find(tx, campaign), store.PAUSED, operator, reason, {})
         return self.campaign(campaign)
 
-    def halt(self, campaign: str, reason: str, operator: str) -> dict[str, Any]:
+    def halt(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """End it, and take back what is not installed. Raises DirectorRefusal."""
         with self._database.write(durable=True) as tx:
             row = self._tx_find(tx, campaign)
@@ -151,13 +151,13 @@ class Campaigns:
 
     @staticmethod
     def _tx_move(
-        tx: Transaction, row: Mapping[str, Any], state: str, operator: str, reason: str,
+        tx: Transaction, row: Mapping[str, Any], state: str, operator: str, reason: Any,
         changes: Mapping[str, Any], percentage: int | None = None,
     ) -> None:  # fmt: skip
         if row["state"] not in _FROM[state]:
             raise DirectorRefusal(DirectorReason.STATE, f"the campaign is {row['state']}, not to be {state}")
-        if state != store.RUNNING and not 0 < len(reason.strip()) <= _LONGEST_REASON:
-            raise DecodeError(f"reason is no text of 1 to {_LONGEST_REASON} characters")
+        if state != store.RUNNING:
+            check_reason(reason)
         tx.execute(
             sa.update(_CAMPAIGN).where(_C.id == row["id"]).values(state=state, reason=reason, **changes)
         )
@@ -170,6 +170,12 @@ class Campaigns:
             reason=reason,
             operator=operator,
         )
+
+
+def check_reason(reason: Any) -> None:
+    """Raise DecodeError unless an operator says why."""
+    if not isinstance(reason, str) or not 0 < len(reason.strip()) <= _LONGEST_REASON:
+        raise DecodeError(f"reason is no text of 1 to {_LONGEST_REASON} characters")
 
 
 def _octets(campaign: str) -> bytes:

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
-from v2xpki.errors import AlreadyRecorded, DecodeError
+from v2xpki.errors import AlreadyRecorded
 from v2xpki.issuance import purge
 from v2xpki.issuance.metadata import MetadataIssuer
 from v2xpki.keystore import KeyLabel, Keystore
-from v2xpki.ota.campaigns import Campaigns
+from v2xpki.ota.campaigns import Campaigns, check_reason
 from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
@@ -30,12 +30,12 @@ from v2xpki.store import Database
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
 from v2xpki.time import Clock, iso_from_time32
-from v2xpki.trust.ota.names import PART, VIN, require
+from v2xpki.trust.ota.canonical import text_of
+from v2xpki.trust.ota.names import PART, VIN
 from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
-_LONGEST_REASON = 500
 _VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
 _ECU, _E = table_of(store.Ecu), table_of(store.Ecu).c
 _A, _M = table_of(store.Assignment).c, table_of(store.VehicleManifest).c
@@ -106,7 +106,7 @@ class Director:
         """The active vehicle of a client certificate in force, by the SHA-256 of its DER."""
         return self._inventory.who(digest, self._clock.time32())
 
-    def renew_certificate(self, vehicle: Vehicle, csr: str) -> str:
+    def renew_certificate(self, vehicle: Vehicle, csr: Any) -> str:
         """As Registrar.renew."""
         return self._registrar.renew(vehicle, csr)
 
@@ -150,11 +150,11 @@ class Director:
 
     # --- the inventory, for operators ------------------------------------------------------------------
 
-    def register_by_oem(self, *, vin: str, model: str, ecus: Any, csr: str, operator: str) -> Registered:
+    def register_by_oem(self, *, vin: Any, model: Any, ecus: Any, csr: Any, operator: str) -> Registered:
         """A vehicle whose credential does not register it. ecus: JSON as in a registration. Raises
         DecodeError, DirectorRefusal."""
-        require(vin, VIN, "vin")
-        require(model, PART, "model")
+        told = {"vin": vin, "model": model}
+        vin, model = text_of(told, "vin", VIN, "vehicle"), text_of(told, "model", PART, "vehicle")
         return self._registrar.register_by_oem(vin, model, parse_ecus(ecus, "ecus"), csr, operator)
 
     def vehicles(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]:
@@ -196,16 +196,16 @@ class Director:
                 ],
             }
 
-    def block(self, vin: str, reason: str, operator: str) -> dict[str, Any]:
+    def block(self, vin: str, reason: Any, operator: str) -> dict[str, Any]:
         """Have a vehicle served no more. Raises DirectorRefusal, DecodeError."""
         return self._set_state(vin, store.BLOCKED, Event.VEHICLE_BLOCKED, reason, operator)
 
-    def unblock(self, vin: str, reason: str, operator: str) -> dict[str, Any]:
+    def unblock(self, vin: str, reason: Any, operator: str) -> dict[str, Any]:
         """The reverse."""
         return self._set_state(vin, store.ACTIVE, Event.VEHICLE_UNBLOCKED, reason, operator)
 
-    def _set_state(self, vin: str, state: str, event: Event, reason: str, operator: str) -> dict[str, Any]:
-        _check_reason(reason)
+    def _set_state(self, vin: str, state: str, event: Event, reason: Any, operator: str) -> dict[str, Any]:
+        check_reason(reason)
         vehicle = self._inventory.vehicle(vin)
         with self._database.write(durable=True) as tx:
             query = sa.update(_VEHICLE).where(_V.id == vehicle.id, _V.state != state).values(state=state)
@@ -244,19 +244,19 @@ class Director:
 
     # --- campaigns and targets -------------------------------------------------------------------------
 
-    def create_campaign(self, *, name: str, targets: Any, cohort: Any, operator: str) -> dict[str, Any]:
+    def create_campaign(self, *, name: Any, targets: Any, cohort: Any, operator: str) -> dict[str, Any]:
         """As Campaigns.create."""
         return self._campaigns.create(name, targets, cohort, operator)
 
-    def start_campaign(self, campaign: str, operator: str, percentage: int | None = None) -> dict[str, Any]:
+    def start_campaign(self, campaign: str, operator: str, percentage: Any = None) -> dict[str, Any]:
         """As Campaigns.start."""
         return self._campaigns.start(campaign, operator, percentage)
 
-    def pause_campaign(self, campaign: str, reason: str, operator: str) -> dict[str, Any]:
+    def pause_campaign(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """As Campaigns.pause."""
         return self._campaigns.pause(campaign, reason, operator)
 
-    def halt_campaign(self, campaign: str, reason: str, operator: str) -> dict[str, Any]:
+    def halt_campaign(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """As Campaigns.halt."""
         return self._campaigns.halt(campaign, reason, operator)
 
@@ -280,11 +280,6 @@ class Director:
         """Forget challenges and issuance records that are past their time; the count."""
         now = self._clock.time32()
         return self._registrar.purge(now) + purge(self._database, now)
-
-
-def _check_reason(reason: str) -> None:
-    if not 0 < len(reason.strip()) <= _LONGEST_REASON:
-        raise DecodeError(f"reason is no text of 1 to {_LONGEST_REASON} characters")
 
 
 def _iso(time32: int | None) -> str | None:

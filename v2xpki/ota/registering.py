@@ -153,7 +153,7 @@ class Registrar:
         )
 
     def register_by_oem(
-        self, vin: str, model: str, ecus: Sequence[EcuEntry], csr: str, operator: str
+        self, vin: str, model: str, ecus: Sequence[EcuEntry], csr: Any, operator: str
     ) -> Registered:
         """Of a vehicle whose credential does not say so itself. Raises DirectorRefusal; as register."""
         return self._register(
@@ -161,7 +161,7 @@ class Registrar:
             now=self._clock.time32(),
         )  # fmt: skip
 
-    def renew(self, vehicle: Vehicle, csr: str) -> str:
+    def renew(self, vehicle: Vehicle, csr: Any) -> str:
         """The next client certificate of a vehicle that is known by its present one: PEM chain. It takes the
         other's place when it is first used. Raises DirectorRefusal; as register."""
         prepared = self._ca.prepare(vehicle.id, key_of_csr(csr))

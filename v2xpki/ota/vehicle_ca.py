@@ -4,7 +4,7 @@ A certificate's name is the vehicle's random id, so that who sees a handshake le
 """
 
 import hashlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -58,11 +58,11 @@ class VehicleCa:
         )
 
 
-def key_of_csr(pem: str) -> ec.EllipticCurvePublicKey:
+def key_of_csr(pem: Any) -> ec.EllipticCurvePublicKey:
     """The key of a PKCS#10 request that proves its possession; of the rest nothing is taken. Raises
     DirectorRefusal."""
-    if len(pem) > LONGEST_CSR:
-        raise DirectorRefusal(DirectorReason.MALFORMED, f"csr is longer than {LONGEST_CSR} characters")
+    if not isinstance(pem, str) or len(pem) > LONGEST_CSR:
+        raise DirectorRefusal(DirectorReason.MALFORMED, f"csr is no text of at most {LONGEST_CSR} characters")
     try:
         request = x509.load_pem_x509_csr(pem.encode())
         key, proven = request.public_key(), request.is_signature_valid

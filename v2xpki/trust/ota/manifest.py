@@ -12,6 +12,7 @@ The Primary's own report has no signatures: the manifest's covers it. Signatures
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from v2xpki.errors import DecodeError
@@ -24,6 +25,8 @@ LONGEST = 128 * 1024
 _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z")
 _PATH = re.compile(r"[A-Za-z0-9._+/-]{1,260}")
 _LONGEST_ATTACK = 256
+# A manifest's reports are mostly of one second.
+_time32 = lru_cache(64)(time32_from_iso)
 
 
 class Installed(NamedTuple):
@@ -165,6 +168,6 @@ def _only(table: Mapping[str, Any], known: set[str], what: str) -> None:
 def _time(table: Mapping[str, Any], what: str) -> int:
     text = text_of(table, "time", _TIME, what)
     try:
-        return time32_from_iso(text)
+        return _time32(text)
     except ValueError:
         raise DecodeError(f"{what}.time is no time") from None
