@@ -18,6 +18,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "ecu": ("v2xpki.cli.ota_ecu", "Register a vehicle's ECUs, replace one."),
     "vehicle": ("v2xpki.cli.ota_vehicle", "Register, show and block vehicles."),
     "sign": ("v2xpki.cli.ota_sign", "Ask for signatures, give them, hand them in."),
+    "evidence": ("v2xpki.cli.ota_evidence", "Report on a release or a vehicle (UN R156)."),
 }
 
 
