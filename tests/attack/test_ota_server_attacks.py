@@ -1,8 +1,8 @@
 """Attacks on the Director as it is asked over HTTP: whoever lies is told no, and nothing has changed.
 
-The router has verified the client certificate and says whose it was. Attacks elsewhere: on that, and on
-images' paths (unit/web/test_router_ota.py); on registrations (unit/ota/test_director_registering.py); on operators'
-roles and uploads (unit/web/test_ota_desk.py); on the Image repository (test_ota_image_attacks.py).
+The router has verified the client certificate and says whose it was. Attacks elsewhere: on that and on paths
+of images (unit/web/test_router_ota.py), on registrations (unit/ota/test_director_registering.py), on roles
+of operators and on uploads (unit/web/test_ota_desk.py), on the Image repository (test_ota_image_attacks.py).
 """
 
 import json

@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from types import SimpleNamespace
@@ -24,11 +24,11 @@ from v2xpki.crypto import Curve
 from v2xpki.demo import ota_thief
 from v2xpki.issuance.metadata import document, tuf_key
 from v2xpki.keystore import KeyLabel, TokenConfig, create_token, open_token
-from v2xpki.ota.director import Director, label_of, open_director
+from v2xpki.ota.director import label_of
+from v2xpki.ota.director_opening import director_at_work
 from v2xpki.ota.inventory import Inventory
 from v2xpki.ota.kinds import DIRECTOR, IMAGE
 from v2xpki.ota.metadata import TargetEntry, payload
-from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.opening import repository_at_work
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.vehicle_ca import make_ca
@@ -106,44 +106,29 @@ def steal(directory: Path, out: Path, number: int) -> None:
 
 def begin_directing(directory: Path, car: bytes, out: Path) -> None:
     """As `init` and an operator do: the CA of vehicles, and a vehicle."""
-    with director_at_work(directory) as director:
-        csr, entry = json.loads(car)
-        director.register_by_oem(vin=VIN, model="city", ecus=[entry], csr=csr, operator="op")
+    domain, clock = Instance.load(directory).domain("director"), SystemClock()
+    domain.certificates_dir.mkdir()
+    with (
+        Database.open(domain.database_url, clock=clock) as database,
+        open_token(TokenConfig.of_domain(domain)) as keystore,
+    ):
+        keystore.generate(label_of("ca"), Curve.NIST_P256)
+        ca = make_ca(keystore, database, clock)
+        (domain.certificates_dir / "director-ca-1.pem").write_bytes(ca)
+    csr, entry = json.loads(car)
+    with director_at_work(Instance.load(directory)) as at_work:
+        at_work.director.register_by_oem(vin=VIN, model="city", ecus=[entry], csr=csr, operator="op")
     direct(directory, out)
 
 
 def direct(directory: Path, out: Path) -> None:
     """The Director as it is served, by the keys that its newest root names: the vehicle's metadata."""
-    with director_at_work(directory) as director:
-        vehicle = director.vehicle_of(VIN)
+    with director_at_work(Instance.load(directory)) as (repository, director):
+        vehicle = Inventory(repository.database).vehicle(VIN)
         timestamp = director.metadata(vehicle, "timestamp.json")
         number = json.loads(timestamp)["signed"]["meta"]["snapshot.json"]["version"]
         for name in ("timestamp.json", f"{number}.snapshot.json", f"{number}.targets.json"):
             (out / name).write_bytes(director.metadata(vehicle, name))
-
-
-@contextmanager
-def director_at_work(directory: Path) -> Iterator[Director]:
-    instance, clock = Instance.load(directory), SystemClock()
-    domain, ca = instance.domain("director"), directory / "director/ca.pem"
-    with (
-        Database.open(domain.database_url) as database,
-        closing(open_token(TokenConfig.of_domain(domain))) as keys,
-    ):
-        if not ca.exists():
-            keys.generate(label_of("ca"), Curve.NIST_P256)
-            ca.write_bytes(make_ca(keys, database, clock))
-        roles, online = (
-            Repository(database, DIRECTOR, None, OtaPolicy(), clock).root().roles,
-            OnlineKeys(keys, DIRECTOR),
-        )
-        generations = {r: online.signing_label(r, roles[r].keyids).generation for r in DIRECTOR.online}
-        director = open_director(
-            keystore=keys, database=database, clock=clock, policy=OtaPolicy(), ca=ca.read_bytes(),
-            credentials=None, generations=generations,
-        )  # fmt: skip
-        director.vehicle_of = Inventory(database).vehicle
-        yield director
 
 
 def steal_director(directory: Path, out: Path, number: int) -> None:

@@ -16,7 +16,7 @@ from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from tests.support.etsi import EC_PERMISSIONS
-from tests.support.lab import Lab
+from tests.support.lab import Lab, v2xpki
 from tests.support.ota_director import Car
 from tests.support.serving import wait_for
 from v2xpki.backup import back_up, restore
@@ -198,6 +198,11 @@ def test_a_vehicle_registers_by_its_credential_and_follows_its_own_metadata(lab,
         assert reply.status == status
     assert lab.post("/ota/v1/registrations", message).status == 409
     assert lab.post("/ota/v1/registrations", b"nothing").status == 400
+
+
+def test_an_operator_on_the_host_asks_the_director_without_a_server(lab, vehicle):
+    done = v2xpki("ota", "vehicle", "list", "--instance", lab.directory, "--json")
+    assert len(json.loads(done)) == 1
 
 
 def test_operators_ask_both_repositories_by_their_roles(released):

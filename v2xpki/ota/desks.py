@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from v2xpki.config import Instance
 from v2xpki.errors import ConfigError
+from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.director_opening import director_at_work
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.opening import repository_at_work
 from v2xpki.ota.releases import Releases
@@ -48,9 +50,9 @@ def at_work(instance: Instance, desk: type, clock: Clock | None = None) -> Itera
     """A desk with its domain's own token and database, for an operator's command. Raises ConfigError,
     KeystoreError, StoreError."""
     clock = clock or SystemClock()
-    if desk is not ImageDesk:
-        raise ConfigError(
-            "the Director is asked where it is served", hint="--server URL instead of --instance"
-        )
+    if desk is DirectorDesk:
+        with director_at_work(instance, clock) as found:
+            yield DirectorDesk(found.repository, found.director)
+        return
     with repository_at_work(instance, "image", clock=clock) as repository:
         yield image_desk(instance, repository, clock)

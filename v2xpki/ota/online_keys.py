@@ -78,4 +78,4 @@ class OnlineKeys:
             for one in self._keystore.keys()
             if one.label.authority in ours and one.label.use == "sign"
         )
-        return MetadataIssuer(map(self._keystore.issuing_key, labels)), labels
+        return MetadataIssuer.open(self._keystore, labels), labels

@@ -77,7 +77,7 @@ class Signer:
     def _load(self) -> tuple[MetadataIssuer, dict[str, KeyLabel]]:
         ours = {_authority(use) for use in USES}
         labels = sorted(one.label for one in self._keystore.keys() if one.label.authority in ours)
-        issuer = MetadataIssuer(map(self._keystore.issuing_key, labels))
+        issuer = MetadataIssuer.open(self._keystore, labels)
         return issuer, {issuer.public_key(label).keyid: label for label in labels}
 
     def keys(self) -> dict[str, SSlibKey]:

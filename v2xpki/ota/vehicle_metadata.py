@@ -136,19 +136,17 @@ class VehicleMetadata:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
         keyids = [issuer.public_key(label).keyid.encode() for label in labels]
-        self._keys = b"".join(keyids)
+        self._keyids = b"".join(keyids)
         self._beginnings = [b'{"signatures":[{"keyid":"%b"' % keyid for keyid in keyids]
 
     def content_of(self, targets: bytes) -> bytes:
-        """What tells whether a vehicle's targets say something new, whatever their version; other keys than
-        before are something new, too."""
-        return hashlib.sha256(self._keys + targets).digest()
+        """What tells whether a vehicle's metadata would say something new, whatever its version: other
+        targets, or by other keys, the only ones that a vehicle with the newest root believes."""
+        return hashlib.sha256(self._keyids + targets).digest()
 
     def is_current(self, documents: Documents) -> bool:
-        """Whether the keys that sign now have signed what is handed out: after a rotation no vehicle believes
-        the others."""
-        lines = documents.signed.split(b"\n")
-        return all(map(bytes.startswith, lines, self._beginnings))
+        """Whether the keys that sign now have signed what is handed out."""
+        return all(map(bytes.startswith, documents.signed.split(b"\n"), self._beginnings))
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""

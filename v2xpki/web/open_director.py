@@ -6,11 +6,11 @@ from pathlib import Path
 from v2xpki.authorities.etsi.followed import FollowedPeers
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
-from v2xpki.errors import ConfigError, InvalidChain
+from v2xpki.errors import InvalidChain
 from v2xpki.links.metadata import MetadataSource
 from v2xpki.ota.director import Director
-from v2xpki.ota.director import open_director as put_together
 from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.director_opening import direct, present_generations
 from v2xpki.ota.kinds import DIRECTOR
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.pinned import PinnedRoot
@@ -59,14 +59,7 @@ class DirectorService:
         return self.director.purge()
 
     def _present(self) -> dict[str, int]:
-        """Role -> generation of its key; none before the first root."""
-        state = self.shared.repository.state()
-        if state.root is None:
-            return {}
-        roles = state.root.roles
-        return {
-            role: self._keys.signing_label(role, roles[role].keyids).generation for role in DIRECTOR.online
-        }
+        return present_generations(self.shared.repository, self._keys)
 
 
 class FolderCredentials:
@@ -117,18 +110,9 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
     shared = build_repository(RepositoryService, instance, "director", clock)
     domain, clock = instance.domain("director"), shared.clock
     credentials = FolderCredentials(domain.trust_dir, clock) if instance.settings.ota.its_aid else None
-    ca_number, ca = vehicle_ca(instance)
 
     def build(generations: Mapping[str, int]) -> Director:
-        return put_together(
-            keystore=shared.keystore,
-            database=shared.database,
-            clock=clock,
-            policy=instance.settings.ota,
-            ca=ca,
-            credentials=credentials,
-            generations={**generations, "ca": ca_number},
-        )
+        return direct(instance, shared.keystore, shared.database, clock, generations, credentials)
 
     service = DirectorService(shared, build)
     ca_file = instance.tls_files().ca
@@ -160,17 +144,3 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
         shared.close()
 
     return Opened(service, checks, upkeep=service.purge, close=close, tasks=tasks)
-
-
-def vehicle_ca(instance: Instance) -> tuple[int, bytes]:
-    """The newest generation of the CA of vehicles' client certificates (PEM), and its number. Raises
-    ConfigError."""
-    folder = instance.domain("director").certificates_dir
-    found: Mapping[int, Path] = {
-        int(path.stem.rpartition("-")[2]): path
-        for path in folder.glob("director-ca-*.pem")
-        if path.stem.rpartition("-")[2].isdecimal()
-    }
-    if not found:
-        raise ConfigError(f"{folder} has no director-ca-1.pem", hint="`v2xpki init` makes it")
-    return max(found), found[max(found)].read_bytes()

@@ -7,8 +7,8 @@ tests/interop/test_ota_clients.py and tests/unit/ota/test_signers.py.
 import json
 
 import pytest
-from tests.support.ota_repository import PATH, entry
 
+from tests.support.ota_repository import PATH, entry
 from v2xpki.cli import main
 from v2xpki.config import Instance
 from v2xpki.errors import Refused

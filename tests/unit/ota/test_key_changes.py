@@ -5,8 +5,8 @@ import json
 
 import pytest
 from securesystemslib.signer import CryptoSigner
-from tests.support.ota_repository import PATH, Scene, entry, sign
 
+from tests.support.ota_repository import PATH, Scene, entry, sign
 from v2xpki.config import OtaPolicy
 from v2xpki.errors import KeyNotFound, Refused
 from v2xpki.keystore import MemoryKeystore

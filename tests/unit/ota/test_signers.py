@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 from sqlalchemy import func, select
-from tests.support.ota_repository import NOW, Scene
 
+from tests.support.ota_repository import NOW, Scene
 from v2xpki.crypto import Curve
 from v2xpki.errors import ConfigError, DecodeError, IssuanceError, KeystoreError, Refused
 from v2xpki.keystore import KeyLabel, MemoryKeystore

@@ -74,6 +74,8 @@ def check_signature(key: Key, signature: Any, octets: bytes, what: str) -> None:
     keyid, sig = signature.get("keyid"), signature.get("sig")
     if not isinstance(keyid, str) or not isinstance(sig, str) or not KEYID.fullmatch(keyid):
         raise InvalidSignature(f"{what}: no signature object")
+    if keyid != key.keyid:
+        raise InvalidSignature(f"{what} is of key {keyid[:8]}, not of {key.keyid[:8]}")
     try:
         if isinstance(key, SSlibKey) and key.scheme == _P256:
             return _check_p256(key, sig, octets)
@@ -82,7 +84,7 @@ def check_signature(key: Key, signature: Any, octets: bytes, what: str) -> None:
         raise InvalidSignature(f"{what} does not verify under key {key.keyid[:8]}") from error
 
 
-def _check_p256(key: SSlibKey, sig: str, octets: bytes) -> None:
+def _check_p256(key: Key, sig: str, octets: bytes) -> None:
     """What the library does, in half the time: reading a PEM takes as long as the check."""
     der = b64decode("".join(key.keyval["public"].split("-----")[2].split()), validate=True)
     if not der.startswith(_P256_SPKI):
