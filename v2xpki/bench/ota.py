@@ -87,7 +87,7 @@ def _versions() -> Callable[[int], list[Any]]:
 
 def _timestamps(keystore: Keystore, database: Database) -> Callable[[int], object]:
     """Signs and publishes the timestamp of a version."""
-    issuer, clock = MetadataIssuer([keystore.issuing_key(_IMAGE_TIMESTAMP)]), SystemClock()
+    issuer, clock = MetadataIssuer.open(keystore, [_IMAGE_TIMESTAMP]), SystemClock()
 
     def work(version: int) -> object:
         now = clock.time32()

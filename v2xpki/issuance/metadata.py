@@ -1,7 +1,7 @@
 """Door 1 for firmware metadata (TUF): canonical JSON is recorded, then signed, one record for all that goes
 out together.
 
-    issuer = MetadataIssuer(keystore.issuing_key(label) for label in labels)
+    issuer = MetadataIssuer.open(keystore, labels)
     prepared = issuer.prepare([Payload(label, octets), ...], expires)
     tx_save(tx, prepared.record);  documents = issuer.issue(prepared.token)
 
@@ -10,7 +10,7 @@ ECDSA signatures are hex of DER, over SHA-256 on P-256 and SHA-384 on P-384, as 
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -21,7 +21,7 @@ from securesystemslib.signer import SSlibKey
 from v2xpki.crypto import Curve
 from v2xpki.errors import IssuanceError
 from v2xpki.issuance.records import Prepared, Record, Token, new_slip
-from v2xpki.keystore import IssuingKey, KeyLabel
+from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
 from v2xpki.store import random_key
 from v2xpki.time import HOUR
 from v2xpki.trust.ota.canonical import as_json
@@ -72,6 +72,11 @@ class MetadataIssuer:
 
     def __init__(self, keys: Iterable[IssuingKey]) -> None:
         self._keys = {key.label: (key, tuf_key(key)) for key in keys}
+
+    @classmethod
+    def open(cls, keystore: Keystore, labels: Iterable[KeyLabel]) -> Self:
+        """With the keys of these labels. Raises KeyNotFound, KeyRefused, IssuanceError."""
+        return cls(keystore.issuing_key(label) for label in labels)
 
     def public_key(self, label: KeyLabel) -> SSlibKey:
         """As a root names it. Raises IssuanceError for a label that was not given."""

@@ -1,6 +1,6 @@
 """X.509 certificates with which vehicles speak TLS to the Director, and the one of their CA: door 1.
 
-    issuer = VehicleTlsIssuer(keystore.issuing_key(label), ca)
+    issuer = VehicleTlsIssuer.open(keystore, label, ca)
     prepared = issuer.prepare(key, name, start, end)
     tx_save(tx, prepared.record);  der = issuer.issue(prepared.token);  tx_complete(tx, prepared.record, der)
 
@@ -10,7 +10,7 @@ is thrown away, for its to-be-signed part alone, which no signature is part of; 
 
 import hashlib
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as _Invalid
@@ -22,7 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from v2xpki.crypto import Curve
 from v2xpki.errors import IssuanceError
 from v2xpki.issuance.records import Prepared, Record, Token, new_slip
-from v2xpki.keystore import IssuingKey
+from v2xpki.keystore import IssuingKey, KeyLabel, Keystore
 from v2xpki.store import random_key
 from v2xpki.time import HOUR, unix_from_time32
 
@@ -44,6 +44,11 @@ class VehicleTlsIssuer:
         if certificate is not None and certificate.public_key() != key.public_key.handle:
             raise IssuanceError(f"the vehicle CA's certificate is not of the key {key.label}")
         self._key, self._certificate = key, certificate
+
+    @classmethod
+    def open(cls, keystore: Keystore, label: KeyLabel, certificate: x509.Certificate | None) -> Self:
+        """With the key of a label. Raises KeyNotFound, KeyRefused, IssuanceError."""
+        return cls(keystore.issuing_key(label), certificate)
 
     def prepare(self, subject: ec.EllipticCurvePublicKey, name: str, start: int, end: int) -> Prepared:
         """A client certificate with `name` as its only name; nothing is written or signed. start, end: TAI

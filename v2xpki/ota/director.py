@@ -61,7 +61,7 @@ def open_director(
     numbers = generations or {}
     labels = Labels(*(label_of(role, numbers.get(role, 1)) for role in ROLES))
     metadata = VehicleMetadata(
-        MetadataIssuer(keystore.issuing_key(label) for label in labels),
+        MetadataIssuer.open(keystore, labels),
         labels,
         database,
         validity=policy.director_validity,

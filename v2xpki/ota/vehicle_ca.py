@@ -40,7 +40,7 @@ class VehicleCa:
         self, keystore: Keystore, pem: bytes, clock: Clock, *, validity: int, label: KeyLabel = CA_LABEL
     ) -> None:
         self._certificate = x509.load_pem_x509_certificate(pem)
-        self._issuer = VehicleTlsIssuer(keystore.issuing_key(label), self._certificate)
+        self._issuer = VehicleTlsIssuer.open(keystore, label, self._certificate)
         self._clock, self._validity = clock, validity
 
     def prepare(self, vehicle: bytes, key: ec.EllipticCurvePublicKey) -> Prepared:
@@ -80,7 +80,7 @@ def make_ca(
 ) -> bytes:
     """The CA's certificate, self-signed: PEM. The key of the label is there. Raises KeyNotFound, StoreError,
     TokenLost, IssuanceError."""
-    issuer = VehicleTlsIssuer(keystore.issuing_key(label), None)
+    issuer = VehicleTlsIssuer.open(keystore, label, None)
     now = clock.time32()
     prepared = issuer.prepare_ca(CA_NAME, now - _BACKDATED, now + years * _YEAR)
     with database.write(durable=True) as tx:
