@@ -1,5 +1,5 @@
 # Two commands do all set-up on a fresh Debian or Ubuntu machine (root or sudo, Python >= 3.11):
-#     make demo     a C-ITS PKI and an SCMS with their vehicles, start to end
+#     make demo     a C-ITS PKI, an SCMS, and firmware for a vehicle, start to end
 #     make test     lint, types, all tests
 # Each installs what it misses. `make help` lists the rest.
 

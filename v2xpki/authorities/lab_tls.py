@@ -6,7 +6,7 @@ certificates are signed, so nobody can make more operators from what lies in the
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -30,9 +30,16 @@ class TlsFiles:
     server_key: bytes
     operator_pem: bytes
     operator_key: bytes
+    #: Of further operators: name -> certificate and key.
+    others: Mapping[str, tuple[bytes, bytes]]
 
     def by_name(self) -> dict[str, bytes]:
-        return {
+        others = {
+            f"{name}.{kind}": octets
+            for name, pair in self.others.items()
+            for kind, octets in zip(("pem", "key"), pair, strict=True)
+        }
+        return others | {
             "ca.pem": self.ca_pem,
             "server.pem": self.server_pem,
             "server.key": self.server_key,
@@ -41,8 +48,10 @@ class TlsFiles:
         }
 
 
-def make_lab_tls(hosts: Iterable[str], clock: Clock, *, operator: str = "operator") -> TlsFiles:
-    """Keys and certificates for a server that answers to `hosts` and the local names."""
+def make_lab_tls(
+    hosts: Iterable[str], clock: Clock, *, operator: str = "operator", others: Iterable[str] = ()
+) -> TlsFiles:
+    """Keys and certificates for a server that answers to `hosts` and the local names, and for operators."""
     # An hour back: a client whose clock is a little behind would refuse a certificate of this second.
     start = datetime.fromtimestamp(unix_from_time32(clock.time32()), UTC) - timedelta(hours=1)
     ca_key, server_key, operator_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(3))
@@ -53,10 +62,15 @@ def make_lab_tls(hosts: Iterable[str], clock: Clock, *, operator: str = "operato
         .add_extension(x509.SubjectAlternativeName(_alternative_names(hosts)), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
-    client = _leaf(
-        ca, _name(operator), operator_key.public_key(), start, [ExtendedKeyUsageOID.CLIENT_AUTH]
-    ).sign(ca_key, hashes.SHA256())
-    return TlsFiles(_pem(ca), _pem(server), _key_pem(server_key), _pem(client), _key_pem(operator_key))
+
+    def client(name: str, key: ec.EllipticCurvePrivateKey) -> tuple[bytes, bytes]:
+        leaf = _leaf(ca, _name(name), key.public_key(), start, [ExtendedKeyUsageOID.CLIENT_AUTH])
+        return _pem(leaf.sign(ca_key, hashes.SHA256())), _key_pem(key)
+
+    more = {name: client(name, ec.generate_private_key(ec.SECP256R1())) for name in others}
+    return TlsFiles(
+        _pem(ca), _pem(server), _key_pem(server_key), *client(operator, operator_key), others=more
+    )
 
 
 def make_internal_tls(names: Iterable[str], clock: Clock) -> tuple[bytes, dict[str, tuple[bytes, bytes]]]:

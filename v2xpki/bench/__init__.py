@@ -8,7 +8,7 @@ taken; what is missing to 1 is ours.
 from collections.abc import Callable
 from pathlib import Path
 
-from v2xpki.bench import etsi, ota, scms, scms_crl, scms_pg
+from v2xpki.bench import etsi, ota, ota_release, scms, scms_crl, scms_pg
 from v2xpki.bench.runner import Result
 
 __all__ = ["Result", "names", "run_all"]
@@ -16,7 +16,8 @@ __all__ = ["Result", "names", "run_all"]
 
 def names() -> list[str]:
     """Every benchmark there is."""
-    return [*etsi.names(), *scms.names(), *scms_pg.names(), *scms_crl.names(), *ota.names()]
+    scms_names = [*scms.names(), *scms_pg.names(), *scms_crl.names()]
+    return [*etsi.names(), *scms_names, *ota.names(), *ota_release.names()]
 
 
 def run_all(
@@ -34,4 +35,5 @@ def run_all(
     results += scms_pg.run_all(wanted, seconds, directory)
     results += scms_crl.run_all(wanted, seconds, directory)
     results += ota.run_all(wanted, seconds, directory)
+    results += ota_release.run_all(wanted, seconds, directory)
     return results

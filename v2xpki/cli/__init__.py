@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "station": ("v2xpki.cli.station", "Register, list, bar and import stations."),
     "ma": ("v2xpki.cli.ma", "Revoke vehicles of an SCMS, sign its CRLs."),
     "scms": ("v2xpki.cli.scms", "Rotate keys that an SCMS's ACA and linkage authorities keep and share."),
+    "ota": ("v2xpki.cli.ota", "Sign firmware and deliver it to vehicles (Uptane)."),
     "backup": ("v2xpki.cli.backup", "Write an instance into one encrypted file, while it serves."),
     "restore": ("v2xpki.cli.restore", "Check a backup and bring its instance back."),
     "client": ("v2xpki.cli.client", "A station's side, against any PKI: enrol, authorize, send, verify."),

@@ -31,9 +31,18 @@ def _passphrase(path: Path | None) -> str:
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @_passphrase_file
+@click.option("--without-images", is_flag=True, help="Leave the images of firmware out.")
 @click.option("--yes", is_flag=True, help="Replace FILE if it exists.")
 @json_option
-def command(directory: Path, file: Path, passphrase_file: Path | None, *, yes: bool, as_json: bool) -> None:
+def command(
+    directory: Path,
+    file: Path,
+    passphrase_file: Path | None,
+    *,
+    without_images: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Write tokens, PINs, databases, certificates and configuration of DIR into FILE, encrypted.
 
     The services may go on. What lies outside DIR (hardware tokens, PINs elsewhere) is named, not taken.
@@ -43,7 +52,7 @@ def command(directory: Path, file: Path, passphrase_file: Path | None, *, yes: b
     if file.exists() and not yes:
         raise ConfigError(f"{file} exists", hint="--yes replaces it")
     record(instance, Event.BACKUP_MADE, clock, file)
-    report = back_up(instance, file, passphrase, clock, overwrite=yes)
+    report = back_up(instance, file, passphrase, clock, overwrite=yes, images=not without_images)
     _tell(report, f"{directory} is backed up in {file}", as_json=as_json)
 
 

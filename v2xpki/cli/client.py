@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from v2xpki.cli import EXIT_NO, client_scms
+from v2xpki.cli import EXIT_NO, client_ota, client_scms
 from v2xpki.cli.client_text import degrees_of, octets_of, station_errors
 from v2xpki.cli.output import json_option, note, print_json
 from v2xpki.errors import ConfigError
@@ -37,6 +37,7 @@ def command() -> None:
 
 
 command.add_command(client_scms.command)
+command.add_command(client_ota.command)
 
 
 @command.command("init")
@@ -101,8 +102,12 @@ def init(directory: Path, text_id: str | None, hex_id: str | None, **options: st
 @_DIR
 @_CURVE
 @click.option("--by-ec", is_flag=True, help="Re-enrol by the current EC instead of the canonical key.")
+@click.option(
+    "--its-aid", "its_aids", multiple=True, type=click.IntRange(1),
+    help="That the EC is to hold besides, as for registering with an OEM.",
+)  # fmt: skip
 @json_option
-def enrol(directory: Path, curve: str, by_ec: bool, as_json: bool) -> None:
+def enrol(directory: Path, curve: str, by_ec: bool, its_aids: tuple[int, ...], as_json: bool) -> None:
     """Obtain an enrolment credential."""
     from v2xpki.crypto import Curve
 
@@ -110,7 +115,10 @@ def enrol(directory: Path, curve: str, by_ec: bool, as_json: bool) -> None:
         station = _station(directory)
         station.refresh()
         chosen = Curve.from_text(curve)
-        certificate = station.re_enrol(chosen) if by_ec else station.enrol(chosen)
+        if by_ec:
+            certificate = station.re_enrol(chosen, its_aids=its_aids or None)
+        else:
+            certificate = station.enrol(chosen, its_aids=its_aids)
     _print([certificate], "EC", as_json)
 
 

@@ -26,8 +26,9 @@ from v2xpki.cli.output import json_option, note, print_json
 def command(ctx: click.Context, profile: str, directory: Path | None, *, as_json: bool) -> None:
     """A fresh PKI, vehicles and a roadside unit that enrol, sign and verify, and a forger who is refused.
 
-    etsi: a C-ITS PKI. scms: an IEEE 1609.2.1 SCMS, with pseudonyms and their revocation. all: one after the
-    other, each in a folder of its name.
+    etsi: a C-ITS PKI. scms: an IEEE 1609.2.1 SCMS, with pseudonyms and their revocation. ota: firmware
+    from an engineer into a vehicle, and what the vehicle refuses. all: one after the other, each in a folder
+    of its name.
 
     Everything is real: keys in tokens, services in processes of their own, https. Exits 0 when all went
     as it should, 1 when something did not. The folder stays; `v2xpki serve DIR` goes on with it.

@@ -15,7 +15,9 @@ from v2xpki.config import Instance
 @click.option("--admin", metavar="HOST:PORT", help="For operators: TLS, client certificate required.")
 @click.option("--workers", type=int, metavar="N", help="Worker processes a role.")
 @click.option(
-    "--roles", metavar="ROLE,...", help="Some of ea, aa, dc (with the CPOC), eca, ra, aca, la1, la2, ma, sdc."
+    "--roles",
+    metavar="ROLE,...",
+    help="Some of ea, aa, dc (with the CPOC), eca, ra, aca, la1, la2, ma, sdc, image, director.",
 )
 def command(
     directory: Path,

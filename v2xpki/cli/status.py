@@ -16,7 +16,15 @@ def command(directory: Path, as_json: bool) -> None:
     """Authorities, keys, lists and their freshness, counts. Exits 1 if something does not work."""
     from v2xpki.authorities.etsi.status import collect
 
-    status = collect(Instance.load(directory))
+    instance = Instance.load(directory)
+    status = collect(instance)
+    if instance.has_ota:
+        from v2xpki.ota.status import collect_firmware
+
+        firmware = collect_firmware(instance)
+        status.document["firmware"] = firmware.document
+        status.problems += firmware.problems
+        status.warnings += firmware.warnings
     if as_json:
         print_json(status.document)
     else:
@@ -62,6 +70,8 @@ def _print(document: dict[str, Any]) -> None:
             f"{entry['nextUpdate'] or 'as long as no other':20}  "
             f"{entry['ahead']:5}  {entry['signedUntil'] or '-'}{state}"
         )
+    if firmware := document.get("firmware"):
+        _print_firmware(firmware)
     click.echo("")
     for name, counts in document["counts"].items():
         parts = [
@@ -76,3 +86,20 @@ def _print(document: dict[str, Any]) -> None:
     for kind in ("warnings", "problems"):
         for text in document[kind]:
             click.echo(f"{kind[:-1]}: {text}")
+
+
+def _print_firmware(firmware: dict[str, Any]) -> None:
+    click.echo("\nrepository  role              version  expires               signed by")
+    for repository in firmware["repositories"]:
+        for role in repository["roles"]:
+            by = f"{role['threshold']} of {len(role['keyids'])}{'' if role['online'] else ', offline'}"
+            click.echo(
+                f"{repository['name']:10}  {role['role']:16}  {role['version']:7}  {role['expires']:20}  {by}"
+            )
+        for asked in repository["requests"]:
+            needs = ", ".join(f"{count} more of {who}" for who, count in asked["missing"].items())
+            named = f"{repository['name']:10}  {asked['role']:16}  {asked['version']:7}"
+            click.echo(f"{named}  waits for {needs or 'another'}")
+    for name, counts in firmware["counts"].items():
+        parts = [f"{state} {count}" for state, count in counts.items()]
+        click.echo(f"{name:10}  {', '.join(parts) or 'none'}")

@@ -32,7 +32,7 @@ ENV_INSTANCE, ENV_ROLE = "V2XPKI_INSTANCE", "V2XPKI_ROLE"
 
 #: What an instance may be made of, alone, joined as in "etsi+ota", or all of it.
 PARTS = ("etsi", "scms", "ota")
-PROFILES = ("etsi", "scms", "all")
+PROFILES = (*PARTS, "all")
 #: The profile of an instance that holds one signer's keys for offline roles, and nothing else.
 SIGNER_PROFILE = "signer"
 ETSI_DOMAINS = ("root", "tlm", "ea", "aa", "dc")
@@ -212,11 +212,12 @@ def parts_of(profile: str) -> frozenset[str]:
     if profile == SIGNER_PROFILE:
         return frozenset()
     if profile == "all":
-        return frozenset(("etsi", "scms"))
+        return frozenset(PARTS)
     parts = profile.split("+")
     if len(set(parts)) != len(parts) or not set(parts) <= set(PARTS):
         raise ConfigError(
-            f"profile {profile!r} is not one of {', '.join(PROFILES)}", hint='nor some joined, as "etsi+ota"'
+            f"profile {profile!r} is not one of {', '.join(PARTS)} or all",
+            hint='nor some of them joined, as "etsi+ota"',
         )
     return frozenset(parts)
 

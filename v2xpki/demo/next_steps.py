@@ -6,6 +6,7 @@ from pathlib import Path
 
 from v2xpki.demo.report import Report
 from v2xpki.demo.report_etsi import EtsiReport
+from v2xpki.demo.report_ota import OtaReport
 from v2xpki.demo.report_scms import ScmsReport
 
 Part = tuple[str, list[str]]  # what for, and lines
@@ -29,10 +30,14 @@ def _parts(report: Report, command: str, docs: Path | None, quoted: str) -> Iter
         yield from _etsi(report, command)
     if isinstance(report, ScmsReport):
         yield from _scms(report, command)
+    if isinstance(report, OtaReport):
+        yield from _ota(report, command)
     if docs is not None:
         guides = [f"{docs}/{name}-guide.md" for name in ("integrators", "operators")]
         if isinstance(report, ScmsReport):
             guides.append(f"{docs}/privacy.md")
+        if isinstance(report, OtaReport):
+            guides = [f"{docs}/ota-guide.md", f"{docs}/runbooks.md"]
         yield "Read how to connect a unit, how to run a PKI", guides
 
 
@@ -63,6 +68,20 @@ def _scms(report: ScmsReport, command: str) -> Iterator[Part]:
     yield (
         "Look at the CRL, and at requests and answers as they were sent",
         [f"{command} crl show $D/artifacts/lists/crl.oer", "$D/artifacts/wire"],
+    )
+
+
+def _ota(report: OtaReport, command: str) -> Iterator[Part]:
+    yield (
+        "Read the evidence for the type-approval authority, or make it anew",
+        [
+            *(f"$D/artifacts/evidence/{page.name}" for page in report.evidence),
+            f"{command} ota evidence vehicle {report.vin} --instance $D --html vehicle.html",
+        ],
+    )
+    yield (
+        "See what is in force, and who has signed it",
+        [f"{command} ota role list --instance $D", f"{command} ota sign show --instance $D --all"],
     )
 
 

@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from v2xpki.demo import etsi, scms
+from v2xpki.demo import etsi, ota, scms
 from v2xpki.demo.report import Report
 from v2xpki.demo.steps import Steps
 from v2xpki.errors import ConfigError
 
 #: What `--profile` takes.
 PROFILES = ("etsi", "scms", "ota", "all")
-_SCENARIOS: dict[str, Callable[[Path, Steps], Report]] = {"etsi": etsi.run, "scms": scms.run}
+_SCENARIOS: dict[str, Callable[[Path, Steps], Report]] = {
+    "etsi": etsi.run,
+    "scms": scms.run,
+    "ota": ota.run,
+}
 
 
 def chosen(profile: str) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Demo(DemoBasis):
                 self.directory, profile="scms", base_url=ports.url("https"), lab=True, operator=OPERATOR
             )
             bootstrap.initialise(plan, clock=self.clock, progress=note)
-            instance = write_settings(self.directory, ports, SETTINGS)
+            instance = write_settings(self.directory, ports, {"scms": SETTINGS})
             count = len(list(instance.ceremonies_dir.glob("*.yaml")))
             note(f"{count} ceremonies; 3 electors, root CA, ECA, RA, ACA, LA1, LA2, MA: a token each")
         electors = tuple(self._certificate(instance, name) for name in ELECTORS)

@@ -63,12 +63,16 @@ class Ports:
             sock.close()
 
 
-def write_settings(directory: Path, ports: Ports, scms: Mapping[str, object] | None = None) -> Instance:
-    """Adds the listeners to an instance's v2xpki.toml, and settings to the `[scms]` that is in it."""
+def write_settings(
+    directory: Path, ports: Ports, more: Mapping[str, Mapping[str, object]] | None = None
+) -> Instance:
+    """Adds the listeners to an instance's v2xpki.toml, and settings to sections that are in it."""
     path = directory / FILE_NAME
     text = path.read_text(encoding="utf-8")
-    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (scms or {}).items())
-    path.write_text(text.replace("\n[scms]\n", f"\n[scms]\n{lines}") + ports.settings(), encoding="utf-8")
+    for section, settings in (more or {}).items():
+        lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        text = text.replace(f"\n[{section}]\n", f"\n[{section}]\n{lines}")
+    path.write_text(text + ports.settings(), encoding="utf-8")
     return Instance.load(directory)
 
 

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from v2xpki.demo.next_steps import next_steps
 from v2xpki.demo.report import Authority, Message, Report
+from v2xpki.demo.report_ota import Attempt, OtaReport, Repository, SignedRelease
 from v2xpki.demo.report_scms import Knowledge, ScmsReport
 from v2xpki.demo.steps import Step
 
@@ -68,11 +69,16 @@ def print_report(report: Report, command: str, docs: Path | None, console: Conso
     honest = [message for message in report.messages if not message.is_forged]
     forged = [message for message in report.messages if message.is_forged]
     forged += report.apart
-    for table in (
-        _authorities(report),
-        _messages(out, "What it says", honest),
-        _messages(out, "What is wrong with it", forged),
-    ):
+    tables = [_authorities(report)]
+    if isinstance(report, OtaReport):
+        tables += [_repositories(report.repositories), _releases(report.releases)]
+        tables += [_attempts(out, report.attempts)]
+    else:
+        tables += [
+            _messages(out, "What it says", honest),
+            _messages(out, "What is wrong with it", forged),
+        ]
+    for table in tables:
         out.print(table)
         out.print()
     if isinstance(report, ScmsReport):
@@ -129,6 +135,8 @@ _ROLES = {
     "tlm": "TLM",
     "ea": "EA",
     "aa": "AA",
+    "image": "Image repository",
+    "director": "Director",
     "scmsroot": "Root CA",
     "elector1": "Elector 1",
     "elector2": "Elector 2",
@@ -200,8 +208,49 @@ def _knowledge(entries: Iterable[Knowledge]) -> Table:
     return table
 
 
+def _repositories(repositories: Iterable[Repository]) -> Table:
+    table = _table("Repository!", "Keys in its token!", "Signed by people")
+    for one in repositories:
+        offline = [f"{role.name} {role.threshold} of {role.keys}" for role in one.roles if not role.online]
+        table.add_row(_ROLES[one.name], "\n".join(sorted(one.key_labels)), ", ".join(offline))
+    return table
+
+
+def _releases(releases: Iterable[SignedRelease]) -> Table:
+    table = _table("Release!", "For!", "RXSWIN!", "Added by!", "Approved by!", "Signed by!")
+    for one in releases:
+        table.add_row(
+            f"{one.name} {one.version}",
+            one.hardware_id,
+            ", ".join(one.rxswin),
+            one.added_by,
+            ", ".join(one.approved_by),
+            ", ".join(one.signed_by),
+        )
+    return table
+
+
+def _attempts(console: Console, attempts: Iterable[Attempt]) -> Table:
+    table = _table("Offered by!", "What", "The vehicle")
+    for one in attempts:
+        mark = _mark(console, good=one.problem is None)
+        why = "has it" if one.rule is None else f"refuses ({one.rule}): {one.reason}"
+        table.add_row(one.by, one.what, Text.assemble(mark, why))
+    return table
+
+
 def _summary(report: Report) -> Text:
     good = not report.problems
+    if isinstance(report, OtaReport) and good:
+        taken = sum(1 for one in report.attempts if one.verdict == "valid")
+        return Text.assemble(
+            "\n",
+            (
+                f"{taken} updates taken, {len(report.attempts) - taken} refused, {report.audit_entries} "
+                f"audit entries intact, in {report.seconds:.1f} s.",
+                "bold",
+            ),
+        )
     accepted = sum(1 for message in report.messages if message.verdict == "valid")
     refused = len(report.messages) + len(report.apart) - accepted
     text = (

@@ -32,6 +32,10 @@ _SCHEMES = {
 }
 
 
+#: On which curves keys may sign here.
+SIGNING_CURVES = tuple(_SCHEMES)
+
+
 class Payload(NamedTuple):
     """What one key is to sign: the canonical JSON of a metadata's "signed" part."""
 
@@ -75,8 +79,8 @@ class MetadataIssuer:
 
     @classmethod
     def open(cls, keystore: Keystore, labels: Iterable[KeyLabel]) -> Self:
-        """With the keys of these labels. Raises KeyNotFound, KeyRefused, IssuanceError."""
-        return cls(keystore.issuing_key(label) for label in labels)
+        """With the keys of labels. Raises what issuing_key raises, and IssuanceError."""
+        return cls(map(keystore.issuing_key, labels))
 
     def public_key(self, label: KeyLabel) -> SSlibKey:
         """As a root names it. Raises IssuanceError for a label that was not given."""

@@ -47,7 +47,7 @@ class VehicleTlsIssuer:
 
     @classmethod
     def open(cls, keystore: Keystore, label: KeyLabel, certificate: x509.Certificate | None) -> Self:
-        """With the key of a label. Raises KeyNotFound, KeyRefused, IssuanceError."""
+        """With the key of a label. Raises what issuing_key raises, and IssuanceError."""
         return cls(keystore.issuing_key(label), certificate)
 
     def prepare(self, subject: ec.EllipticCurvePublicKey, name: str, start: int, end: int) -> Prepared:

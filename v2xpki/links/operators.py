@@ -24,17 +24,8 @@ class OperatorsLink:
     def __init__(
         self, url: str, *, certificate: Path, key: Path, ca_file: Path, timeout: float = 15.0
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigError(f"{url} is no https URL", hint="the admin listener's, e.g. https://host:8444")
-        self._url = url.rstrip("/").removesuffix("/api/v1")
-        try:
-            context = ssl.create_default_context(cafile=str(ca_file))
-            context.load_cert_chain(certificate, key)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigError(
-                f"{certificate}, {key} or {ca_file} cannot be used: {error}", hint="--cert, --key, --tls-ca"
-            ) from None
+        self._url = beginning_of(url)
+        context = operators_context(certificate, key, ca_file)
         self._pool = urllib3.PoolManager(ssl_context=context, retries=False, timeout=timeout)
 
     def send(self, request: bytes) -> dict[str, Any]:
@@ -75,6 +66,26 @@ class OperatorsLink:
         if not isinstance(document, dict) or not {"id", "status"} <= document.keys():
             raise LinkError(f"{self._url}: the answer is no document of a request")
         return document
+
+
+def beginning_of(url: str) -> str:
+    """What all paths of an operators' interface begin with. Raises ConfigError for what is no https URL."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment:
+        raise ConfigError(f"{url} is no https URL", hint="the admin listener's, e.g. https://host:8444")
+    return url.rstrip("/").removesuffix("/api/v1")
+
+
+def operators_context(certificate: Path, key: Path, ca_file: Path) -> ssl.SSLContext:
+    """TLS with a client certificate. Raises ConfigError for files that are no certificate and key."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca_file))
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"{certificate}, {key} or {ca_file} cannot be used: {error}", hint="--cert, --key, --tls-ca"
+        ) from None
+    return context
 
 
 def _title(octets: bytes) -> str:

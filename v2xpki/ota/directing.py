@@ -33,7 +33,6 @@ from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner, tx_generation
 from v2xpki.ota.vehicle_metadata import (
     Next,
     VehicleMetadata,
-    content_of,
     targets_json,
     tx_move_plan,
 )
@@ -149,7 +148,7 @@ class Directing:
         look = outlook(vehicle, view.ecus, plan, view.rows, self._blinding)
         targets = targets_json(look.resolution.directed)
         coming: Next | None = None
-        changed = vehicle.content != content_of(targets)
+        changed = vehicle.content != self._metadata.content_of(targets)
         if changed or not self._metadata.is_fresh(vehicle.expires, now):
             coming = self._metadata.prepare(vehicle, targets, plan.generation, now)
 

@@ -82,11 +82,12 @@ class Registered(NamedTuple):
     """A vehicle that was registered, or was before and has a new certificate (PEM chain)."""
 
     vehicle: bytes
+    vin: str
     certificate: str
     renewed: bool
 
     def document(self) -> dict[str, Any]:
-        return {"vehicleId": self.vehicle.hex(), "certificate": self.certificate}
+        return {"vehicleId": self.vin, "certificate": self.certificate}
 
 
 class Registrar:
@@ -221,7 +222,7 @@ class Registrar:
         made = self._certify(
             vehicle, prepared, pending=standing is not None and (standing.certificate_expires or 0) > now
         )
-        return Registered(vehicle, made.chain, standing is not None)
+        return Registered(vehicle, vin, made.chain, standing is not None)
 
     def _certify(self, vehicle: bytes, prepared: Prepared, *, pending: bool) -> Certified:
         try:

@@ -124,11 +124,6 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
     )
 
 
-def content_of(targets: bytes) -> bytes:
-    """What tells whether a vehicle's targets say something new, whatever their version."""
-    return hashlib.sha256(targets).digest()
-
-
 class VehicleMetadata:
     """Makes, keeps and hands out the metadata of single vehicles. For all threads of a process.
 
@@ -140,6 +135,12 @@ class VehicleMetadata:
     ) -> None:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
+        self._keyids = "".join([issuer.public_key(label).keyid for label in labels]).encode()
+
+    def content_of(self, targets: bytes) -> bytes:
+        """What tells whether a vehicle's metadata would say something new, whatever its version: other
+        targets, or by other keys, the only ones that a vehicle with the newest root believes."""
+        return hashlib.sha256(self._keyids + targets).digest()
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
@@ -168,7 +169,7 @@ class VehicleMetadata:
             Payload(self._labels.timestamp, timestamp.encode()),
         ]
         prepared = self._issuer.prepare(payloads, expires, kind=KIND)
-        return Next(prepared, version, content_of(targets), plan, expires)
+        return Next(prepared, version, self.content_of(targets), plan, expires)
 
     def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> None:
         """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that

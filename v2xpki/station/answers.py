@@ -34,8 +34,9 @@ def enrolment_answer(
     certificate = _certificate(content.request_hash, content.response_code, content.certificate, sent, ea)
     _check_common(certificate, sent, ea)
     record = certificate.record.to_be_signed
-    if certificate.app_permissions != {entry.psid: entry.ssp for entry in EC_PERMISSIONS}:
-        raise BadAnswer("the EC does not hold 623 with SSP 01C0, alone", rule="profile")
+    asked = sent.asked.app_permissions or EC_PERMISSIONS
+    if certificate.app_permissions != {entry.psid: entry.ssp for entry in asked}:
+        raise BadAnswer("the EC does not hold what was asked for (623 with SSP 01C0), alone", rule="profile")
     if (
         record.id.kind not in ("name", "none")
         or record.cert_issue_permissions

@@ -6,6 +6,7 @@ StationError
 ├── Untrusted       a certificate or list that does not verify down from the TLM; `rule` says why
 ├── BadAnswer       an answer that breaks a rule of TS 102 941; `rule` is its name in this package
 ├── RequestRefused  a proper answer that says no; `code` is the wire's response code
+├── UpdateRefused   an update of firmware is not taken; `reason` says why (ota/reasons.py)
 ├── NoCredential    no enrolment credential or ticket in force that fits
 └── BadState        the state directory is not one, or is damaged
 """

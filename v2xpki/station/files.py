@@ -24,6 +24,15 @@ def write_whole(path: Path, octets: bytes, mode: int) -> None:
         raise
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names of a folder's files on the disk before anything that relies on them is written."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def read_secret(path: Path) -> bytes | None:
     """A secret file's octets; None where there is none. Raises BadState where others may read it."""
     try:

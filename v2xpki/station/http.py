@@ -1,7 +1,8 @@
 """HTTP of a station: bounded in time and size, no redirects, no proxies, TLS against a given CA."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
@@ -41,23 +42,45 @@ class HttpWithHeaders(Http, Protocol):
     def get(self, url: str, headers: Mapping[str, str] = _NONE) -> Reply: ...
 
 
+class Streamed:
+    """An answer that is read as it comes: its status, its headers by their names in lower case."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, url: str) -> None:
+        self._response, self._url = response, url
+        self.status: int = response.status
+        self.headers = _headers(response)
+
+    def chunks(self) -> Iterator[bytes]:
+        """What there is of the body, as soon as there is any. Raises Unreachable for one that is cut off, or
+        that nothing comes of for the time of a read."""
+        try:
+            while chunk := self._response.read1(_CHUNK, decode_content=False):
+                yield chunk
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise Unreachable(f"{self._url}: {type(error).__name__}: {error}") from error
+
+
 class Urllib3Http:
     """Http over urllib3, connections kept alive.
 
     connect, total: seconds. limit: octets of the largest body that is read. tls_ca: PEM file of the CA for
-    https; the system's by default. Names are checked, always.
+    https; the system's by default. Names are checked, always. client: PEM file of a client certificate, its
+    chain and its key.
     """
 
     def __init__(
         self,
         *,
         tls_ca: Path | None = None,
+        client: Path | None = None,
         connect: float = 5.0,
         total: float = 30.0,
         limit: int = 4 << 20,
     ) -> None:
         if tls_ca is not None and not tls_ca.is_file():
             raise ConfigError(f"TLS CA {tls_ca}: no such file")
+        if client is not None and not client.is_file():
+            raise ConfigError(f"client certificate {client}: no such file")
         self._total, self._limit = total, limit
         self._pool = urllib3.PoolManager(
             num_pools=8,
@@ -66,6 +89,7 @@ class Urllib3Http:
             retries=False,
             cert_reqs="CERT_REQUIRED",
             ca_certs=None if tls_ca is None else str(tls_ca),
+            cert_file=None if client is None else str(client),
         )
 
     def get(self, url: str, headers: Mapping[str, str] = _NONE) -> Reply:
@@ -74,29 +98,43 @@ class Urllib3Http:
     def post(self, url: str, body: bytes, content_type: str) -> Reply:
         return self._call("POST", url, body, {"Content-Type": content_type})
 
+    @contextmanager
+    def stream(self, url: str, headers: Mapping[str, str] = _NONE) -> Iterator[Streamed]:
+        """GET whose body the caller reads, and bounds in length and time. Raises Unreachable."""
+        response = self._ask("GET", url, None, headers)
+        try:
+            yield Streamed(response, url)
+        finally:
+            response.close()
+
     def close(self) -> None:
         self._pool.clear()
 
-    def _call(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def _ask(
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> urllib3.BaseHTTPResponse:
         if not url.startswith(("http://", "https://")):
             raise Unreachable(f"{url}: not an http or https URL")
-        end = time.monotonic() + self._total
         try:
-            response = self._pool.request(
+            return self._pool.request(
                 method, url, body=body, headers=headers, redirect=False, preload_content=False
             )
-            try:
-                content = self._read(response, url, end)
-                response.release_conn()
-            except BaseException:
-                response.close()
-                raise
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise Unreachable(f"{method} {url}: {type(error).__name__}: {error}") from error
+
+    def _call(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+        end = time.monotonic() + self._total
+        response = self._ask(method, url, body, headers)
+        try:
+            content = self._read(response, url, end)
+            response.release_conn()
+        except BaseException as error:
+            response.close()
+            if not isinstance(error, urllib3.exceptions.HTTPError | ValueError):
+                raise
+            raise Unreachable(f"{method} {url}: {type(error).__name__}: {error}") from error
         kind = response.headers.get("Content-Type", "").split(";")[0].strip().lower()
-        return Reply(
-            response.status, kind, content, {name.lower(): text for name, text in response.headers.items()}
-        )
+        return Reply(response.status, kind, content, _headers(response))
 
     def _read(self, response: urllib3.BaseHTTPResponse, url: str, end: float) -> bytes:
         # chunk by chunk: a read timeout alone would let a server drip octets for ever
@@ -108,6 +146,10 @@ class Urllib3Http:
             if time.monotonic() > end:
                 raise Unreachable(f"{url}: no complete answer within {self._total:g} s")
         return bytes(content)
+
+
+def _headers(response: urllib3.BaseHTTPResponse) -> dict[str, str]:
+    return {name.lower(): text for name, text in response.headers.items()}
 
 
 def fetch(http: Http, url: str, content_type: str) -> bytes:

@@ -27,7 +27,7 @@ from v2xpki.errors import (
     UnexpectedContent,
 )
 from v2xpki.keystore.memory import MemoryKey
-from v2xpki.secured import SignedMessage, sign
+from v2xpki.secured import SignedMessage, etsi_header, sign
 from v2xpki.station import http as web
 from v2xpki.station.answers import authorization_answer, enrolment_answer
 from v2xpki.station.butterfly import (
@@ -40,7 +40,7 @@ from v2xpki.station.butterfly import (
 )
 from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untrusted
 from v2xpki.station.pki import Access, Pki, Where, discover, first_root
-from v2xpki.station.requests import EC_PERMISSIONS, authorization_request, enrolment_request
+from v2xpki.station.requests import EC_PERMISSIONS, SCR, authorization_request, enrolment_request
 from v2xpki.station.sending import Learning
 from v2xpki.station.state import Followed, Settings, State, StateDirectory
 from v2xpki.time import HOUR, MICROSECONDS, Clock, SystemClock
@@ -233,17 +233,28 @@ class Station:
         """All tickets held, expired ones too."""
         return [self._credential(name)[0] for name in self.state.tickets]
 
-    def enrol(self, curve: Curve = Curve.NIST_P256) -> Certificate:
-        """Enrol by the canonical key; the EC is kept. Raises RequestRefused, BadAnswer, Unreachable."""
-        return self._enrol(curve, bytes.fromhex(self.settings.its_id), self.directory.key("canonical"), None)
+    def enrol(self, curve: Curve = Curve.NIST_P256, *, its_aids: Iterable[int] = ()) -> Certificate:
+        """Enrol by the canonical key; the EC is kept. its_aids: what it is to sign beside requests.
+        Raises RequestRefused, BadAnswer, Unreachable."""
+        its_id, key = bytes.fromhex(self.settings.its_id), self.directory.key("canonical")
+        return self._enrol(curve, its_id, key, None, its_aids)
 
-    def re_enrol(self, curve: Curve = Curve.NIST_P256) -> Certificate:
-        """Enrol a new key by the current EC. Raises NoCredential without one in force."""
+    def re_enrol(
+        self, curve: Curve = Curve.NIST_P256, *, its_aids: Iterable[int] | None = None
+    ) -> Certificate:
+        """Enrol a new key by the current EC. its_aids: as for enrol, by default those of the current EC.
+        Raises NoCredential without one in force."""
         ec, key = self._current_ec()
-        return self._enrol(curve, ec.hashed_id8, key, ec)
+        extra = set(ec.app_permissions) - {SCR} if its_aids is None else its_aids
+        return self._enrol(curve, ec.hashed_id8, key, ec, extra)
 
     def _enrol(
-        self, curve: Curve, its_id: bytes, signer: MemoryKey, current: Certificate | None
+        self,
+        curve: Curve,
+        its_id: bytes,
+        signer: MemoryKey,
+        current: Certificate | None,
+        its_aids: Iterable[int],
     ) -> Certificate:
         pki, new = self.pki, MemoryKey.generate(curve)
         sent = enrolment_request(
@@ -253,7 +264,8 @@ class Station:
             current=current,
             ea=pki.ea.certificate,
             attributes=etsi.CertificateSubjectAttributes(
-                app_permissions=EC_PERMISSIONS, region=self._region()
+                app_permissions=(*EC_PERMISSIONS, *(dot2.PsidSsp(psid=psid) for psid in sorted(its_aids))),
+                region=self._region(),
             ),
             time64=self.clock.time64(),
         )
@@ -261,6 +273,17 @@ class Station:
         certificate = enrolment_answer(answer, sent, pki.ea.certificate, pki.trust, self.clock.time64())
         self.state = self.directory.add_credential(self.state, certificate, new, ec=True)
         return certificate
+
+    def sign_by_ec(self, its_aid: int, payload: bytes) -> bytes:
+        """A message under the enrolment credential, which it carries, with psid and generationTime alone.
+        Raises NoCredential without one in force that holds the ITS-AID."""
+        ec, key = self._current_ec()
+        if its_aid not in ec.app_permissions:
+            raise NoCredential(
+                f"EC {ec.hex8} does not hold ITS-AID {its_aid}", hint=f"enrol with --its-aid {its_aid}"
+            )
+        header = etsi_header(its_aid, self.clock.time64())
+        return sign(key, header, payload=payload, certificate=ec, identifier="certificate")
 
     def authorize(
         self,

@@ -10,8 +10,11 @@ from v2xpki.store.tuf import RoleVersionColumns, SigningRequestColumns, Submitte
 
 Base = ImageBase
 
-#: A release's state: its image is here; approved; asked to be signed; on the targets; taken off them.
-STAGED, APPROVED, SIGNING, PUBLISHED, WITHDRAWN = "staged", "approved", "signing", "published", "withdrawn"
+#: A release's state: its image is here; approved; asked to be signed; on the targets; to be taken off them;
+#: not to be had any more.
+STAGED, APPROVED, SIGNING, PUBLISHED, WITHDRAWING, WITHDRAWN = (
+    "staged", "approved", "signing", "published", "withdrawing", "withdrawn",
+)  # fmt: skip
 
 
 class RoleVersion(RoleVersionColumns, ImageBase):

@@ -28,7 +28,7 @@ class SigningRequestColumns:
 
     __tablename__ = "signing_request"
 
-    id: Mapped[bytes] = mapped_column(primary_key=True)  # SHA-256 of the payload
+    id: Mapped[bytes] = mapped_column(primary_key=True)  # SHA-256 of role, a line feed, payload
     role: Mapped[str]
     version: Mapped[int]
     payload: Mapped[bytes]

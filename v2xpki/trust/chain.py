@@ -25,14 +25,12 @@ from v2xpki.crypto import Certificate, PublicKey
 from v2xpki.errors import CryptoError, ImplicitKey, InvalidChain, InvalidSignature, PermissionDenied
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import permissions, regions
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
+from v2xpki.trust.profiles import MDM_PSID, PKI_PSIDS, SCR_PSID, is_operators_own
 from v2xpki.wire import dot2
 
 LONGEST = 8  # certificates in a chain; the deepest in use have three
 _TICKETS = 4096  # tickets that a TrustStore remembers
 _NO_CRACA = bytes(3)
-_MDM_PSID = 1622
-_PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
 
 Place = tuple[int, int]  # latitude, longitude in tenths of microdegrees
 # A PKI's own rules for a subject under its issuer: raises InvalidChain, or says by which of the issuer's
@@ -266,7 +264,7 @@ def _verify_ticket(ticket: Certificate, issuer: _Issuer) -> None:
     ):
         raise InvalidChain(f"{ticket.hex8} is not an authorization ticket", rule="type")
     for entry in tbs.app_permissions:
-        if entry.psid in _PKI_PSIDS:
+        if entry.psid in PKI_PSIDS:
             raise InvalidChain(f"{ticket.hex8}: a ticket with psid {entry.psid}", rule="type")
     _check_within(ticket, issuer, _check_profile(ticket, issuer.certificate))
     _check_signature(ticket, issuer.certificate)
@@ -289,7 +287,10 @@ def _check_role(leaf: Certificate) -> None:
     """What a chain ends in is a CA, an enrolment credential, a ticket or a misbehaviour authority (7.2)."""
     tbs = leaf.record.to_be_signed
     held = {entry.psid for entry in tbs.app_permissions or ()}
-    services = held - _PKI_PSIDS
+    if SCR_PSID in held and tbs.cert_issue_permissions is None:
+        # an enrolment credential; what it holds beside 623 has a meaning between the operator's own services
+        held -= {e.psid for e in tbs.app_permissions or () if e.ssp is None and is_operators_own(e.psid)}
+    services = held - PKI_PSIDS
     if not held:
         raise InvalidChain(f"{leaf.hex8} holds no permissions", rule="type")
     if services and services != held:
@@ -298,7 +299,7 @@ def _check_role(leaf: Certificate) -> None:
         return
     if tbs.cert_issue_permissions is not None:
         raise InvalidChain(f"{leaf.hex8}: a ticket with certIssuePermissions", rule="type")
-    if tbs.id.kind != "none" and not (_MDM_PSID in held and tbs.id.kind == "name"):
+    if tbs.id.kind != "none" and not (MDM_PSID in held and tbs.id.kind == "name"):
         raise InvalidChain(f"{leaf.hex8}: a ticket whose id is {tbs.id.kind}", rule="type")
 
 

@@ -17,9 +17,7 @@ from v2xpki.trust import lint_certificates, lint_permissions
 from v2xpki.trust.lint_engine import (
     LIMITS,
     LINT_KINDS,
-    MDM_PSID,
     RULES,
-    SERVICES,
     Finding,
     LintKind,
     Rule,
@@ -29,7 +27,7 @@ from v2xpki.trust.lint_engine import (
     explicit,
     run,
 )
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, KINDS, SCR_PSID, Kind
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, KINDS, MDM_PSID, SCR_PSID, SERVICES, Kind
 from v2xpki.wire import dot2
 
 __all__ = [

@@ -9,9 +9,9 @@ from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CryptoError, DecodeError, EncodeError, PermissionDenied
 from v2xpki.time import iso_from_time32
 from v2xpki.trust import regions, validity
-from v2xpki.trust.lint_engine import MDM_PSID, PKI_PSIDS, LintKind, Subject, explicit, rule
+from v2xpki.trust.lint_engine import LintKind, Subject, explicit, rule
 from v2xpki.trust.permissions import APP, Grants, ssp_inside
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, SCR_PSID
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, MDM_PSID, PKI_PSIDS, SCR_PSID, is_operators_own
 from v2xpki.wire import dot2
 
 _COMPRESSED = frozenset(("compressed-y-0", "compressed-y-1"))
@@ -24,8 +24,8 @@ _HELD: Mapping[str, Mapping[int, bytes]] = {
     "TLM": {CTL_PSID: b"\x01\xc8"},
     "EA": {SCR_PSID: b"\x01\x0e"},
     "AA": {SCR_PSID: b"\x01\x32"},
-    "EC": {SCR_PSID: b"\x01\xc0"},
 }
+_EC_SSP = dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=b"\x01\xc0")
 
 _ISSUED: tuple[LintKind, ...] = ("EA", "AA", "EC", "AT", "MA")
 _SELF: tuple[LintKind, ...] = ("RCA", "TLM")
@@ -229,7 +229,23 @@ def _exact_permissions(s: Subject) -> str | None:
     return f"holds {told}; {s.kind}: {', '.join(f'{p} {v.hex()}' for p, v in _HELD[s.kind].items())}"
 
 
-for _kind, _clause in (("RCA", "7.2.3"), ("TLM", "7.2.6"), ("EA", "7.2.4"), ("AA", "7.2.4"), ("EC", "7.2.2")):
+@rule(
+    "e_ec_app_permissions",
+    "TS 103 097 7.2.2",
+    "an EC holds 623 SSP 01C0, and beside it ITS-AIDs of the operator's own alone, without SSP",
+    kinds=("EC",),
+)
+def _credential_permissions(s: Subject) -> str | None:
+    held = {entry.psid: entry.ssp for entry in s.tbs.app_permissions or ()}
+    if held.get(SCR_PSID) != _EC_SSP:
+        return "holds not 623 with SSP 01c0"
+    others = sorted(
+        psid for psid, ssp in held.items() if psid != SCR_PSID and (ssp or not is_operators_own(psid))
+    )
+    return f"holds psid {', '.join(map(str, others))}" if others else None
+
+
+for _kind, _clause in (("RCA", "7.2.3"), ("TLM", "7.2.6"), ("EA", "7.2.4"), ("AA", "7.2.4")):
     rule(
         f"e_{_kind.lower()}_app_permissions",
         f"TS 103 097 {_clause}",
@@ -271,15 +287,15 @@ def _app_ranges(s: Subject) -> dict[int, list[dot2.SspRange | None]]:
     return found
 
 
-_EC_SSP = dot2.ServiceSpecificPermissions(kind="bitmapSsp", value=_HELD["EC"][SCR_PSID])
-
-
 @rule(
-    "e_ea_issues_ec", "TS 103 097 7.2.4", "an EA may issue ECs (623 SSP 01C0) and nothing else", kinds=("EA",)
+    "e_ea_issues_ec",
+    "TS 103 097 7.2.4",
+    "an EA may issue ECs (623 SSP 01C0, and ITS-AIDs of the operator's own) and nothing else",
+    kinds=("EA",),
 )
 def _issues_ec(s: Subject) -> str | None:
     named = _app_ranges(s)
-    if others := sorted(set(named) - {SCR_PSID}):
+    if others := sorted(psid for psid in named if psid != SCR_PSID and not is_operators_own(psid)):
         return f"may issue psid {', '.join(map(str, others))}"
     if any(ssp_inside(_EC_SSP, limit) for limit in named.get(SCR_PSID, ())):
         return None

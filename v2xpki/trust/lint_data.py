@@ -12,11 +12,11 @@ from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS
 from v2xpki.trust.links import is_link
 from v2xpki.trust.lint import lint_certificate
-from v2xpki.trust.lint_engine import PKI_PSIDS, Finding, LintKind
+from v2xpki.trust.lint_engine import Finding, LintKind
 from v2xpki.trust.lint_lists import LIST_RULES, lint_list
 from v2xpki.trust.lint_messages import EARLIEST, MESSAGE_RULES, MessageSubject, lint_message
 from v2xpki.trust.lists import AaEntry, DcEntry, EaEntry, RcaEntry, SignedList, TlmEntry
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID
+from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, PKI_PSIDS
 from v2xpki.trust.scms_crl_lint import lint_scms_crl
 from v2xpki.trust.scms_detect import is_scms
 from v2xpki.trust.scms_lint_signed import lint_scms_certificate

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from v2xpki.crypto import Certificate
 from v2xpki.time import time32_from_iso
 from v2xpki.trust import validity
-from v2xpki.trust.profiles import CRL_PSID, CTL_PSID, KINDS, SCR_PSID, Kind
+from v2xpki.trust.profiles import KINDS, SERVICES, Kind
 from v2xpki.wire import dot2
 
 Severity = Literal["error", "warning"]
@@ -19,8 +19,6 @@ Topic = Literal["certificate", "tickets", "message", "list"]
 LintKind = Kind | Literal["MA"]  # misbehaviour authorities are not issued here, but looked at
 LINT_KINDS: tuple[LintKind, ...] = (*KINDS, "MA")
 
-PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
-MDM_PSID = 1622
 FIRST = "2017-10-01"  # TS 103 097 V1.3.1, the first on IEEE 1609.2
 
 # Longest validity in seconds (EU certificate policy R1.1); an operator's policy may pass others.
@@ -32,9 +30,6 @@ LIMITS: Mapping[str, int] = {
     "EC": 3 * validity.YEAR,
     "AT": 7 * 24 * 3600,
 }
-
-# ITS-AIDs that stations use (TS 102 965); an operator's policy may pass others.
-SERVICES = frozenset((36, 37, 137, 138, 139, 140, 141, 637, 638, 639, 640, 1619, MDM_PSID, 540801))
 
 
 @dataclass(frozen=True, slots=True)

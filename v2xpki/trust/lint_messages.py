@@ -7,9 +7,9 @@ from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import CryptoError, DecodeError, EncodeError
 from v2xpki.secured import SignedMessage
 from v2xpki.time import MICROSECONDS, iso_from_time32
-from v2xpki.trust.lint_engine import PKI_PSIDS, Finding, Rule, rule_of, run
+from v2xpki.trust.lint_engine import Finding, Rule, rule_of, run
 from v2xpki.trust.messages import CAM, DENM, header_fields, is_known_place, profile_of
-from v2xpki.trust.profiles import SCR_PSID
+from v2xpki.trust.profiles import PKI_PSIDS, SCR_PSID
 from v2xpki.wire import dot2
 
 _CURVES_384 = ("ecdsaNistP384Signature", "ecdsaBrainpoolP384r1Signature")

@@ -10,6 +10,13 @@ overrides single keys and adds station profiles:
     base = "vehicle"
     parallel_limit = 60
 
+    [station.vehicle]
+    credential_its_aids = [270549119]
+
+`credential_its_aids`, in rca, ea and station profiles: ITS-AIDs without SSP that enrolment credentials may
+hold beside 623. All three must name one: the root lets its EAs grant it, the EA grants it, to stations of
+this kind, that ask for it.
+
 Nothing is guessed: an unknown key, or a value of another type, is a ConfigError that names it.
 """
 
@@ -32,10 +39,20 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 Presence = Literal["required", "optional", "absent"]
 
 CRL_PSID, SCR_PSID, CTL_PSID = 622, 623, 624
+PKI_PSIDS = frozenset((CRL_PSID, SCR_PSID, CTL_PSID))
+MDM_PSID = 1622
+# ITS-AIDs that stations use (TS 102 965); an operator's policy may pass others to the linter.
+SERVICES = frozenset((36, 37, 137, 138, 139, 140, 141, 637, 638, 639, 640, 1619, MDM_PSID, 540801))
 NONE_ID = dot2.CertificateId(kind="none", value=None)
 _NO_CRACA = bytes(3)
+_EC_SSP = "01c0"
 _EE_BITS = {"app": 0x80, "enrol": 0x40}
 _STATIONS = ("vehicle", "rsu")
+
+
+def is_operators_own(psid: int) -> bool:
+    """Whether an ITS-AID is one that an operator may give a meaning of its own."""
+    return psid not in SERVICES and psid not in PKI_PSIDS
 
 
 @dataclass(frozen=True)
@@ -145,6 +162,7 @@ class StationProfile:
     permissions: tuple[dot2.PsidSspRange, ...]
     assurance_level: bytes | None = None
     region: dot2.GeographicRegion | None = None  # for a station registered without one
+    credential_its_aids: tuple[int, ...] = ()  # what its EC may hold beside 623
     _grants: Grants = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -249,8 +267,9 @@ _MORE_CERTIFICATE = {
     "encryption_curve",
     "app_permissions",
     "cert_issue_permissions",
+    "credential_its_aids",
 }
-_MORE_STATION = {"region"}
+_MORE_STATION = {"region", "credential_its_aids"}
 _T = TypeVar("_T")
 _UNITS: tuple[dot2.DurationKind, ...] = ("seconds", "minutes", "hours", "sixtyHours", "years")
 _FIXED = {"kind", "issuer", "id", "station"}  # what a type is cannot be overridden
@@ -295,6 +314,9 @@ def _certificate_profile(table: dict[str, Any]) -> CertificateProfile:
         raise ConfigError(f"{kind}: encryption_curve {encryption_curve.text} has no ECIES")
     permissions = table.get("app_permissions")
     groups = table.get("cert_issue_permissions")
+    its_aids = _its_aids(table)
+    if its_aids and kind not in ("RCA", "EA"):
+        raise ConfigError(f"{kind}: only a root and its EAs say what enrolment credentials may hold")
     return CertificateProfile(
         kind=kind,
         issuer=table.pop("issuer"),
@@ -310,7 +332,9 @@ def _certificate_profile(table: dict[str, Any]) -> CertificateProfile:
             dot2.PsidSsp(psid=_number(psid), ssp=bitmap_ssp(_octets(ssp)))
             for psid, ssp in permissions.items()
         ),
-        cert_issue_permissions=None if groups is None else tuple(_group(dict(group)) for group in groups),
+        cert_issue_permissions=None
+        if groups is None
+        else tuple(_group(dict(group), its_aids) for group in groups),
         region=regions.from_table(table["region"]) if table.get("region") else None,
         assurance_level=_octets(table.get("assurance_level", "")) or None,
     )
@@ -334,7 +358,17 @@ def _station_profile(table: dict[str, Any]) -> StationProfile:
         permissions=tuple(psid_range(dict(entry)) for entry in _take(table, "permissions", list)),
         assurance_level=_octets(_take(table, "assurance_level", str)) or None,
         region=regions.from_table(table["region"]) if table.get("region") else None,
+        credential_its_aids=_its_aids(table),
     )
+
+
+def _its_aids(table: dict[str, Any]) -> tuple[int, ...]:
+    found = table.get("credential_its_aids", [])
+    if not isinstance(found, list) or not all(type(one) is int and one > 0 for one in found):
+        raise ConfigError("credential_its_aids is a list of numbers")
+    if others := [one for one in found if not is_operators_own(one)]:
+        raise ConfigError(f"credential_its_aids: {others[0]} has a meaning already")
+    return tuple(found)
 
 
 def bitmap_ssp(octets: bytes) -> dot2.ServiceSpecificPermissions | None:
@@ -398,15 +432,17 @@ def psid_range(entry: dict[str, Any]) -> dot2.PsidSspRange:
     return dot2.PsidSspRange(psid=psid, ssp_range=limit)
 
 
-def _group(table: dict[str, Any]) -> dot2.PsidGroupPermissions:
-    bits = 0
+def _group(table: dict[str, Any], its_aids: tuple[int, ...]) -> dot2.PsidGroupPermissions:
+    bits, ranges = 0, list(table.pop("ranges", ()))
+    if any(entry.get("psid") == SCR_PSID and entry.get("value") == _EC_SSP for entry in ranges):
+        ranges += [{"psid": one} for one in its_aids]  # the group that enrolment credentials come from
     for name in table.pop("ee_type", ["app"]):
         if name not in _EE_BITS:
             raise ConfigError(f"ee_type {name!r}", hint="app, enrol")
         bits |= _EE_BITS[name]
     group = dot2.PsidGroupPermissions(
         subject_permissions=dot2.SubjectPermissions(
-            kind="explicit", value=tuple(psid_range(dict(entry)) for entry in table.pop("ranges", ()))
+            kind="explicit", value=tuple(psid_range(dict(entry)) for entry in ranges)
         ),
         min_chain_length=table.pop("min_chain_length", 1),
         chain_length_range=table.pop("chain_length_range", 0),

@@ -1,7 +1,7 @@
 """The operators' listener: /metrics, health in full, and /api/v1. TLS with a client certificate (worker.py).
 
 It opens no token and no database: what it tells it asks of the roles, over their sockets. Requests of
-sub-CAs lie in files (admin_ca.py).
+sub-CAs lie in files (admin_ca.py); so do images on their way in (admin_ota.py).
 """
 
 import http.client
@@ -16,7 +16,7 @@ from flask import Blueprint, Flask, Response, jsonify
 
 from v2xpki import __version__
 from v2xpki.links.mutual_tls import client_context
-from v2xpki.web import admin_ca, metrics
+from v2xpki.web import admin_ca, admin_ota, metrics, ota_openapi
 from v2xpki.web.base import bare_app
 from v2xpki.web.problems import problem_response
 from v2xpki.web.process import ENV_ROLES, SCMS_ROLES, RoleSettings, internal_identity, socket_path
@@ -44,6 +44,8 @@ def admin_app(settings: RoleSettings) -> Flask:
     app.register_blueprint(health_blueprint(desk))
     app.register_blueprint(api_blueprint(desk))
     app.register_blueprint(admin_ca.ca_blueprint(settings.instance))
+    if settings.instance.has_ota:
+        app.register_blueprint(admin_ota.ota_blueprint(settings.instance))
     return app
 
 
@@ -189,6 +191,7 @@ OPENAPI: dict[str, Any] = {
             }
         },
         **admin_ca.PATHS,
+        **ota_openapi.paths(),
     },
     "components": {
         "schemas": {
@@ -228,6 +231,7 @@ OPENAPI: dict[str, Any] = {
                 },
             },
             **admin_ca.SCHEMAS,
+            **ota_openapi.SCHEMAS,
             "Problem": {
                 "type": "object",
                 "required": ["type", "title", "status"],
@@ -235,6 +239,8 @@ OPENAPI: dict[str, Any] = {
                     "type": {"type": "string"},
                     "title": {"type": "string"},
                     "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "rule": {"type": "string"},
                     "instance": {"type": "string"},
                 },
             },

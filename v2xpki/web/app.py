@@ -13,13 +13,14 @@ from flask import Blueprint, Flask
 from v2xpki.errors import ConfigError
 from v2xpki.web import logs
 from v2xpki.web.base import Lazy, Opened, protocol_app
-from v2xpki.web.process import SCMS_ROLES, RoleSettings
+from v2xpki.web.problems import problem_response, text_response
+from v2xpki.web.process import OTA_ROLES, SCMS_ROLES, RoleSettings
 
 _MODULES = {
     "ea": "v2xpki.web.open_ca",
     "aa": "v2xpki.web.open_ca",
     "dc": "v2xpki.web.open_dc",
-    **{role: f"v2xpki.web.open_{role}" for role in SCMS_ROLES},
+    **{role: f"v2xpki.web.open_{role}" for role in (*SCMS_ROLES, *OTA_ROLES)},
     "la1": "v2xpki.web.open_la",
     "la2": "v2xpki.web.open_la",
 }
@@ -42,7 +43,7 @@ def create_app(role: str, settings: RoleSettings | None = None, opener: Opener |
         raise ConfigError(f"no role {role!r}", hint=f"one of {', '.join(_MODULES)}")
     chosen = opener or opener_of(role)
     lazy: Lazy[Any] = Lazy(lambda: chosen(settings))
-    app = protocol_app(role, lazy)
+    app = protocol_app(role, lazy, respond=problem_response if role in OTA_ROLES else text_response)
     if role in SCMS_ROLES:
         from v2xpki.web.internal import guard
 
@@ -73,6 +74,18 @@ def _blueprints(role: str, settings: RoleSettings, lazy: Lazy[Any]) -> Iterable[
             yield scms.sdc_blueprint(lazy.authority)
             yield internal.sdc_blueprint(lazy.authority)
         return
+    if role in OTA_ROLES:
+        from v2xpki.ota.director_desk import DirectorDesk
+        from v2xpki.ota.image_desk import ImageDesk
+        from v2xpki.web import ota, ota_desk
+
+        if role == "image":
+            yield ota.image_blueprint(lazy.authority)
+            yield ota_desk.desk_blueprint(lambda: lazy.authority().desk, ImageDesk)
+        else:
+            yield ota.director_blueprint(lambda: lazy.authority().director)
+            yield ota_desk.desk_blueprint(lambda: lazy.authority().desk, DirectorDesk)
+        return
     from v2xpki.web import etsi
 
     if role == "ea":
@@ -94,6 +107,11 @@ def opener_of(role: str) -> Opener:
 def import_code(role: str) -> None:
     """Imports what a role's workers use; opens nothing."""
     importlib.import_module(_MODULES.get(role, "v2xpki.web.admin"))
-    if role in _MODULES:
-        for name in ("scms", "internal") if role in SCMS_ROLES else ("etsi",):
-            importlib.import_module(f"v2xpki.web.{name}")
+    for name in _code_of(role) if role in _MODULES else ():
+        importlib.import_module(f"v2xpki.web.{name}")
+
+
+def _code_of(role: str) -> tuple[str, ...]:
+    if role in SCMS_ROLES:
+        return "scms", "internal"
+    return ("ota", "ota_desk") if role in OTA_ROLES else ("etsi",)

@@ -111,9 +111,13 @@ def _repeat(name: str, task: Callable[[], float]) -> None:
         time.sleep(wait)
 
 
-def protocol_app(role: str, lazy: Lazy[Any], *, warm: bool = True) -> Flask:
-    """An application for stations: errors in plain text, health beside it; blueprints are to be added."""
-    app = bare_app(role, text_response)
+Respond = Callable[[Verdict, str | None], Response]
+
+
+def protocol_app(role: str, lazy: Lazy[Any], *, warm: bool = True, respond: Respond = text_response) -> Flask:
+    """An application for stations: errors in plain text unless told otherwise, health beside it; blueprints
+    are to be added."""
+    app = bare_app(role, respond)
     health = Health(role, lazy.checks)
     add_health(app, health)
     if warm:
@@ -123,7 +127,7 @@ def protocol_app(role: str, lazy: Lazy[Any], *, warm: bool = True) -> Flask:
     return app
 
 
-def bare_app(role: str, respond: Callable[[Verdict, str | None], Response]) -> Flask:
+def bare_app(role: str, respond: Respond) -> Flask:
     """A Flask application with this house's error handling and nothing else."""
     app = Flask(role, static_folder=None)
     app.url_map.strict_slashes = False

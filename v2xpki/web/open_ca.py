@@ -129,7 +129,7 @@ def trust_refresh(settings: RoleSettings, domain: DomainConfig, clock: Clock) ->
 def foreign_roots(settings: RoleSettings) -> tuple[str, ...]:
     """The roots of other PKIs that this role's settings want."""
     policy = settings.instance.settings
-    return policy.ea.foreign_roots if settings.role == "ea" else policy.aa.foreign_roots
+    return {"ea": policy.ea.foreign_roots, "aa": policy.aa.foreign_roots}.get(settings.role, ())
 
 
 def _outward(settings: RoleSettings, timeout: float, *, max_answer: int = 65536) -> SocketEaLink:

@@ -21,9 +21,13 @@ RETRY_AFTER = 2
 class HttpError(errors.V2xPkiError):
     """A request that HTTP itself answers: before an authority saw it, or because none can."""
 
-    def __init__(self, status: int, reason: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, status: int, reason: str, *, retry_after: int | None = None, detail: str = "", rule: str = ""
+    ) -> None:
+        """detail, rule: what an operator is told besides; a station never is."""
         super().__init__(reason)
         self.status, self.reason, self.retry_after = status, reason, retry_after
+        self.detail, self.rule = detail, rule
 
 
 class Refusal(HttpError):
@@ -38,13 +42,16 @@ class Refusal(HttpError):
 
 class Verdict(NamedTuple):
     """What a client is told. fault: ours, and nobody foresaw it, so it is counted and logged. refused: the
-    status of a refusal, whatever the client is told of it; 0 where it is none."""
+    status of a refusal, whatever the client is told of it; 0 where it is none. detail, rule: for operators
+    alone."""
 
     status: int
     reason: str
     retry_after: int | None = None
     fault: bool = False
     refused: int = 0
+    detail: str = ""
+    rule: str = ""
 
 
 # TS 102 941 has no code for "not for me" or "not decodable" that could be answered without the
@@ -75,7 +82,7 @@ def verdict(error: BaseException) -> Verdict:
             return Verdict(500, "", refused=error.status)
         return Verdict(error.status, error.reason, error.retry_after, refused=error.status)
     if isinstance(error, HttpError):
-        return Verdict(error.status, error.reason, error.retry_after)
+        return Verdict(error.status, error.reason, error.retry_after, detail=error.detail, rule=error.rule)
     return next((found for kind, found in _TABLE if isinstance(error, kind)), _FAULT)
 
 
@@ -88,6 +95,10 @@ def text_response(told: Verdict, identifier: str | None = None) -> Response:
 def problem_response(told: Verdict, identifier: str | None = None) -> Response:
     """The answer of a JSON endpoint (RFC 9457)."""
     document: dict[str, object] = {"type": "about:blank", "title": told.reason, "status": told.status}
+    if told.detail:
+        document["detail"] = told.detail
+    if told.rule:
+        document["rule"] = told.rule
     if identifier:
         document["instance"] = f"urn:v2xpki:request:{identifier}"
     body = json.dumps(document) + "\n"

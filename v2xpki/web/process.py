@@ -20,6 +20,8 @@ from v2xpki.links.mutual_tls import TlsIdentity
 ROLES = ("ea", "aa", "dc")
 #: Those of an SCMS; who is asked before those who ask.
 SCMS_ROLES = ("sdc", "la1", "la2", "aca", "eca", "ra", "ma")
+#: Those that deliver firmware: the Director asks the Image repository.
+OTA_ROLES = ("image", "director")
 #: Path prefix -> role; what the router sends where.
 PREFIXES = {"ea": "ea", "aa": "aa", "dc": "dc", "cpoc": "dc"}
 #: The same below /v3/ (IEEE 1609.2.1).
@@ -48,11 +50,21 @@ V3_QUERIES = frozenset(
         "crl",
     }
 )
+#: The same below /ota/. Images are no role's: the router hands them out itself.
+OTA_PATHS = {"image": "image", "director": "director", "v1": "director"}
+#: In which the router tells the Director whose client certificate it saw: SHA-256 (hex) of its DER.
+CLIENT_HEADER = "x-v2xpki-client"
+#: Octets of the largest body that a vehicle sends the Director: a registration, a manifest.
+OTA_BODY = 256 * 1024
 
 
 def roles_of(instance: Instance) -> tuple[str, ...]:
     """What `serve` starts of an instance."""
-    return (*(ROLES if instance.has_etsi else ()), *(SCMS_ROLES if instance.has_scms else ()))
+    return (
+        *(ROLES if instance.has_etsi else ()),
+        *(SCMS_ROLES if instance.has_scms else ()),
+        *(OTA_ROLES if instance.has_ota else ()),
+    )
 
 
 ENV_BIND, ENV_WORKERS, ENV_TLS = "V2XPKI_BIND", "V2XPKI_WORKERS", "V2XPKI_TLS"
@@ -76,7 +88,7 @@ class RoleSettings:
     tls: bool = False
     #: Beginning of an EA's URL -> path of its socket, for EAs of this instance; for an EA those of AAs.
     ea_routes: Mapping[str, str] = field(default_factory=dict)
-    #: The same for this instance's distribution centre and CPOC.
+    #: The same for this instance's distribution centre and CPOC, and for the Director the Image repository.
     dc_routes: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -10,31 +10,34 @@ could tie an AA's request to an EA's. It keeps no access log.
 Stations' side: aiohttp's low-level server (its parser is llhttp). Workers' side: a pool of plain
 connections that speak the one form of HTTP/1.1 the workers answer with; as prototypes 73-230 us of CPU a
 request, against 180-453 with aiohttp's client in that place.
+
+Where the Director is served, vehicles may show a client certificate on the https listener: the Director is
+told its digest in a header that is never taken from outside. Images are files that the router hands out.
 """
 
 import asyncio
 import json
 import logging
 import os
-import resource
 import signal
 import socket
-import ssl
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from v2xpki.config import Instance
 from v2xpki.links.mutual_tls import client_context
-from v2xpki.web import logs
+from v2xpki.web import images, logs
+from v2xpki.web.bounded import SERVER, BoundedServer, Rate, connection_limit
 from v2xpki.web.metrics import router_refused, unexpected_errors
 from v2xpki.web.process import (
+    CLIENT_HEADER,
     ENV_LISTENERS,
     ENV_ROLES,
     ENV_WORKERS,
+    OTA_BODY,
+    OTA_PATHS,
     PREFIXES,
     SCMS_ROLES,
     V3_PATHS,
@@ -43,9 +46,9 @@ from v2xpki.web.process import (
     internal_identity,
     socket_path,
 )
+from v2xpki.web.station_tls import VehicleCas, client_digest, server_context
 from v2xpki.web.upstream import Away, Crowded, Upstream
 
-SERVER = "v2xpki"
 #: Headers that a role reads, and those of its answer that a station gets; all others end here.
 FORWARDED = ("content-type", "accept", "if-none-match")
 #: Those of devices of an SCMS beside: who asks for a file, and for what of it.
@@ -70,67 +73,6 @@ RETRY_AFTER = {"Retry-After": "2"}
 #: Requests that wait for a connection to a role before further ones are turned away.
 WAITING_PER_WORKER = 256
 HEALTH_SECONDS = 3.0
-MOST_CONNECTIONS, SPARE_FILES = 8192, 512
-
-
-@dataclass
-class Rate:
-    """Requests of one client address within a minute, in memory alone."""
-
-    limit: int
-    _minute: int = -1
-    _counts: dict[str, int] = field(default_factory=dict)
-
-    def exceeded(self, address: str, now: float) -> bool:
-        if not self.limit:
-            return False
-        minute = int(now // 60)
-        if minute != self._minute:
-            self._minute, self._counts = minute, {}
-        count = self._counts[address] = self._counts.get(address, 0) + 1
-        return count > self.limit
-
-
-class _Handler(RequestHandler):
-    """aiohttp's, which tells who sends nonsense what it read and who it is."""
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        router_refused.labels("not http").inc()
-        response = web.Response(status=status, text="not a request\n", headers={"server": SERVER})
-        response.force_close()
-        return response
-
-
-class BoundedServer(web.Server):
-    """Turns connections away beyond a number, before they cost more than that."""
-
-    def __init__(self, *args: Any, limit: int, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._limit = limit
-
-    def __call__(self) -> RequestHandler:
-        return _Handler(self, loop=self._loop, **self._kwargs)
-
-    def connection_made(self, handler: RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self._connections) > self._limit:
-            router_refused.labels("connections").inc()
-            transport.abort()
-
-
-def connection_limit() -> int:
-    """How many stations may be connected: as many as files may be open, less what the router needs."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + SPARE_FILES
-    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, soft - SPARE_FILES)
 
 
 class Route(NamedTuple):
@@ -139,23 +81,29 @@ class Route(NamedTuple):
     upstream: Upstream
     target: str
     headers: Sequence[str]
+    #: The role knows its clients by their certificates, and takes bodies that are larger.
+    is_director: bool = False
 
 
 class Router:
-    """Maps requests of stations to roles. v3: below /v3/, path -> role."""
+    """Maps requests of stations to roles. v3: below /v3/, path -> role; ota: below /ota/ likewise; images:
+    what is below /ota/image/targets/."""
 
     def __init__(
         self, prefixes: Mapping[str, str], upstreams: Mapping[str, Upstream], *, body_limit: int,
         read_timeout: float, rate: Rate | None = None, lab: bool = False, v3: Mapping[str, str] | None = None,
+        ota: Mapping[str, str] | None = None, files: images.ImageFiles | None = None,
     ) -> None:  # fmt: skip
-        v3 = v3 or {}
+        v3, ota = v3 or {}, ota or {}
+        self._ota = {path: role for path, role in ota.items() if role in upstreams}
+        self._files = files
         self._v3 = {path: upstreams[role] for path, role in v3.items() if role in upstreams}
         self._roles = {prefix: upstreams[role] for prefix, role in prefixes.items() if role in upstreams}
         self._upstreams = upstreams
         self._body_limit, self._read_timeout = body_limit, read_timeout
         self._rate = rate or Rate(0)
         self._lab = lab
-        self._off = sorted({*prefixes.values(), *v3.values()} - set(upstreams))
+        self._off = sorted({*prefixes.values(), *v3.values(), *ota.values()} - set(upstreams))
 
     def _route(self, target: str) -> Route | None:
         path = target.partition("?")[0]
@@ -167,7 +115,12 @@ class Router:
             target = target if name in V3_QUERIES else path
             return None if upstream is None else Route(upstream, target, FORWARDED_V3)
         upstream = self._roles.get(first)
-        return None if upstream is None else Route(upstream, target, FORWARDED)
+        if upstream is not None:
+            return Route(upstream, target, FORWARDED)
+        role = self._ota.get(rest.partition("/")[0]) if first == "ota" else None
+        if role is None or path.startswith(images.PREFIX):
+            return None
+        return Route(self._upstreams[role], path, FORWARDED, role == "director")
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request to one answer."""
@@ -190,15 +143,19 @@ class Router:
         if target == "/readyz":
             return await self._health("/readyz")
         route = self._route(target)
+        if route is None and self._files is not None and target.startswith(images.PREFIX):
+            return self._image(request, self._files)
         if route is None or not _printable(target):
             return self._refuse(request, 404, "not found")
-        if self._rate.limit and self._rate.exceeded(request.remote or "", asyncio.get_running_loop().time()):
+        if self._is_crowded_by(request):
             return self._refuse(request, 429, "too many requests", RETRY_AFTER)
-        body = await self._body(request)
+        body = await self._body(request, OTA_BODY if route.is_director else self._body_limit)
         if isinstance(body, web.Response):
             return body
+        client = client_digest(request) if route.is_director else None
+        octets = forwarded(method, route.target, request, body, route.headers, client)
         try:
-            answer = await route.upstream.ask(forwarded(method, route.target, request, body, route.headers))
+            answer = await route.upstream.ask(octets)
         except Crowded:
             return self._refuse(request, 503, "overloaded", RETRY_AFTER, keep=True)
         except Away:
@@ -209,10 +166,25 @@ class Router:
         headers["server"] = SERVER
         return web.Response(status=answer.status, body=answer.body, headers=headers)
 
-    async def _body(self, request: web.BaseRequest) -> bytes | web.Response:
+    def _is_crowded_by(self, request: web.BaseRequest) -> bool:
+        return self._rate.limit > 0 and self._rate.exceeded(
+            request.remote or "", asyncio.get_running_loop().time()
+        )
+
+    def _image(self, request: web.BaseRequest, files: images.ImageFiles) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            return self._refuse(request, 405, "method not allowed", {"Allow": "GET, HEAD"})
+        if not (request.secure or files.plain):
+            return self._refuse(request, 403, "images are handed out over https alone")
+        if self._is_crowded_by(request):
+            return self._refuse(request, 429, "too many requests", RETRY_AFTER)
+        path = files.find(request.raw_path)
+        return self._refuse(request, 404, "not found") if path is None else files.response(path, SERVER)
+
+    async def _body(self, request: web.BaseRequest, limit: int) -> bytes | web.Response:
         length = request.content_length
-        if length is not None and length > self._body_limit:
-            return self._refuse(request, 413, f"the body is larger than {self._body_limit} octets")
+        if length is not None and length > limit:
+            return self._refuse(request, 413, f"the body is larger than {limit} octets")
         if not request.body_exists:
             return b""
         if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
@@ -224,10 +196,8 @@ class Router:
             async with asyncio.timeout(self._read_timeout):
                 while part := await request.content.readany():
                     size += len(part)
-                    if size > self._body_limit:
-                        return self._refuse(
-                            request, 413, f"the body is larger than {self._body_limit} octets"
-                        )
+                    if size > limit:
+                        return self._refuse(request, 413, f"the body is larger than {limit} octets")
                     parts.append(part)
         except TimeoutError:
             return self._refuse(request, 408, "the request took too long")
@@ -279,8 +249,9 @@ def _printable(target: str) -> bool:
 
 
 def forwarded(
-    method: str, target: str, request: web.BaseRequest, body: bytes, names: Sequence[str] = FORWARDED
-) -> bytes:
+    method: str, target: str, request: web.BaseRequest, body: bytes, names: Sequence[str] = FORWARDED,
+    client: str | None = None,
+) -> bytes:  # fmt: skip
     """The request in the one form that workers read quickly. A HEAD is asked as a GET, of the whole."""
     headers = request.headers
     lines = [f"{'POST' if method == 'POST' else 'GET'} {target} HTTP/1.1\r\nHost: localhost\r\n"]
@@ -288,17 +259,10 @@ def forwarded(
         value = headers.get(name)
         if value is not None and (method == "GET" or name not in _OF_GET_ALONE):
             lines.append(f"{name}: {value}\r\n")
+    if client is not None:
+        lines.append(f"{CLIENT_HEADER}: {client}\r\n")
     lines.append(f"content-length: {len(body)}\r\n\r\n")
     return "".join(lines).encode("latin-1", "replace") + body
-
-
-def server_context(instance: Instance) -> ssl.SSLContext:
-    """TLS for stations: 1.2 at least, no client certificate."""
-    tls = instance.tls_files()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(tls.certificate, tls.key)
-    return context
 
 
 async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str], workers: int) -> None:
@@ -324,6 +288,8 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
         PREFIXES if instance.has_etsi else {},
         upstreams,
         v3=V3_PATHS if instance.has_scms else {},
+        ota=OTA_PATHS if instance.has_ota else {},
+        files=_image_files(instance, roles),
         body_limit=limits.body_octets,
         read_timeout=limits.read_timeout,
         rate=Rate(limits.requests_per_minute),
@@ -347,16 +313,30 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     for sig in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sig, stop.set)
     started: list[asyncio.Server] = []
+    watching: list[asyncio.Task[None]] = []
     for name, descriptor in listeners.items():
         sock = socket.socket(fileno=descriptor)
-        context = server_context(instance) if name == "https" else None
+        vehicles = "director" in roles
+        context = server_context(instance, vehicles=vehicles) if name == "https" else None
+        if context is not None and vehicles:
+            cas = VehicleCas(instance, context)
+            cas.look()
+            watching.append(asyncio.create_task(cas.watch()))
         options: dict[str, Any] = {"ssl_handshake_timeout": float(limits.read_timeout)} if context else {}
         started.append(await loop.create_server(server, sock=sock, ssl=context, backlog=512, **options))
     await stop.wait()
+    for task in watching:
+        task.cancel()
     for listening in started:
         listening.close()
     server.pre_shutdown()  # ends connections that wait for a next request, which `shutdown` would wait out
     await server.shutdown(timeout=float(serve.graceful_timeout))
+
+
+def _image_files(instance: Instance, roles: Sequence[str]) -> images.ImageFiles | None:
+    if "image" not in roles:
+        return None
+    return images.ImageFiles(instance.images_dir, plain=instance.settings.ota.plain_downloads)
 
 
 def _silent() -> logging.Logger:

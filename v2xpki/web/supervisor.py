@@ -30,6 +30,7 @@ from v2xpki.web.process import (
     ENV_PARENT,
     ENV_ROLES,
     ENV_WORKERS,
+    OTA_ROLES,
     ROLES,
     SCMS_ROLES,
     RoleSettings,
@@ -49,7 +50,8 @@ _PASSED_ON = frozenset(
 )
 _PASSED_PREFIXES = ("COVERAGE_", "COV_CORE_", "PYTHONDONTWRITE", "PYTHONHASHSEED")
 
-_END_ORDER = ("router", "admin", "aa", "dc", "ea", *reversed(SCMS_ROLES))
+_END_ORDER = ("router", "admin", "aa", *reversed(OTA_ROLES), "dc", "ea", *reversed(SCMS_ROLES))
+_KNOWN_ROLES = (*ROLES, *SCMS_ROLES, *OTA_ROLES)
 
 ROLE_COMMAND = (sys.executable, "-m", "v2xpki.web.worker")
 ROUTER_COMMAND = (sys.executable, "-m", "v2xpki.web.router")
@@ -75,8 +77,8 @@ class Plan:
         for role in self.roles:
             if role in OFFLINE_DOMAINS:
                 raise ConfigError(f"{role} is used in ceremonies alone and never served")
-            if role not in (*ROLES, *SCMS_ROLES):
-                raise ConfigError(f"no role {role!r}", hint=f"roles: {', '.join((*ROLES, *SCMS_ROLES))}")
+            if role not in _KNOWN_ROLES:
+                raise ConfigError(f"no role {role!r}", hint=f"roles: {', '.join(_KNOWN_ROLES)}")
 
 
 @dataclass
@@ -190,7 +192,7 @@ class Supervisor:
                 workers=plan.workers,
                 tls=role in SCMS_ROLES,
                 ea_routes=self._routes_of(role),
-                dc_routes=self._dc_routes() if role in ("ea", "aa") else {},
+                dc_routes=self._dc_routes(role),
             )
             self._children.append(
                 Child(role, self._role_command, self._environment(role, settings.environment()))
@@ -216,12 +218,17 @@ class Supervisor:
             return {}
         return {f"{self._instance.base_url}/{other}": socket_path(self._instance, other)}
 
-    def _dc_routes(self) -> dict[str, str]:
-        """Lists of this instance are fetched over the distribution centre's own socket, likewise."""
-        if "dc" not in self._plan.roles:
+    def _dc_routes(self, role: str) -> dict[str, str]:
+        """What is handed out here is fetched over the sockets of those who do, likewise: lists, and the Image
+        repository's metadata."""
+        if role not in ("ea", "aa", "director"):
             return {}
-        place = socket_path(self._instance, "dc")
-        return {f"{self._instance.base_url}/{name}": place for name in ("dc", "cpoc")}
+        asked = {"dc": "dc", "cpoc": "dc"} | ({"ota/image": "image"} if role == "director" else {})
+        return {
+            f"{self._instance.base_url}/{path}": socket_path(self._instance, other)
+            for path, other in asked.items()
+            if other in self._plan.roles
+        }
 
     def _router(self) -> Child:
         listening = {name: entry.sock.fileno() for name, entry in self._listeners.items() if name != "admin"}
@@ -472,6 +479,7 @@ def warnings(instance: Instance, listeners: Sequence[Listener]) -> list[str]:
             "fine behind a proxy, otherwise stations will not find it"
         )
     if instance.lab:
-        offline = ", ".join(name for name in instance.domain_names if name in OFFLINE_DOMAINS)
-        found.append(f"a laboratory instance: the tokens of {offline} are kept beside the services'")
+        offline = [name for name in instance.domain_names if name in OFFLINE_DOMAINS]
+        named = ", ".join([*offline, *(["signers"] if instance.has_ota else [])])
+        found.append(f"a laboratory instance: the tokens of {named} are kept beside the services'")
     return found

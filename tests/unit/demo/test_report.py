@@ -13,6 +13,7 @@ from v2xpki import demo
 from v2xpki.cli import main
 from v2xpki.cli.output import print_json
 from v2xpki.demo import Authority, EtsiReport, Knowledge, Member, Message, Refusal, ScmsReport, Steps
+from v2xpki.demo.report_ota import Attempt, OtaReport, Repository, Role
 from v2xpki.demo.show import Progress, print_report
 from v2xpki.errors import V2xPkiError
 
@@ -194,13 +195,54 @@ def test_a_revoked_vehicle_that_is_believed_is_a_problem(scms):
     assert "accepted, but had to be refused (certificate)" in problem
 
 
-def test_all_profiles_are_one_document_with_all_messages(report, scms, monkeypatch, tmp_path):
-    reports = {"etsi": report, "scms": scms}
+# --- firmware ------------------------------------------------------------------------------------------
+
+
+def attempt(rule=None, wanted=None):
+    reason = None if rule is None else "it is older"
+    return Attempt("brakes 1.0", "a thief", {"brake-1": "2.0"}, rule, reason, wanted, Path("targets.json"))
+
+
+@pytest.fixture
+def ota(pki):
+    roles = (Role("root", 1, 2, 3, online=False), Role("targets", 2, 1, 1, online=True))
+    return OtaReport(
+        profile="ota",
+        directory=Path("/somewhere"),
+        base_url="https://127.0.0.1:1",
+        http_url="http://127.0.0.1:2",
+        vin="WV2XPK1DEM0000001",
+        tlm=pki.tlm.certificate,
+        repositories=[Repository("director", ("director-targets-sign-1",), roles)],
+        attempts=[attempt(), attempt("rollback", "rollback")],
+    )
+
+
+def test_what_the_vehicle_takes_and_refuses_is_a_table(ota):
+    text = printed(ota, docs=Path("docs"))
+    assert "refuses (rollback): it is older" in text and "root 2 of 3" in text
+    assert "1 updates taken, 1 refused" in text
+    assert "ota evidence vehicle WV2XPK1DEM0000001" in text and "docs/runbooks.md" in text
+
+
+def test_an_update_that_should_be_refused_and_is_not_is_a_problem(ota):
+    assert ota.problems == ()
+    ota.attempts.append(attempt(None, "rollback"))
+    assert ota.problems == ("brakes 1.0: installed, but had to be refused (rollback)",)
+    ota.attempts[-1] = attempt("freeze", None)
+    assert ota.problems == ("brakes 1.0: refused (freeze: it is older), but had to be installed",)
+
+
+# --- several -------------------------------------------------------------------------------------------
+
+
+def test_all_profiles_are_one_document_with_all_messages(report, scms, ota, monkeypatch, tmp_path):
+    reports = {"etsi": report, "scms": scms, "ota": ota}
     monkeypatch.setattr(demo, "run", lambda name, directory, steps: reports[name])
     result = CliRunner().invoke(main, ["demo", "--profile", "all", "--dir", str(tmp_path), "--json"])
     document = json.loads(result.stdout)
     assert result.exit_code == 0 and document["ok"] is True
-    assert list(document["profiles"]) == ["etsi", "scms"]
+    assert list(document["profiles"]) == ["etsi", "scms", "ota"]
     assert document["messages"] == [
         entry for one in document["profiles"].values() for entry in one["messages"]
     ]

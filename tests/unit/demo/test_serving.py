@@ -34,7 +34,7 @@ def test_a_plain_serve_listens_on_the_ports_that_were_kept_for_it(tmp_path):
 def test_settings_of_an_scms_go_into_the_section_that_is_there(tmp_path):
     make_instance(tmp_path / "pki", "[scms]\n# mix_wait = 60\n")
     ports = Ports()
-    instance = write_settings(tmp_path / "pki", ports, {"mix_vehicles": 3, "mix_wait": "5 seconds"})
+    instance = write_settings(tmp_path / "pki", ports, {"scms": {"mix_vehicles": 3, "mix_wait": "5 seconds"}})
     ports.close()
     assert (instance.settings.scms.mix_vehicles, instance.settings.scms.mix_wait) == (3, 5)
 

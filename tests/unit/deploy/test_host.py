@@ -68,6 +68,7 @@ def test_a_role_sees_its_own_folder_and_no_other_domains():
         "/run/v2xpki/%i:/var/lib/v2xpki/run",
         "/var/log/v2xpki/%i:/var/lib/v2xpki/log",
         "/var/lib/v2xpki/v2xpki.toml",
+        "/var/lib/v2xpki/profiles.toml",
         "/var/lib/v2xpki/tls",
     }
     assert found["User"] == ["v2xpki-%i"]

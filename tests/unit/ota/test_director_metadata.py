@@ -10,6 +10,7 @@ from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
 from tests.support.ota_director import Car, Depot
+from v2xpki.crypto import Curve
 from v2xpki.errors import KeystoreError, TokenLost
 from v2xpki.issuance.metadata import tuf_key
 from v2xpki.ota.director import ROLES, label_of
@@ -224,3 +225,19 @@ def test_pythons_tuf_client_follows_one_vehicles_view(tmp_path):
         car.installed[car.primary] = release
         vehicle = depot.director.who(vehicle.certificate)
         depot.director.take_manifest(vehicle, car.manifest(clock))
+
+
+def test_after_a_change_of_keys_what_the_keys_before_signed_is_handed_out_no_more(depot):
+    car = Car()
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    assert signed(depot, vehicle)[0]["version"] == 1
+    depot.keystore.generate(label_of("timestamp", 2), Curve.NIST_P256)
+    depot.director = depot.open(generations={"timestamp": 2})
+    depot.director.keys_changed()
+    found = Metadata.from_bytes(depot.director.metadata(vehicle, "timestamp.json"))
+    assert found.signed.version == 2
+    assert list(found.signatures) == [tuf_key(depot.keystore.issuing_key(label_of("timestamp", 2))).keyid]
+    before = depot.signatures()
+    signed(depot, vehicle)
+    assert depot.signatures() == before

@@ -11,7 +11,8 @@ import pytest
 from aiohttp import web
 from multidict import CIMultiDict
 
-from v2xpki.web.router import BoundedServer, Rate, forwarded
+from v2xpki.web.bounded import BoundedServer, Rate
+from v2xpki.web.router import forwarded
 from v2xpki.web.upstream import Away, Crowded, Upstream, content_length
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 2\r\n\r\nok"

@@ -9,198 +9,54 @@ fails is removed; what was killed is removed by the next `init` of the folder.
 """
 
 import fcntl
-import json
 import multiprocessing
 import os
 import shutil
 import signal
 import string
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from v2xpki._resources import data_dir
 from v2xpki.authorities.etsi import ceremony
+from v2xpki.authorities.etsi.bootstrap_plan import (
+    DEFAULT_CURVES,
+    ETSI_CEREMONIES,
+    FOLDERS,
+    PROFILES_FILE,
+    Plan,
+    parse_curves,
+    parse_databases,
+)
 from v2xpki.authorities.etsi.distribution import import_publications, published_list, published_tlm
 from v2xpki.authorities.etsi.foreign_tlm import ForeignTlm
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.authorities.scms import bootstrap as scms
 from v2xpki.config import (
     DOMAINS,
-    ETSI_DOMAINS,
     FILE_NAME,
-    FORMAT,
-    KEYLESS_DOMAINS,
-    SCMS_DOMAINS,
     UNFINISHED,
     Instance,
-    Settings,
-    parts_of,
 )
-from v2xpki.crypto import Certificate, Curve
-from v2xpki.errors import ConfigError, UnsupportedAlgorithm, V2xPkiError
+from v2xpki.crypto import Certificate
+from v2xpki.errors import ConfigError, V2xPkiError
 from v2xpki.store import Database, upgrade
 from v2xpki.store.schema import current
 from v2xpki.time import Clock, SystemClock
 
-DEFAULT_CURVES: Mapping[str, str] = {
-    "tlm": "brainpoolP384r1",
-    "root": "brainpoolP384r1",
-    "ea": "nistP256",
-    "aa": "nistP256",
-}
-_SCMS_CURVE = Curve.NIST_P256.text  # butterfly keys are on no other, nor are the recorded deployments
-_FOLDERS = ("tls", "run", "log", "ceremonies")
-_MADE = (*DOMAINS, *_FOLDERS)
-_ALIASES = {"rca": "root"}
+_MADE = (*DOMAINS, *FOLDERS)
+__all__ = ["Made", "Plan", "Report", "authorities", "initialise", "parse_curves", "parse_databases"]
 _TITLES = {"root": "RCA"}
 
-# ceremony -> those that must be done before it; one domain's run one after the other
-_CEREMONIES: Mapping[str, tuple[str, ...]] = {
-    "tlm": (),
-    "root": (),
-    "ea-request": (),
-    "aa-request": (),
-    "ea": ("root", "ea-request"),
-    "aa": ("aa-request", "ea"),
-    "ectl": ("tlm", "root"),
-    "ctl": ("aa",),
-    "crl": ("ctl",),
-}
 _TIMEOUT = 120.0  # seconds for one ceremony; one takes below one
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What `init` is asked for."""
-
-    directory: Path
-    base_url: str = "http://127.0.0.1:8080"
-    profile: str = "etsi"
-    lab: bool = False
-    curves: Mapping[str, str] = field(default_factory=dict)
-    #: Databases of domains that have theirs elsewhere than in DIR: domain -> URL without a password.
-    databases: Mapping[str, str] = field(default_factory=dict)
-    operator: str = "operator"
-    #: The TLM whose ECTL the new root will be on, where it is another operator's; None: one of its own.
-    foreign_tlm: ForeignTlm | None = None
-
-    def __post_init__(self) -> None:
-        parts_of(self.profile)
-        if self.foreign_tlm is not None and self.profile == "scms":
-            raise ConfigError("an SCMS has no TLM: its electors say which roots are trusted")
-        for role, name in self.curves.items():
-            if role not in self.roles:
-                raise ConfigError(f"no role {role!r} has a curve", hint=f"one of {', '.join(self.roles)}")
-            try:
-                curve = Curve.from_text(name)
-            except UnsupportedAlgorithm as error:
-                raise ConfigError(f"{role}: {error}") from None
-            if role in SCMS_DOMAINS and curve is not Curve.NIST_P256:
-                raise ConfigError(f"{role}: all keys of an SCMS are on {_SCMS_CURVE}, not {name}")
-        for name in self.databases:
-            if name not in self.domains:
-                raise ConfigError(
-                    f"no domain {name!r} has a database", hint=f"one of {', '.join(self.domains)}"
-                )
-        self.settings()  # refuses a bad URL before anything is made
-
-    @property
-    def domains(self) -> tuple[str, ...]:
-        etsi = tuple(name for name in ETSI_DOMAINS if name != "tlm" or self.foreign_tlm is None)
-        return (*(etsi if self.has_etsi else ()), *(SCMS_DOMAINS if self.has_scms else ()))
-
-    @property
-    def has_etsi(self) -> bool:
-        return "etsi" in parts_of(self.profile)
-
-    @property
-    def has_scms(self) -> bool:
-        return "scms" in parts_of(self.profile)
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The domains that get keys."""
-        ordered = (*DEFAULT_CURVES, *SCMS_DOMAINS)
-        return tuple(role for role in ordered if role in self.domains and role not in KEYLESS_DOMAINS)
-
-    @property
-    def all_curves(self) -> dict[str, str]:
-        usual = {**dict.fromkeys(SCMS_DOMAINS, _SCMS_CURVE), **DEFAULT_CURVES}
-        return {role: self.curves.get(role, usual[role]) for role in self.roles}
-
-    @property
-    def ceremonies(self) -> dict[str, tuple[str, ...]]:
-        """Those to be held, and what each waits for."""
-        without = () if self.foreign_tlm is None else ("tlm", "ectl")
-        etsi = {name: before for name, before in _CEREMONIES.items() if name not in without}
-        return {**(etsi if self.has_etsi else {}), **(scms.CEREMONIES if self.has_scms else {})}
-
-    def settings_text(self) -> str:
-        """The v2xpki.toml."""
-        lines = [
-            "# docs/operators-guide.md names every key; one that is not here has its default.",
-            f"format = {FORMAT}",
-            f"profile = {json.dumps(self.profile)}",
-            "# What the signed lists tell stations; changing it here alone changes no list.",
-            f"base_url = {json.dumps(self.base_url)}",
-            "# true: the root's and the TLM's tokens stay within reach. For laboratories only.",
-            f"lab = {json.dumps(self.lab)}",
-        ]
-        if self.foreign_tlm is not None:
-            lines += [
-                "# Another operator's TLM signs the ECTL: trust/tlm.oer of ea and aa.",
-                "own_tlm = false",
-            ]
-        for role in (*self.all_curves, *(name for name in self.databases if name not in self.all_curves)):
-            lines += ["", f"[domains.{role}]"]
-            if role in self.all_curves:
-                lines.append(f"curve = {json.dumps(self.all_curves[role])}")
-            if role in self.databases:
-                lines.append(f"database_url = {json.dumps(self.databases[role])}")
-        if self.has_scms:
-            lines += scms.settings_lines()
-        return "\n".join(lines) + "\n"
-
-    def settings(self) -> Settings:
-        return Settings.parse(self.settings_text())
-
-
-def parse_curves(pairs: Sequence[str]) -> dict[str, str]:
-    """ROLE=NAME of the command line. Raises ConfigError."""
-    curves: dict[str, str] = {}
-    for pair in pairs:
-        role, equals, name = pair.partition("=")
-        role = _ALIASES.get(role.lower(), role.lower())
-        if not equals or role in curves:
-            raise ConfigError(f"{pair!r} is no ROLE=NAME, or names a role twice")
-        curves[role] = name
-    return curves
-
-
-def parse_databases(pairs: Sequence[str]) -> dict[str, str]:
-    """DOMAIN=URL of the command line. Raises ConfigError, for a URL with a password too: it would be seen
-    in the list of processes, and lie in v2xpki.toml."""
-    databases: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, url = pair.partition("=")
-        name = _ALIASES.get(name.lower(), name.lower())
-        if not equals or name in databases:
-            raise ConfigError("--database is DOMAIN=URL, once a domain")
-        if urlsplit(url).password is not None or "password" in parse_qs(urlsplit(url).query):
-            raise ConfigError(
-                f"the URL of {name}'s database holds a password",
-                hint="name a password file in it: postgresql://ea@host/ea?passfile=/run/secrets/ea",
-            )
-        databases[name] = url
-    return databases
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +96,8 @@ def initialise(
             scms.install(instance, clock)
             progress("CTL of the electors, published")
             scms.write_internal_tls(instance, clock)
+        if plan.ota is not None:
+            plan.ota.make(instance, clock, progress)
         progress("TLS for the laboratory")
         _write_tls(plan, instance, clock)
     return Report(Instance.load(plan.directory), authorities(instance))
@@ -273,20 +131,22 @@ def _unfinished(plan: Plan) -> Iterator[Instance]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(f"another init of {directory} is at work") from None
-        _remove(directory)
+        _remove(plan)
         try:
             lock.truncate(0)
             lock.write(plan.settings_text())
             lock.flush()
-            for name in (*plan.domains, *_FOLDERS):
+            for name in (*plan.domains, *plan.folders):
                 (directory / name).mkdir(mode=0o700)
+            if plan.profiles_text:
+                (directory / PROFILES_FILE).write_text(plan.profiles_text, encoding="utf-8")
             instance = Instance.load(directory, unfinished=True)
             _refuse_used_databases(plan, instance)
             yield instance
             os.fsync(lock.fileno())
             marker.rename(directory / FILE_NAME)
         except BaseException:
-            _remove(directory)
+            _remove(plan)
             marker.unlink(missing_ok=True)
             if not existed:
                 shutil.rmtree(directory, ignore_errors=True)
@@ -315,9 +175,10 @@ def _refuse_used_databases(plan: Plan, instance: Instance) -> None:
                 )
 
 
-def _remove(directory: Path) -> None:
-    for name in _MADE:
-        shutil.rmtree(directory / name, ignore_errors=True)
+def _remove(plan: Plan) -> None:
+    for name in {*_MADE, *plan.folders}:
+        shutil.rmtree(plan.directory / name, ignore_errors=True)
+    (plan.directory / PROFILES_FILE).unlink(missing_ok=True)
 
 
 # --- ceremonies ------------------------------------------------------------------------------------
@@ -347,7 +208,7 @@ def _etsi_texts(plan: Plan, instance: Instance) -> Iterator[tuple[str, str]]:
             "overlap": str(0 if plan.lab else lists.overlap),
             "count": count,
         }
-    for name in _CEREMONIES.keys() & plan.ceremonies.keys():
+    for name in ETSI_CEREMONIES.keys() & plan.ceremonies.keys():
         template = string.Template((data_dir("hsm") / "ceremonies" / f"{name}.yaml").read_text("utf-8"))
         values = {"instance": "..", "base_url": instance.base_url, **own[name.removesuffix("-request")]}
         yield name, template.safe_substitute(values)
@@ -364,7 +225,8 @@ def _run_ceremonies(plan: Plan, instance: Instance, progress: Callable[[str], No
     than the ceremonies do (measured on two busy cores: 31 s with an interpreter started for each, 3 s so).
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["v2xpki.authorities.etsi.ceremony"])
+    preload = ["v2xpki.authorities.etsi.ceremony"] if plan.ceremonies else []
+    context.set_forkserver_preload([*preload, *([plan.ota.preload] if plan.ota else ())])
     resource_tracker.ensure_running()  # started by the one below, it would let a Ctrl-C through again
     with _uninterrupted():
         # it and what it forks: a Ctrl-C at the terminal is ours alone, and ceremonies at work get their end
@@ -462,7 +324,7 @@ def _install(instance: Instance, foreign_tlm: ForeignTlm | None) -> None:
     for role in ("ea", "aa"):
         issued = instance.path(f"root/issued/{role}-1.oer")
         shutil.copyfile(issued, instance.domain(role).certificate_path)
-    for name in ("ea", "aa", "dc"):
+    for name in ("ea", "aa", "dc", *(("director",) if instance.has_ota else ())):
         folder = instance.domain(name).trust_dir
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for file, source in trust_material(instance).items():
@@ -488,7 +350,8 @@ def _publish(instance: Instance, clock: Clock) -> None:
 
 def _write_tls(plan: Plan, instance: Instance, clock: Clock) -> None:
     host = urlsplit(plan.base_url).hostname
-    files = make_lab_tls([host] if host else [], clock, operator=plan.operator)
+    others = plan.ota.operators if plan.ota else ()
+    files = make_lab_tls([host] if host else [], clock, operator=plan.operator, others=others)
     for name, octets in files.by_name().items():
         mode = 0o600 if name.endswith(".key") else 0o644
         descriptor = os.open(instance.path("tls") / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)

@@ -6,6 +6,7 @@ no answer could be read. The EA never learns a ticket's keys: what it sees of a 
 whose keyTag hides them, and it keeps none of that either.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple, Protocol
@@ -62,6 +63,7 @@ from v2xpki.store.ea import ACTIVE, EnrolmentCredential, EnrolmentRequest, Stati
 from v2xpki.store.expiry import Expiry
 from v2xpki.time import Clock
 from v2xpki.trust import validity
+from v2xpki.trust.permissions import check_app_permissions
 from v2xpki.trust.profiles import Profiles, StationProfile, shipped
 from v2xpki.trust.regions import check_region, region_contains
 from v2xpki.wire import dot2, etsi
@@ -304,9 +306,8 @@ class EnrolmentAuthority:
         wanted = wish.requested_subject_attributes
         if wanted.cert_issue_permissions is not None:
             raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, "certIssuePermissions asked for")
-        if wanted.app_permissions is not None and (
-            wanted.app_permissions != self._profiles.profile("EC").app_permissions
-        ):
+        own = self._profiles.profile("EC").app_permissions or ()
+        if wanted.app_permissions is not None and wanted.app_permissions[: len(own)] != own:
             raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, "appPermissions other than an EC's")
         try:
             key = PublicKey.of_verification_key(wish.public_keys.verification_key)
@@ -369,7 +370,8 @@ class EnrolmentAuthority:
     ) -> dot2.ToBeSignedCertificate:
         """The EC's content: profile, a validity inside the EA's, the region that binds the station."""
         now, profile = self._clock.time32(), self._profiles.profile("EC")
-        bound = home_of(station, self._station_profile(station), ea)
+        kind = self._station_profile(station)
+        bound = home_of(station, kind, ea)
         region = wanted.region if wanted.region is not None else bound
         try:
             check_region(region)
@@ -391,17 +393,39 @@ class EnrolmentAuthority:
                 raise RefusedEnrolment(EnrolmentReason.NO_VALIDITY)
             period = dot2.ValidityPeriod(start=start, duration=validity.duration(end - start))
         try:
+            permissions = self._permissions(kind, wanted, ea)
+        except PermissionDenied as error:
+            raise RefusedEnrolment(EnrolmentReason.DENIED_PERMISSIONS, str(error)) from error
+        try:
             return profile.build_tbs(
                 now=now,
                 issuer=ea,
                 verification_key=key,
                 encryption_key=encryption_key,
                 name=station.name,
+                app_permissions=permissions,
                 validity_period=period,
                 region=region,
             )
         except PermissionDenied as error:
             raise RefusedEnrolment(EnrolmentReason.NO_VALIDITY, str(error)) from error
+
+    def _permissions(
+        self, kind: StationProfile, wanted: etsi.CertificateSubjectAttributes, ea: Certificate
+    ) -> Sequence[dot2.PsidSsp]:
+        """What every EC holds, and what the station asks for beside it. Raises PermissionDenied for what its
+        profile, or the EA's certificate, has not."""
+        own = self._profiles.profile("EC").app_permissions or ()
+        beside = (wanted.app_permissions or ())[len(own) :]
+        if not beside:
+            return own
+        allowed = set(kind.credential_its_aids)
+        for entry in beside:
+            if entry.psid not in allowed or entry.ssp is not None:
+                raise PermissionDenied(f"psid {entry.psid} is not for an EC of profile {kind.name}")
+            allowed.remove(entry.psid)
+        check_app_permissions(ea, beside)
+        return (*own, *beside)
 
     def _station_profile(self, station: KnownStation) -> StationProfile:
         try:

@@ -43,7 +43,8 @@ def open_enrolment_authority(
     profiles: Profiles | None = None,
     own: OwnKeys | None = None,
 ) -> EnrolmentAuthority:
-    """The instance's EA. own: its generations, where the caller watches them. What dead processes left open
+    """The instance's EA. own: its generations, where the caller watches them. profiles: by default the
+    instance's. What dead processes left open
     is voided first. Errors as open_own_keys."""
     domain, settings = instance.domain("ea"), instance.settings
     own = own or open_own_keys(keystore, domain, database, clock)
@@ -60,7 +61,7 @@ def open_enrolment_authority(
             clock=clock,
             policy=settings.butterfly,
             ea_policy=settings.ea,
-            profiles=profiles,
+            profiles=profiles or Profiles.load(instance.profiles_path),
             observer=observer,
         )
     return EnrolmentAuthority(
@@ -69,7 +70,7 @@ def open_enrolment_authority(
         peers=peers,
         clock=clock,
         policy=settings.ea,
-        profiles=profiles,
+        profiles=profiles or Profiles.load(instance.profiles_path),
         observer=observer,
         butterfly=butterfly,
     )
@@ -99,7 +100,7 @@ def open_butterfly_supply(
         clock=clock,
         policy=settings.butterfly,
         ea_policy=settings.ea,
-        profiles=profiles,
+        profiles=profiles or Profiles.load(instance.profiles_path),
         observer=observer,
     )
 
@@ -130,7 +131,7 @@ def open_authorization_authority(
             peers=peers,
             clock=clock,
             policy=settings.aa,
-            profiles=profiles,
+            profiles=profiles or Profiles.load(instance.profiles_path),
             observer=observer,
         )
     return AuthorizationAuthority(
@@ -140,7 +141,7 @@ def open_authorization_authority(
         link=link,
         clock=clock,
         policy=settings.aa,
-        profiles=profiles,
+        profiles=profiles or Profiles.load(instance.profiles_path),
         observer=observer,
         butterfly=butterfly,
     )

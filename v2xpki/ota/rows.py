@@ -1,0 +1,136 @@
+"""A repository's rows: versions, signing requests, signatures. No rule of the house is here."""
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from v2xpki.ota.kinds import Kind
+from v2xpki.ota.metadata import Agreement, State, Version
+from v2xpki.ota.signing_files import read_agreements
+from v2xpki.store import Statement, Transaction
+from v2xpki.store.base import Setting, table_of
+from v2xpki.store.tuf import OPEN
+
+_LOCK = sa.select(Setting.name).where(Setting.name == "domain").with_for_update()
+
+
+class Request(NamedTuple):
+    """A signing request. `id`: signing_files.request_id. payload: the canonical JSON that is signed."""
+
+    id: bytes
+    role: str
+    version: int
+    payload: bytes
+    agree: tuple[Agreement, ...]
+    state: str  # store.tuf: OPEN, PUBLISHED, DROPPED
+    reason: str
+    created_by: str
+    created: int  # TAI seconds
+
+
+class Submitted(NamedTuple):
+    """A signature that came in."""
+
+    keyid: str
+    signature: str  # hex
+    signer: str
+    submitted_by: str
+    submitted: int  # TAI seconds
+
+
+class Rows:
+    """One repository's tables."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self._versions = table_of(kind.role_version)
+        self._requests = table_of(kind.signing_request)
+        self._signatures = table_of(kind.submitted_signature)
+
+    def lock(self, tx: Transaction) -> None:
+        """One writer of metadata at a time, where the database has several."""
+        tx.execute(_LOCK).all()
+
+    @cached_property
+    def octets_of(self) -> Statement:
+        """Octets of a role's version, by `role` and `version`."""
+        t = self._versions
+        return Statement(
+            sa.select(t.c.octets).where(
+                t.c.role == sa.bindparam("role", type_=sa.Text()),
+                t.c.version == sa.bindparam("version", type_=sa.BigInteger()),
+            )
+        )
+
+    @cached_property
+    def newest_of(self) -> Statement:
+        """Octets of a role's newest version, by `role`."""
+        t = self._versions
+        newest = sa.select(t.c.octets).where(t.c.role == sa.bindparam("role", type_=sa.Text()))
+        return Statement(newest.order_by(t.c.version.desc()).limit(sa.literal_column("1")))
+
+    def state(self, tx: Transaction) -> State:
+        """The newest version of each role."""
+        t = self._versions
+        newest = sa.select(t.c.role, sa.func.max(t.c.version).label("version")).group_by(t.c.role).subquery()
+        query = sa.select(t.c.role, t.c.version, t.c.octets, t.c.expires).join(
+            newest, sa.and_(t.c.role == newest.c.role, t.c.version == newest.c.version)
+        )
+        return State({row.role: Version._make(row) for row in tx.execute(query)})
+
+    def numbers(self, tx: Transaction) -> dict[str, int]:
+        """Role -> its newest version."""
+        t = self._versions
+        query = sa.select(t.c.role, sa.func.max(t.c.version).label("version")).group_by(t.c.role)
+        return {row.role: row.version for row in tx.execute(query)}
+
+    def ends(self, tx: Transaction, *roles: str) -> list[int]:
+        """When the newest versions of roles expire."""
+        t = self._versions
+        newest = sa.select(t.c.role, sa.func.max(t.c.version)).where(t.c.role.in_(roles)).group_by(t.c.role)
+        query = sa.select(t.c.expires).where(sa.tuple_(t.c.role, t.c.version).in_(newest))
+        return list(tx.execute(query).scalars())
+
+    def publish(self, tx: Transaction, versions: Iterable[Version], now: int) -> None:
+        for one in versions:
+            tx.insert(self.kind.role_version, **one._asdict(), published=now)
+
+    def add_request(self, tx: Transaction, request: Request, keys: str) -> None:
+        values = request._asdict()
+        del values["agree"]
+        tx.insert(self.kind.signing_request, **values, keys=keys)
+
+    def close_request(self, tx: Transaction, request: bytes, state: str, reason: str) -> bool:
+        """Whether it was open."""
+        t = self._requests
+        change = sa.update(t).where(t.c.id == request, t.c.state == OPEN).values(state=state, reason=reason)
+        return tx.execute(change).rowcount == 1
+
+    def requests(self, tx: Transaction, *, only_open: bool = True) -> list[Request]:
+        t = self._requests
+        query = sa.select(t).order_by(t.c.created, t.c.role)
+        return [_request(row) for row in tx.execute(query.where(t.c.state == OPEN) if only_open else query)]
+
+    def request(self, tx: Transaction, request: bytes) -> Request | None:
+        t = self._requests
+        found = tx.execute(sa.select(t).where(t.c.id == request)).one_or_none()
+        return None if found is None else _request(found)
+
+    def add_signature(self, tx: Transaction, request: bytes, one: Submitted) -> bool:
+        """Whether the key had not signed before."""
+        return tx.insert_if_new(self.kind.submitted_signature, request=request, **one._asdict())
+
+    def signatures(self, tx: Transaction, request: bytes) -> list[Submitted]:
+        t = self._signatures
+        columns = [t.c[name] for name in Submitted._fields]
+        query = sa.select(*columns).where(t.c.request == request).order_by(t.c.submitted, t.c.keyid)
+        return [Submitted._make(row) for row in tx.execute(query)]
+
+
+def _request(row: Any) -> Request:
+    return Request(
+        row.id, row.role, row.version, row.payload, read_agreements(row.keys), row.state, row.reason,
+        row.created_by, row.created,
+    )  # fmt: skip

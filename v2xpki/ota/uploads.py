@@ -1,0 +1,209 @@
+"""Images on their way in: what tus 1.0 needs (creation, termination, checksum, expiration), in files.
+
+    <folder>/<id>/upload.json     length, owner, when it was made
+    <folder>/<id>/data            what has come; its size is the offset
+
+Blocks are appended as they come, so memory is the same for any image. What came before a connection broke is
+kept. An id is 128 random bits of this house; no name from a client becomes part of a path.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from v2xpki.errors import Refused
+from v2xpki.ota.desk import Reason
+from v2xpki.ota.files import write_durably
+from v2xpki.store import random_key
+from v2xpki.time import Clock
+
+#: Octets read at once, and seconds after which an upload that became no release is forgotten.
+BLOCK = 1 << 18
+KEEP = 7 * 86400
+#: Uploads that an operator may have open at once.
+MOST_OPEN = 16
+_ID = re.compile(r"[0-9a-f]{32}")
+_FILE, _DATA = "upload.json", "data"
+
+
+class Upload(NamedTuple):
+    """An image on its way in. Octets; expires: TAI seconds."""
+
+    id: str
+    length: int
+    offset: int
+    expires: int
+
+
+class Finished(NamedTuple):
+    """All of an image is here. sha256: hex, computed of what is on the disk."""
+
+    path: Path
+    length: int
+    sha256: str
+
+
+class Uploads:
+    """The uploads of a folder, for as many processes as like. limit: octets of the largest image."""
+
+    def __init__(self, folder: Path, *, limit: int, clock: Clock) -> None:
+        self._folder, self.limit, self._clock = folder, limit, clock
+
+    def create(self, owner: str, length: int) -> Upload:
+        """Room for an image of so many octets. Raises Refused (SIZE, STATE)."""
+        if not 0 < length <= self.limit:
+            raise Refused(Reason.SIZE, f"an image of {length} octets is not from 1 to {self.limit}")
+        self.purge()
+        if sum(1 for _, found in self._all() if found["owner"] == owner) >= MOST_OPEN:
+            raise Refused(Reason.STATE, f"{MOST_OPEN} uploads are open already; end one of them")
+        identifier = random_key().hex()
+        folder = self._folder / identifier
+        folder.mkdir(parents=True, mode=0o770)
+        os.close(os.open(folder / _DATA, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
+        created = self._clock.time32()
+        described = json.dumps({"owner": owner, "length": length, "created": created}).encode()
+        # The description comes last and whole: a folder without one is no upload yet.
+        write_durably(folder / _FILE, described)
+        return Upload(identifier, length, 0, created + KEEP)
+
+    def show(self, identifier: str, owner: str) -> Upload:
+        """How far one is. Raises Refused (UNKNOWN), for another operator's too."""
+        folder, length, expires = self._own(identifier, owner)
+        return Upload(identifier, length, (folder / _DATA).stat().st_size, expires)
+
+    def append(
+        self,
+        identifier: str,
+        owner: str,
+        offset: int,
+        blocks: Iterable[bytes],
+        *,
+        sha256: bytes | None = None,
+    ) -> int:
+        """The new offset. What came is on the disk when this returns, or raises what `blocks` raised. sha256:
+        of these octets; unless they have it, none of them is kept. Raises Refused (UNKNOWN, STATE, OFFSET,
+        SIZE, CHECKSUM)."""
+        folder, length, _ = self._own(identifier, owner)
+        with _locked(folder / _DATA) as data:
+            if data.seek(0, os.SEEK_END) != offset:
+                raise Refused(Reason.OFFSET, f"Upload-Offset is {offset}, the upload is at {data.tell()}")
+            digest, whole = hashlib.sha256(), False
+            try:
+                for block in blocks:
+                    if data.tell() + len(block) > length:
+                        raise Refused(Reason.SIZE, f"more than the {length} octets of Upload-Length")
+                    if sha256 is not None:
+                        digest.update(block)
+                    _write(data, block)
+                whole = sha256 is None or hmac.compare_digest(digest.digest(), sha256)
+            finally:
+                if sha256 is not None and not whole:
+                    data.truncate(offset)
+                os.fsync(data.fileno())
+            if not whole:
+                raise Refused(Reason.CHECKSUM, "the octets are not those of Upload-Checksum")
+            return data.seek(0, os.SEEK_END)
+
+    def take_file(
+        self, owner: str, path: Path, progress: Callable[[int, int], object] = lambda *_: None
+    ) -> str:
+        """A file of this machine, by the same way; its upload's id. progress: octets that are there, and all.
+        Raises Refused, OSError."""
+        with path.open("rb") as file:
+            upload = self.create(owner, file.seek(0, os.SEEK_END))
+            file.seek(0)
+
+            def blocks() -> Iterator[bytes]:
+                while block := file.read(BLOCK):
+                    yield block
+                    progress(file.tell(), upload.length)
+
+            self.append(upload.id, owner, 0, blocks())
+        return upload.id
+
+    def delete(self, identifier: str, owner: str) -> None:
+        """Forget one. Raises Refused (UNKNOWN, STATE)."""
+        folder, _, _ = self._own(identifier, owner)
+        with _locked(folder / _DATA):
+            shutil.rmtree(folder)
+
+    @contextmanager
+    def finished(self, identifier: str, owner: str) -> Iterator[Finished]:
+        """An image that is all here, and nobody changes it meanwhile. Raises Refused (UNKNOWN, STATE)."""
+        folder, length, _ = self._own(identifier, owner)
+        with _locked(folder / _DATA) as data:
+            size = data.seek(0, os.SEEK_END)
+            if size != length:
+                raise Refused(Reason.STATE, f"upload {identifier} has {size} of its {length} octets")
+            data.seek(0)
+            digest = hashlib.file_digest(data, "sha256").hexdigest()
+            yield Finished(folder / _DATA, length, digest)
+
+    def purge(self) -> int:
+        """Forget those past their time; how many they were."""
+        now, gone = self._clock.time32(), 0
+        for folder, found in list(self._all()):
+            # one that is being written to is left for the next time
+            if found["created"] + KEEP < now:
+                with contextlib.suppress(Refused, OSError), _locked(folder / _DATA):
+                    shutil.rmtree(folder)
+                    gone += 1
+        return gone
+
+    def _own(self, identifier: str, owner: str) -> tuple[Path, int, int]:
+        if _ID.fullmatch(identifier):
+            folder = self._folder / identifier
+            found = _read(folder)
+            if found is not None and found["owner"] == owner:
+                expires = found["created"] + KEEP
+                if expires >= self._clock.time32():
+                    return folder, found["length"], expires
+        raise Refused(Reason.UNKNOWN, f"no upload {identifier[:40]!r} of {owner}")
+
+    def _all(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        if self._folder.is_dir():
+            for folder in self._folder.iterdir():
+                found = _read(folder) if _ID.fullmatch(folder.name) else None
+                if found is not None:
+                    yield folder, found
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
+    """The description; None where there is none: half made, or half deleted."""
+    try:
+        found = json.loads((folder / _FILE).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return cast(dict[str, Any], found)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[FileIO]:
+    """The data, this process's and thread's alone. Raises Refused (STATE, UNKNOWN)."""
+    try:
+        data = FileIO(path, "r+")
+    except FileNotFoundError:
+        raise Refused(Reason.UNKNOWN, "the upload was ended meanwhile") from None
+    with data:
+        try:
+            fcntl.flock(data, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Refused(Reason.STATE, "the upload is being written to by another request") from None
+        yield data
+
+
+def _write(data: FileIO, block: bytes) -> None:
+    """All of it: without a buffer in between, a write may take a part."""
+    rest = memoryview(block)
+    while rest:
+        rest = rest[data.write(rest) :]

@@ -1,0 +1,1 @@
+"""A vehicle's side of firmware delivery (Uptane): Primary, Secondaries, what they keep, registration."""

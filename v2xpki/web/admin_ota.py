@@ -1,0 +1,234 @@
+"""/api/v1/ota on the operators' listener: calls go on to the role whose desk answers them; uploads end here.
+
+The operator is the CN of the client certificate. What they may do is in `[ota.operators]`; the desk that
+answers decides by it. An image goes from the connection to DIR/image/uploads in blocks (tus 1.0 with
+creation, termination, checksum and expiration), so no image is ever in memory.
+"""
+
+import base64
+import binascii
+import http.client
+import json
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import formatdate
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from flask import Blueprint, Response, request
+
+from v2xpki.config import Instance
+from v2xpki.config.ota import RELEASE_ENGINEER
+from v2xpki.errors import DecodeError
+from v2xpki.links.unix import unix_connector
+from v2xpki.ota.desk import Call, Operator, calls_of
+from v2xpki.ota.desks import uploads_of
+from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.uploads import BLOCK, Upload, Uploads
+from v2xpki.time import Clock, SystemClock, unix_from_time32
+from v2xpki.web.bodies import request_body
+from v2xpki.web.internal import peer_name
+from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, OPERATOR_HEADER, rule_of
+from v2xpki.web.ota_problems import told
+from v2xpki.web.problems import PROBLEM_TYPE, HttpError
+from v2xpki.web.process import socket_path
+
+PREFIX = "/api/v1/ota"
+TUS, OFFSET_TYPE = "1.0.0", "application/offset+octet-stream"
+EXTENSIONS = "creation,termination,checksum,expiration"
+#: Seconds for an answer: the Image repository reads an image of many gigabytes once before it gives one.
+PATIENCE = 600.0
+_ANSWER_LIMIT = 128 << 20
+_UPLOADERS = frozenset({RELEASE_ENGINEER})
+
+Who = Callable[[Mapping[str, Any]], str]
+
+
+class Forwarded(NamedTuple):
+    """A role's answer."""
+
+    status: int
+    kind: str
+    octets: bytes
+
+
+Forward = Callable[[str, str, str, bytes | None, str], Forwarded]
+
+
+def domains_of() -> dict[tuple[str, str], tuple[Call, tuple[str, ...]]]:
+    """(method, path) -> the call, and the domains whose desks answer it; the first one does by default."""
+    found: dict[tuple[str, str], tuple[Call, tuple[str, ...]]] = {}
+    for domain, desk in (("image", ImageDesk), ("director", DirectorDesk)):
+        for call in calls_of(desk):
+            known = found.get((call.method, call.path))
+            found[call.method, call.path] = (call, (*(known[1] if known else ()), domain))
+    return found
+
+
+def ota_blueprint(
+    instance: Instance, *, clock: Clock | None = None, who: Who = peer_name, forward: Forward | None = None
+) -> Blueprint:
+    """who: the client's proven name from the WSGI environment. forward: (domain, method, target, body,
+    operator's header) -> answer; by default to the domain's unix socket."""
+    blueprint = Blueprint("ota", __name__, url_prefix=PREFIX)
+    to_role = forward or _over_socket(instance)
+
+    def operator() -> Operator:
+        settings = instance.settings.ota
+        try:
+            return Operator.named(who(request.environ), settings.operators, lab=instance.lab)
+        except DecodeError as error:
+            raise HttpError(403, "not allowed", detail="the client certificate names no operator") from error
+
+    for call, domains in domains_of().values():
+        blueprint.add_url_rule(
+            rule_of(call), call.name.replace("_", "-"), _forwarding(call, domains, operator, to_role),
+            methods=[call.method],
+        )  # fmt: skip
+    _add_uploads(blueprint, uploads_of(instance, clock or SystemClock()), operator)
+    return blueprint
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+
+def _forwarding(
+    call: Call, domains: tuple[str, ...], operator: Callable[[], Operator], forward: Forward
+) -> Callable[..., Response]:
+    def view(**_: str) -> Response:
+        asking = operator()
+        domain = request.args.get("repository", domains[0]) if len(domains) > 1 else domains[0]
+        if domain not in domains:
+            raise HttpError(404, "no such thing", detail=f"repository is not one of {', '.join(domains)}")
+        has_body = call.method != "GET" and request.environ.get("CONTENT_LENGTH") not in (None, "", "0")
+        body = request_body(JSON_TYPE, BODY_LIMIT) if has_body else None
+        # Flask has matched the path to one of ours; written anew, it is that path and no other
+        target = BEGINNING + quote(request.path.removeprefix(PREFIX))
+        if request.query_string:
+            target += "?" + request.query_string.decode("latin-1")
+        found = forward(domain, call.method, target, body, asking.header)
+        if found.kind not in (JSON_TYPE, PROBLEM_TYPE):
+            status = found.status if found.status in (503, 404) else 502
+            raise HttpError(status, f"the {domain} repository has no answer to this now")
+        return _plain(Response(found.octets, found.status, content_type=found.kind))
+
+    return view
+
+
+def _over_socket(instance: Instance) -> Forward:
+    def forward(domain: str, method: str, target: str, body: bytes | None, operator: str) -> Forwarded:
+        headers = {OPERATOR_HEADER: operator} | ({} if body is None else {"Content-Type": JSON_TYPE})
+        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
+        try:
+            connection.sock = unix_connector(socket_path(instance, domain))(PATIENCE)
+            connection.request(method, target, body=body, headers=headers)
+            answer = connection.getresponse()
+            octets = answer.read(_ANSWER_LIMIT + 1)
+        except (OSError, http.client.HTTPException) as error:
+            raise HttpError(503, f"the {domain} repository cannot be reached", retry_after=2) from error
+        finally:
+            connection.close()
+        if len(octets) > _ANSWER_LIMIT:
+            raise HttpError(502, f"the answer of the {domain} repository is too long")
+        return Forwarded(answer.status, answer.getheader("Content-Type", ""), octets)
+
+    return forward
+
+
+# --- uploads --------------------------------------------------------------------------------------
+
+
+def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], Operator]) -> None:
+    def engineer() -> str:
+        found = request.headers.get("Tus-Resumable")
+        if found != TUS:
+            raise HttpError(412, "another version of tus", detail=f"Tus-Resumable is not {TUS}")
+        asking = operator()
+        with told():
+            asking.require(_UPLOADERS)
+        return asking.name
+
+    @blueprint.route("/uploads", methods=["OPTIONS"], provide_automatic_options=False)
+    def upload_options() -> Response:
+        response = _tus(Response(status=204))
+        response.headers["Tus-Version"] = TUS
+        response.headers["Tus-Extension"] = EXTENSIONS
+        response.headers["Tus-Max-Size"] = str(uploads.limit)
+        response.headers["Tus-Checksum-Algorithm"] = "sha256"
+        return response
+
+    @blueprint.post("/uploads")
+    def create_upload() -> Response:
+        name = engineer()
+        with told():
+            made = uploads.create(name, _number("Upload-Length"))
+        response = _tus(Response(json.dumps({"id": made.id}) + "\n", 201, content_type=JSON_TYPE), made)
+        response.headers["Location"] = f"{PREFIX}/uploads/{made.id}"
+        return response
+
+    @blueprint.route("/uploads/<identifier>", methods=["HEAD"])
+    def upload(identifier: str) -> Response:
+        name = engineer()
+        with told():
+            found = uploads.show(identifier, name)
+        response = _tus(Response(status=200), found)
+        response.headers["Upload-Length"] = str(found.length)
+        return response
+
+    @blueprint.patch("/uploads/<identifier>")
+    def append_to_upload(identifier: str) -> Response:
+        name = engineer()
+        if request.environ.get("CONTENT_TYPE", "") != OFFSET_TYPE:
+            raise HttpError(415, f"the content type is not {OFFSET_TYPE}")
+        with told():
+            offset, checksum = _number("Upload-Offset"), _checksum()
+            uploads.append(identifier, name, offset, _blocks(request.stream), sha256=checksum)
+            return _tus(Response(status=204), uploads.show(identifier, name))
+
+    @blueprint.delete("/uploads/<identifier>")
+    def end_upload(identifier: str) -> Response:
+        name = engineer()
+        with told():
+            uploads.delete(identifier, name)
+        return _tus(Response(status=204))
+
+
+def _blocks(stream: Any) -> Iterator[bytes]:
+    """A body as it comes. Where the client goes away in the middle, it raises, or ends early."""
+    while block := stream.read(BLOCK):
+        yield block
+
+
+def _number(header: str) -> int:
+    value = request.headers.get(header, "")
+    if not (value.isascii() and value.isdecimal() and len(value) < 18):
+        raise DecodeError(f"{header} is no number of octets")
+    return int(value)
+
+
+def _checksum() -> bytes | None:
+    """SHA-256 of `Upload-Checksum: sha256 <base64>`. Raises DecodeError."""
+    value = request.headers.get("Upload-Checksum")
+    if value is None:
+        return None
+    algorithm, _, digest = value.partition(" ")
+    try:
+        found = base64.b64decode(digest, validate=True)
+    except binascii.Error:
+        found = b""
+    if algorithm != "sha256" or len(found) != 32:
+        raise DecodeError("Upload-Checksum is not sha256 and its base64")
+    return found
+
+
+def _tus(response: Response, upload: Upload | None = None) -> Response:
+    response.headers["Tus-Resumable"] = TUS
+    if upload is not None:
+        response.headers["Upload-Offset"] = str(upload.offset)
+        response.headers["Upload-Expires"] = formatdate(unix_from_time32(upload.expires), usegmt=True)
+    return _plain(response)
+
+
+def _plain(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
