@@ -124,6 +124,10 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
     )
 
 
+class _Overtaken(Exception):
+    """A later version is handed out already."""
+
+
 class VehicleMetadata:
     """Makes, keeps and hands out the metadata of single vehicles. For all threads of a process.
 
@@ -177,30 +181,41 @@ class VehicleMetadata:
         prepared = self._issuer.prepare(payloads, expires, kind=KIND)
         return Next(prepared, version, self.content_of(targets), plan, expires)
 
-    def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> None:
+    def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> bool:
         """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
-        transaction. Raises as MetadataIssuer.issue and tx_complete; then the record is void, the number is
-        used up and what was handed out before still is."""
+        transaction. False: a later version was handed out meanwhile, and this one never will be. Raises as
+        MetadataIssuer.issue and tx_complete. In both cases the record is void, the number is used up and what
+        was handed out before still is."""
         record = coming.prepared.record
         try:
             made = self._issuer.issue(coming.prepared.token)
             signed = joined(made)
             with self._database.write(durable=False) as tx:
                 tx_complete(tx, record, signed)
-                tx.run(
-                    _REPLACE,
-                    of_vehicle=vehicle.id,
-                    new_issued=coming.version,
-                    new_expires=coming.expires,
-                    new_record=record.id,
-                    new_content=coming.content,
-                    new_plan=coming.plan,
-                )
+                _replace(tx, vehicle.id, coming)
                 more(tx)
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(StoreError), self._database.write(durable=False) as tx:
                 tx_void(tx, record, "signing or storing failed")
+            if isinstance(error, _Overtaken):
+                return False
             raise
+        return True
+
+
+def _replace(tx: Transaction, vehicle: bytes, coming: Next) -> None:
+    """Raises _Overtaken."""
+    touched = tx.run(
+        _REPLACE,
+        of_vehicle=vehicle,
+        new_issued=coming.version,
+        new_expires=coming.expires,
+        new_record=coming.prepared.record.id,
+        new_content=coming.content,
+        new_plan=coming.plan,
+    )
+    if touched != 1:
+        raise _Overtaken
 
 
 def tx_move_plan(tx: Transaction, vehicle: bytes, version: int, plan: int) -> None:

@@ -74,6 +74,7 @@ def ota_blueprint(
     to_role = forward or _over_socket(instance)
 
     def operator() -> Operator:
+        refuse_other_sites()
         settings = instance.settings.ota
         try:
             return Operator.named(who(request.environ), settings.operators, lab=instance.lab)
@@ -87,6 +88,16 @@ def ota_blueprint(
         )  # fmt: skip
     _add_uploads(blueprint, uploads_of(instance, clock or SystemClock()), operator)
     return blueprint
+
+
+def refuse_other_sites() -> None:
+    """A browser adds its user's client certificate to whatever a page of somebody else has it send: what
+    changes something is taken from no other site (Fetch Metadata; RFC 6454). Raises HttpError."""
+    if request.method in ("GET", "HEAD"):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site not in (None, "same-origin", "none") or origin not in (None, f"https://{request.host}"):
+        raise HttpError(403, "not allowed", detail="the request comes from a page of another site")
 
 
 # --- calls ----------------------------------------------------------------------------------------
