@@ -17,6 +17,7 @@ GROUPS: dict[str, tuple[str, str]] = {
     "campaign": ("v2xpki.cli.ota_campaign", "Offer releases to cohorts of vehicles; stop that."),
     "ecu": ("v2xpki.cli.ota_ecu", "Register a vehicle's ECUs, replace one."),
     "vehicle": ("v2xpki.cli.ota_vehicle", "Register, show and block vehicles."),
+    "vehicle-ca": ("v2xpki.cli.ota_vehicle_ca", "Give the CA of vehicles' TLS certificates its next key."),
     "sign": ("v2xpki.cli.ota_sign", "Ask for signatures, give them, hand them in."),
     "evidence": ("v2xpki.cli.ota_evidence", "Report on a release or a vehicle (UN R156)."),
 }

@@ -2,11 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 from v2xpki.config import Instance
-from v2xpki.errors import ConfigError
 from v2xpki.keystore import Keystore, TokenConfig, open_token
 from v2xpki.ota.director import Director, open_director
 from v2xpki.ota.kinds import DIRECTOR
@@ -14,6 +12,7 @@ from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.opening import open_repository
 from v2xpki.ota.registering import Credentials
 from v2xpki.ota.repository import Repository
+from v2xpki.ota.vehicle_ca_files import vehicle_ca_in_use
 from v2xpki.store import Database, require_current
 from v2xpki.time import Clock, SystemClock
 
@@ -33,8 +32,9 @@ def direct(
     generations: Mapping[str, int],
     credentials: Credentials | None,
 ) -> Director:
-    """A Director that signs with these generations of its keys. Raises ConfigError, KeystoreError."""
-    number, ca = vehicle_ca(instance)
+    """A Director that signs with these generations of its roles' keys, and with its CA's in use. Raises
+    ConfigError, KeystoreError."""
+    number, ca = vehicle_ca_in_use(instance.domain("director").certificates_dir, clock)
     return open_director(
         keystore=keystore,
         database=database,
@@ -52,20 +52,6 @@ def present_generations(repository: Repository, keys: OnlineKeys) -> dict[str, i
     if root is None:
         return {}
     return {role: keys.signing_label(role, root.roles[role].keyids).generation for role in DIRECTOR.online}
-
-
-def vehicle_ca(instance: Instance) -> tuple[int, bytes]:
-    """The newest generation of the CA of vehicles' client certificates (PEM), and its number. Raises
-    ConfigError."""
-    folder = instance.domain("director").certificates_dir
-    found: Mapping[int, Path] = {
-        int(path.stem.rpartition("-")[2]): path
-        for path in folder.glob("director-ca-*.pem")
-        if path.stem.rpartition("-")[2].isdecimal()
-    }
-    if not found:
-        raise ConfigError(f"{folder} has no director-ca-1.pem", hint="`v2xpki init` makes it")
-    return max(found), found[max(found)].read_bytes()
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from v2xpki.trust.ota.registration import LONGEST_CSR
 CA_LABEL = KeyLabel("director-ca", "sign")
 CA_NAME = "v2xpki vehicle CA"
 _YEAR = 31_556_952  # mean Gregorian year, seconds
-_BACKDATED = HOUR  # a vehicle's clock may be behind
+#: Seconds that a certificate begins before it is made: a vehicle's clock may be behind.
+BACKDATED = HOUR
 
 
 class Certified(NamedTuple):
@@ -46,7 +47,7 @@ class VehicleCa:
     def prepare(self, vehicle: bytes, key: ec.EllipticCurvePublicKey) -> Prepared:
         """A certificate for a vehicle's key; nothing is written or signed. Raises IssuanceError."""
         now = self._clock.time32()
-        return self._issuer.prepare(key, vehicle.hex(), now - _BACKDATED, now + self._validity)
+        return self._issuer.prepare(key, vehicle.hex(), now - BACKDATED, now + self._validity)
 
     def issue(self, prepared: Prepared) -> tuple[bytes, Certified]:
         """The DER, which tx_complete takes, and what the vehicle gets. Raises as VehicleTlsIssuer.issue."""
@@ -82,7 +83,7 @@ def make_ca(
     TokenLost, IssuanceError."""
     issuer = VehicleTlsIssuer.open(keystore, label, None)
     now = clock.time32()
-    prepared = issuer.prepare_ca(CA_NAME, now - _BACKDATED, now + years * _YEAR)
+    prepared = issuer.prepare_ca(CA_NAME, now - BACKDATED, now + years * _YEAR)
     with database.write(durable=True) as tx:
         tx_save(tx, prepared.record)
     der = issuer.issue(prepared.token)

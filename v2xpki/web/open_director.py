@@ -14,6 +14,7 @@ from v2xpki.ota.director_opening import direct, present_generations
 from v2xpki.ota.kinds import DIRECTOR
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.pinned import PinnedRoot
+from v2xpki.ota.vehicle_ca_files import vehicle_ca_in_use
 from v2xpki.time import Clock
 from v2xpki.trust.chain import verify_credential
 from v2xpki.web.base import Opened
@@ -48,7 +49,8 @@ class DirectorService:
         return DirectorDesk(self.shared.repository, self.director)
 
     def follow_keys(self) -> float:
-        """Signs with the keys that the newest root names; the seconds to the next look."""
+        """Signs with the keys that the newest root names, and with the vehicle CA in use; the
+        seconds to the next look."""
         present = self._present()
         if present != self._generations:
             self.director, self._generations = self._build(present), present
@@ -59,7 +61,9 @@ class DirectorService:
         return self.director.purge()
 
     def _present(self) -> dict[str, int]:
-        return present_generations(self.shared.repository, self._keys)
+        roles = present_generations(self.shared.repository, self._keys)
+        folder = self.instance.domain("director").certificates_dir
+        return {**roles, "ca": vehicle_ca_in_use(folder, self.shared.clock)[0]}
 
 
 class FolderCredentials:
