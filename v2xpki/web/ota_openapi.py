@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from v2xpki.ota.desk import Call
+from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.web.admin_evidence import HTML_TYPE
 from v2xpki.web.admin_ota import EXTENSIONS, OFFSET_TYPE, PREFIX, TUS, domains_of
 
 Schema = dict[str, Any]
@@ -78,8 +80,27 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "Upload": _object("id", id=_TEXT),
+    # the shapes of ota.evidence: what is in them beside these members grows
+    "ReleaseEvidence": _object(
+        "id path role name version hardwareId sha256 rxswin state approvals provenance listedBy above",
+        id=_TEXT, path=_TEXT, role=_TEXT, name=_PART, version=_PART, hardwareId=_PART, sha256=_SHA256,
+        rxswin=_list(_TEXT), state=_TEXT, approvals=_list(_ANY), provenance={"type": ["object", "null"]},
+        listedBy=_list(_ANY), above=_list(_ANY),
+    ),
+    "DeliveryEvidence": _object(
+        "path counts campaigns roots offers more",
+        path=_TEXT, counts={"type": "object", "additionalProperties": _WHOLE}, campaigns=_list(_ANY),
+        roots=_list(_ANY), offers=_list(_ANY), more={"type": ["string", "null"]},
+    ),
+    "VehicleEvidence": _object(
+        "vin model state registered reported manifests rxswin ecus directed roots campaigns offers",
+        vin=_TEXT, model=_TEXT, state=_TEXT, registered=_TIME, reported=_TIME_OR_NULL, manifests=_list(_ANY),
+        rxswin={"type": "object", "additionalProperties": _list(_TEXT)}, ecus=_list(_ANY),
+        directed={"type": ["object", "null"]}, roots=_list(_ANY), campaigns=_list(_ANY), offers=_list(_ANY),
+    ),
 }  # fmt: skip
 
+_DESKS = (ImageDesk, DirectorDesk, EvidenceDesk)
 #: Call -> what it takes.
 _TAKES: dict[str, Schema] = {
     "add_release": _ref("NewRelease"),
@@ -115,7 +136,21 @@ _GIVES: dict[str, Schema] = {
     "roles": _list(_ref("MetadataRole")),
     "vehicles": _list(_ANY),
     "campaigns": _list(_ANY),
-}
+    "release_evidence": _object(
+        "report made release delivery",
+        report={"const": "release"}, made=_TIME, release=_ref("ReleaseEvidence"),
+        delivery=_ref("DeliveryEvidence"),
+    ),
+    "vehicle_evidence": _object(
+        "report made vehicle releases",
+        report={"const": "vehicle"}, made=_TIME, vehicle=_ref("VehicleEvidence"),
+        releases=_list(_ref("ReleaseEvidence")),
+    ),
+    "release_half": _ref("ReleaseEvidence"),
+    "known_release_halves": _list(_ref("ReleaseEvidence")),
+    "delivery_half": _ref("DeliveryEvidence"),
+    "vehicle_half": _ref("VehicleEvidence"),
+}  # fmt: skip
 _PROBLEM: Schema = {
     "description": "A problem (RFC 9457); `detail` names the field and the rule",
     "content": {"application/problem+json": {"schema": _ref("Problem")}},
@@ -125,17 +160,19 @@ _PROBLEM: Schema = {
 def paths() -> dict[str, Any]:
     """All paths of the interface."""
     found: dict[str, Any] = {}
-    for call, _ in domains_of().values():
+    for call in [*(call for call, _ in domains_of().values()), *calls_of(EvidenceDesk)]:
         found.setdefault(f"{PREFIX}/{call.path}", {})[call.method.lower()] = _operation(call)
     return found | _UPLOADS
 
 
 def _operation(call: Call) -> Schema:
     first, *rest = call.name.split("_")
-    documented = getattr(ImageDesk, call.name, None) or getattr(DirectorDesk, call.name)
+    documented = next(one for desk in _DESKS if (one := getattr(desk, call.name, None)))
     parameters = [_parameter(name, "path", _TEXT) for name in call.in_path]
     parameters += [_parameter(name, "query", _TEXT) for name in call.query]
     content = {"application/json": {"schema": _GIVES.get(call.name, _ANY)}}
+    if call in calls_of(EvidenceDesk):
+        content[HTML_TYPE] = {"schema": _TEXT}
     operation: Schema = {
         "operationId": first + "".join(part.capitalize() for part in rest),
         "summary": " ".join((documented.__doc__ or "").split()),
