@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Flask
 
+from tests.support.ota_director import Depot
 from tests.support.ota_repository import Scene
 from tests.support.provenance import new_key, policy_text
 from v2xpki.config import Instance, Settings
@@ -17,9 +18,10 @@ from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.kinds import DIRECTOR
 from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
-from v2xpki.web.admin_ota import Forwarded, ota_blueprint
+from v2xpki.web.admin_ota import ota_blueprint
 from v2xpki.web.base import bare_app
 from v2xpki.web.ota_desk import OPERATOR_HEADER, desk_blueprint
+from v2xpki.web.ota_forwarding import Forwarded
 from v2xpki.web.problems import problem_response, text_response
 
 SETTINGS = """
@@ -49,18 +51,23 @@ class FakeFleet:
 
 
 class Desks:
-    """An instance's folder with both desks, and the admin's application before them."""
+    """An instance's folder with both desks, and the admin's application before them. depot: the Director;
+    without one, a fleet that only says what it was asked."""
 
-    def __init__(self, folder: Path, settings: str = SETTINGS) -> None:
+    def __init__(self, folder: Path, settings: str = SETTINGS, *, depot: Depot | None = None) -> None:
         self.instance = Instance(folder, Settings.parse(settings))
         self.signer = new_key()
         (folder / "provenance.toml").write_text(policy_text(self.signer))
         self.image = Scene(folder, follower=ReleaseFollower())
         self.director = Repository(
-            self.image.database, DIRECTOR, None, self.instance.settings.ota, self.image.clock
+            self.image.database if depot is None else depot.database,
+            DIRECTOR,
+            None,
+            self.instance.settings.ota,
+            self.image.clock,
         )
         self.image_desk = image_desk(self.instance, self.image.repository, self.image.clock)
-        self.director_desk = DirectorDesk(self.director, FakeFleet())
+        self.director_desk = DirectorDesk(self.director, FakeFleet() if depot is None else depot.director)
         self.roles = {
             "image": self._role("image", self.image_desk, ImageDesk),
             "director": self._role("director", self.director_desk, DirectorDesk),

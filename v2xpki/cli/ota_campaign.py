@@ -27,7 +27,7 @@ def command() -> None:
 @click.option("--model", "models", multiple=True, help="Vehicles of this model.")
 @click.option("--vin", "vins", multiple=True, help="This vehicle.")
 @click.option("--vins", "vin_file", type=_FILE, help="Those in a file, a VIN a line.")
-@click.option("--percentage", type=click.IntRange(0, 100), help="So many of them, at first.")
+@click.option("--percentage", type=click.IntRange(1, 100), help="So many of them, at first.")
 @desk_options
 @json_option
 def create(
@@ -52,7 +52,7 @@ def create(
 
 @command.command("start")
 @_ID
-@click.option("--percentage", type=click.IntRange(0, 100), help="Widen it to so many; it only grows.")
+@click.option("--percentage", type=click.IntRange(1, 100), help="Widen it to so many; it only grows.")
 @desk_options
 @json_option
 def start(identifier: str, percentage: int | None, *, as_json: bool, **reach: Any) -> None:

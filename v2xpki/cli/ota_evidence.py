@@ -1,4 +1,5 @@
-"""`v2xpki ota evidence`: reports for the type-approval authority, where both repositories' databases are."""
+"""`v2xpki ota evidence`: reports for the type-approval authority, where both repositories' databases are, or
+over the operators' interface."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,19 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from v2xpki.cli.ota_desks import desk_options, desks
 from v2xpki.cli.output import json_option, note, print_json
 
 if TYPE_CHECKING:
+    from v2xpki.cli.ota_desks import Desks
     from v2xpki.store import Transaction
 
-_INSTANCE = click.option(
-    "--instance",
-    "directory",
-    required=True,
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="The instance, with the databases of image and director.",
-)
 _HTML = click.option(
     "--html",
     metavar="FILE",
@@ -35,54 +30,94 @@ def command() -> None:
 
 @command.command("release")
 @click.argument("release", metavar="ID|PATH")
-@_INSTANCE
 @click.option("--vehicles", type=click.IntRange(1), metavar="N", help="At most so many vehicles.")
 @click.option("--after", default="", metavar="VIN", help="Those that come after this one.")
 @_HTML
+@desk_options
 @json_option
 def release(
-    release: str, directory: Path, *, vehicles: int | None, after: str, html: Path | None, as_json: bool
+    release: str, *, vehicles: int | None, after: str, html: Path | None, as_json: bool, **reach: Any
 ) -> None:
     """Report on a release: who added, approved and signed it, and what became of it in each vehicle."""
+    if reach["directory"] is not None and reach["server"] is None:
+        report = _release_here(reach["directory"], release, after, vehicles)
+    else:
+        from v2xpki.ota.evidence_desk import EvidenceDesk
+
+        with desks(**reach) as found:
+            parameters = {"id": _id(found, release), "after": after}
+            if vehicles is not None:
+                parameters["vehicles"] = str(vehicles)
+            report = found.call(EvidenceDesk, "release_evidence", parameters)
+    _give(report, html, as_json=as_json)
+    if not as_json:
+        of, delivery = report["release"], report["delivery"]
+        signers = {one["signer"] or one["keyid"] for listed in of["listedBy"] for one in listed["signatures"]}
+        click.echo(f"{of['name']} {of['version']} for {of['hardwareId']}: {of['state']}")
+        click.echo(f"RXSWIN: {', '.join(of['rxswin']) or 'none'}")
+        click.echo(f"approved by {', '.join(one['operator'] for one in of['approvals']) or 'nobody'}")
+        click.echo(f"signed by {', '.join(sorted(signers)) or 'nobody'}")
+        for state, count in sorted(delivery["counts"].items()):
+            click.echo(f"{state}: {count}")
+    if report["delivery"]["more"] is not None:
+        note(f"there are more vehicles: --after {report['delivery']['more']}")
+
+
+@command.command("vehicle")
+@click.argument("vin", metavar="VIN")
+@_HTML
+@desk_options
+@json_option
+def vehicle(vin: str, *, html: Path | None, as_json: bool, **reach: Any) -> None:
+    """Report on a vehicle: what it was offered, what it reported, and who signed that."""
+    if reach["directory"] is not None and reach["server"] is None:
+        report = _vehicle_here(reach["directory"], vin)
+    else:
+        from v2xpki.ota.evidence_desk import EvidenceDesk
+
+        with desks(**reach) as found:
+            report = found.call(EvidenceDesk, "vehicle_evidence", {"vin": vin})
+    _give(report, html, as_json=as_json)
+    if not as_json:
+        of = report["vehicle"]
+        click.echo(f"{of['vin']}, {of['model']}: {of['state']}; last report {of['reported'] or 'never'}")
+        for number, ecus in of["rxswin"].items():
+            click.echo(f"RXSWIN {number}: {', '.join(ecus)}")
+        for one in of["offers"]:
+            told = (one[key] for key in ("offered", "ecu", "path", "state", "detail"))
+            click.echo("  ".join(told).rstrip())
+
+
+def _id(found: "Desks", release: str) -> str:
+    """The id of a release; an id is taken as it is."""
+    from v2xpki.ota.image_desk import ImageDesk
+
+    if "/" not in release:
+        return release
+    for one in found.call(ImageDesk, "releases"):
+        if one["path"] == release:
+            return str(one["id"])
+    raise click.UsageError(f"there is no release {release!r}")
+
+
+def _release_here(directory: Path, release: str, after: str, vehicles: int | None) -> dict[str, Any]:
     from v2xpki.ota.evidence import delivery_half, release_half, release_report
     from v2xpki.time import SystemClock
 
     with _reading(directory) as (image, director):
         half = release_half(image, release)
         delivery = delivery_half(director, half.path, after=after, vehicles=vehicles)
-    report = release_report(half.document(), delivery.document(), SystemClock().time32())
-    _give(report, html, as_json=as_json)
-    if not as_json:
-        signers = {signing.signer or signing.keyid for one in half.listed_by for signing in one.signatures}
-        click.echo(f"{half.name} {half.version} for {half.hardware_id}: {half.state}")
-        click.echo(f"RXSWIN: {', '.join(half.rxswin) or 'none'}")
-        click.echo(f"approved by {', '.join(one.operator for one in half.approvals) or 'nobody'}")
-        click.echo(f"signed by {', '.join(sorted(signers)) or 'nobody'}")
-        for state, count in sorted(delivery.counts.items()):
-            click.echo(f"{state}: {count}")
+    return release_report(half.document(), delivery.document(), SystemClock().time32())
 
 
-@command.command("vehicle")
-@click.argument("vin", metavar="VIN")
-@_INSTANCE
-@_HTML
-@json_option
-def vehicle(vin: str, directory: Path, *, html: Path | None, as_json: bool) -> None:
-    """Report on a vehicle: what it was offered, what it reported, and who signed that."""
+def _vehicle_here(directory: Path, vin: str) -> dict[str, Any]:
     from v2xpki.ota.evidence import known_releases, vehicle_half, vehicle_report
     from v2xpki.time import SystemClock
 
     with _reading(directory) as (image, director):
         half = vehicle_half(director, vin)
         releases = known_releases(image, half.paths)
-    report = vehicle_report(half.document(), [one.document() for one in releases], SystemClock().time32())
-    _give(report, html, as_json=as_json)
-    if not as_json:
-        click.echo(f"{half.vin}, {half.model}: {half.state}; last report {half.reported or 'never'}")
-        for number, ecus in half.rxswin.items():
-            click.echo(f"RXSWIN {number}: {', '.join(ecus)}")
-        for offer in half.offers:
-            click.echo(f"{offer.offered}  {offer.ecu}  {offer.path}  {offer.state}  {offer.detail}".rstrip())
+    return vehicle_report(half.document(), [one.document() for one in releases], SystemClock().time32())
 
 
 @contextmanager

@@ -19,7 +19,7 @@ def command() -> None:
     """Vehicles: register in the OEM's name, show, list, block."""
 
 
-@click.command("register")
+@command.command("register")
 @_VIN
 @click.option("--model", required=True)
 @click.option("--ecus", type=_FILE, required=True, help="JSON: the list of ECUs, as a registration has it.")

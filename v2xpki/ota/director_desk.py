@@ -1,15 +1,19 @@
 """What operators may ask of the Director: vehicles, their ECUs, campaigns, beside its roles and root."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from v2xpki.config.ota import CAMPAIGN_MANAGER, OPERATOR_ROLES
-from v2xpki.errors import DecodeError
-from v2xpki.ota.desk import Asked, answers, check_members, text
+from v2xpki.config.ota import AUDITOR, CAMPAIGN_MANAGER, OPERATOR_ROLES
+from v2xpki.errors import ConfigError, DecodeError, Refused
+from v2xpki.ota import evidence
+from v2xpki.ota.desk import Asked, Reason, answers, check_members, text
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.repository_desk import RepositoryDesk
 
 _REASON = frozenset({"reason"})
+#: Vehicles in one report of a release.
+MOST_VEHICLES = 10_000
 
 
 class Document(Protocol):
@@ -62,10 +66,8 @@ class DirectorDesk(RepositoryDesk):
     @answers("GET vehicles", *OPERATOR_ROLES, query=("after", "limit"))
     def vehicles(self, asked: Asked) -> list[dict[str, Any]]:
         """Some of them, by VIN, those after a VIN."""
-        limit = asked.parameters.get("limit", "100")
-        if not limit.isdecimal() or not 1 <= int(limit) <= 1000:
-            raise DecodeError("limit is no whole number from 1 to 1000")
-        return self._fleet.vehicles(limit=int(limit), after=asked.parameters.get("after", ""))
+        limit = _count(asked, "limit", 100, 1000)
+        return self._fleet.vehicles(limit=limit, after=asked.parameters.get("after", ""))
 
     @answers("GET vehicles/{vin}", *OPERATOR_ROLES)
     def vehicle(self, asked: Asked) -> dict[str, Any]:
@@ -140,6 +142,33 @@ class DirectorDesk(RepositoryDesk):
         """End it for good, for a reason."""
         check_members(asked.body, _REASON)
         return self._fleet.halt_campaign(asked.parameters["id"], *_why(asked))
+
+    # --- evidence: what the Director knows; it has no signer's word of a release ----------------------
+
+    @answers("GET evidence/director/releases", AUDITOR, query=("path", "after", "vehicles"))
+    def delivery_half(self, asked: Asked) -> evidence.Document:
+        """The Director's half of the evidence of a release, by its target path: at most `vehicles` (1000)
+        vehicles whose VIN comes after `after`."""
+        path, after = text(asked.parameters, "path"), asked.parameters.get("after", "")
+        vehicles = _count(asked, "vehicles", 1000, MOST_VEHICLES)
+        with self._repository.database.read() as tx:
+            return evidence.delivery_half(tx, path, after=after, vehicles=vehicles).document()
+
+    @answers("GET evidence/director/vehicles/{vin}", AUDITOR)
+    def vehicle_half(self, asked: Asked) -> evidence.Document:
+        """The Director's half of the evidence of a vehicle."""
+        with self._repository.database.read() as tx:
+            try:
+                return evidence.vehicle_half(tx, asked.parameters["vin"]).document()
+            except ConfigError as error:
+                raise Refused(Reason.UNKNOWN, str(error)) from error
+
+
+def _count(asked: Asked, name: str, default: int, most: int) -> int:
+    value = asked.parameters.get(name, str(default))
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", value) or int(value) > most:
+        raise DecodeError(f"{name} is no whole number from 1 to {most}")
+    return int(value)
 
 
 def _why(asked: Asked) -> tuple[str, str]:

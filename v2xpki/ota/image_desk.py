@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from v2xpki.config.ota import APPROVER, OPERATOR_ROLES, RELEASE_ENGINEER
-from v2xpki.errors import DecodeError
-from v2xpki.ota.desk import Asked, answers, check_members, hex_of, text
+from v2xpki.config.ota import APPROVER, AUDITOR, OPERATOR_ROLES, RELEASE_ENGINEER
+from v2xpki.errors import ConfigError, DecodeError, Refused
+from v2xpki.ota.desk import Asked, Reason, answers, check_members, hex_of, text
+from v2xpki.ota.evidence import Document, known_releases, release_half
 from v2xpki.ota.kinds import ROOT, TARGETS
 from v2xpki.ota.new_release import NewRelease
 from v2xpki.ota.releases import Found, Releases
@@ -67,6 +68,24 @@ class ImageDesk(RepositoryDesk):
         check_members(asked.body, frozenset({"role", "releases"}))
         only = _ids(asked.body)
         return [described(self._releases.request_signatures(asked.operator, role, only))]
+
+    # --- evidence: what this repository knows; it knows no vehicle ------------------------------------
+
+    @answers("GET evidence/image/releases/{id}", AUDITOR)
+    def release_half(self, asked: Asked) -> Document:
+        """The Image repository's half of the evidence of a release."""
+        identifier = hex_of(asked, "id", 16).hex()
+        with self._repository.database.read() as tx:
+            try:
+                return release_half(tx, identifier).document()
+            except ConfigError as error:
+                raise Refused(Reason.UNKNOWN, str(error)) from error
+
+    @answers("GET evidence/image/releases", AUDITOR, query=("path",))
+    def known_release_halves(self, asked: Asked) -> list[Document]:
+        """The same by its target path; none for one that is no release, as a factory's image."""
+        with self._repository.database.read() as tx:
+            return [one.document() for one in known_releases(tx, [text(asked.parameters, "path")])]
 
 
 def _ids(body: Mapping[str, Any]) -> list[bytes] | None:

@@ -7,11 +7,10 @@ creation, termination, checksum and expiration), so no image is ever in memory.
 
 import base64
 import binascii
-import http.client
 import json
 from collections.abc import Callable, Iterator, Mapping
 from email.utils import formatdate
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import quote
 
 from flask import Blueprint, Response, request
@@ -19,40 +18,26 @@ from flask import Blueprint, Response, request
 from v2xpki.config import Instance
 from v2xpki.config.ota import RELEASE_ENGINEER
 from v2xpki.errors import DecodeError
-from v2xpki.links.unix import unix_connector
 from v2xpki.ota.desk import Call, Operator, calls_of
 from v2xpki.ota.desks import uploads_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.uploads import BLOCK, Upload, Uploads
 from v2xpki.time import Clock, SystemClock, unix_from_time32
+from v2xpki.web.admin_evidence import add_evidence
 from v2xpki.web.bodies import request_body
 from v2xpki.web.internal import peer_name
-from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, OPERATOR_HEADER, rule_of
+from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, rule_of
+from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
 from v2xpki.web.ota_problems import told
 from v2xpki.web.problems import PROBLEM_TYPE, HttpError
-from v2xpki.web.process import socket_path
 
 PREFIX = "/api/v1/ota"
 TUS, OFFSET_TYPE = "1.0.0", "application/offset+octet-stream"
 EXTENSIONS = "creation,termination,checksum,expiration"
-#: Seconds for an answer: the Image repository reads an image of many gigabytes once before it gives one.
-PATIENCE = 600.0
-_ANSWER_LIMIT = 128 << 20
 _UPLOADERS = frozenset({RELEASE_ENGINEER})
 
 Who = Callable[[Mapping[str, Any]], str]
-
-
-class Forwarded(NamedTuple):
-    """A role's answer."""
-
-    status: int
-    kind: str
-    octets: bytes
-
-
-Forward = Callable[[str, str, str, bytes | None, str], Forwarded]
 
 
 def domains_of() -> dict[tuple[str, str], tuple[Call, tuple[str, ...]]]:
@@ -71,7 +56,7 @@ def ota_blueprint(
     """who: the client's proven name from the WSGI environment. forward: (domain, method, target, body,
     operator's header) -> answer; by default to the domain's unix socket."""
     blueprint = Blueprint("ota", __name__, url_prefix=PREFIX)
-    to_role = forward or _over_socket(instance)
+    to_role, clock = forward or over_socket(instance), clock or SystemClock()
 
     def operator() -> Operator:
         refuse_other_sites()
@@ -86,7 +71,8 @@ def ota_blueprint(
             rule_of(call), call.name.replace("_", "-"), _forwarding(call, domains, operator, to_role),
             methods=[call.method],
         )  # fmt: skip
-    _add_uploads(blueprint, uploads_of(instance, clock or SystemClock()), operator)
+    add_evidence(blueprint, clock, operator, to_role)
+    _add_uploads(blueprint, uploads_of(instance, clock), operator)
     return blueprint
 
 
@@ -118,32 +104,10 @@ def _forwarding(
         if request.query_string:
             target += "?" + request.query_string.decode("latin-1")
         found = forward(domain, call.method, target, body, asking.header)
-        if found.kind not in (JSON_TYPE, PROBLEM_TYPE):
-            status = found.status if found.status in (503, 404) else 502
-            raise HttpError(status, f"the {domain} repository has no answer to this now")
+        check_kind(found, domain, JSON_TYPE, PROBLEM_TYPE)
         return _plain(Response(found.octets, found.status, content_type=found.kind))
 
     return view
-
-
-def _over_socket(instance: Instance) -> Forward:
-    def forward(domain: str, method: str, target: str, body: bytes | None, operator: str) -> Forwarded:
-        headers = {OPERATOR_HEADER: operator} | ({} if body is None else {"Content-Type": JSON_TYPE})
-        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
-        try:
-            connection.sock = unix_connector(socket_path(instance, domain))(PATIENCE)
-            connection.request(method, target, body=body, headers=headers)
-            answer = connection.getresponse()
-            octets = answer.read(_ANSWER_LIMIT + 1)
-        except (OSError, http.client.HTTPException) as error:
-            raise HttpError(503, f"the {domain} repository cannot be reached", retry_after=2) from error
-        finally:
-            connection.close()
-        if len(octets) > _ANSWER_LIMIT:
-            raise HttpError(502, f"the answer of the {domain} repository is too long")
-        return Forwarded(answer.status, answer.getheader("Content-Type", ""), octets)
-
-    return forward
 
 
 # --- uploads --------------------------------------------------------------------------------------

@@ -2,9 +2,15 @@
 
 from typing import Any
 
-from v2xpki.ota.desk import Call
+from v2xpki.ota.campaigns import MOST_TARGETS
+from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.trust.ota.fields import MOST_ECUS
+from v2xpki.trust.ota.keys import ECU_SCHEMES
+from v2xpki.trust.ota.registration import LONGEST_CSR
+from v2xpki.web.admin_evidence import HTML_TYPE
 from v2xpki.web.admin_ota import EXTENSIONS, OFFSET_TYPE, PREFIX, TUS, domains_of
 
 Schema = dict[str, Any]
@@ -12,6 +18,11 @@ Schema = dict[str, Any]
 
 def _object(required: str = "", **properties: Schema) -> Schema:
     return {"type": "object", "required": required.split(), "properties": properties}
+
+
+def _closed(required: str = "", **properties: Schema) -> Schema:
+    """An object that may have no other members."""
+    return _object(required, **properties) | {"additionalProperties": False}
 
 
 def _list(of: Schema, **limits: int) -> Schema:
@@ -24,11 +35,23 @@ def _ref(name: str) -> Schema:
 
 _TEXT: Schema = {"type": "string"}
 _PART: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}$"}
+_VIN: Schema = {"type": "string", "pattern": "^[A-HJ-NPR-Z0-9]{17}$"}
 _SHA256: Schema = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 _WHOLE: Schema = {"type": "integer", "minimum": 0}
 _TIME: Schema = {"type": "string", "format": "date-time"}
+_TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 _TIME_OR_NULL: Schema = {"type": ["string", "null"], "format": "date-time"}
 _ANY: Schema = {"type": "object"}
+_SHARE: Schema = {"type": "integer", "minimum": 1, "maximum": 100}
+_COHORT = _closed(
+    models=_list(_PART, minItems=1, maxItems=1_000_000), vins=_list(_VIN, minItems=1, maxItems=1_000_000),
+    percentage=_SHARE,
+) | {"minProperties": 1}  # fmt: skip
+_IN_SHORT: dict[str, Schema] = {
+    "vin": _VIN, "id": _TEXT, "model": _PART, "state": {"enum": ["active", "blocked"]}, "registered": _TIME,
+    "registeredBy": _TEXT, "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
+    "metadataVersion": _WHOLE,
+}  # fmt: skip
 _RELATIONS = _list(_object("name", name=_PART, min=_WHOLE, max=_WHOLE))
 
 SCHEMAS: dict[str, Schema] = {
@@ -68,18 +91,86 @@ SCHEMAS: dict[str, Schema] = {
         online={"type": "boolean"}, secondsLeft={"type": "integer"}, due={"type": "boolean"},
     ),
     "Reason": _object("reason", reason={"type": "string", "minLength": 1, "maxLength": 500}),
-    "NewVehicle": _object("vin model ecus csr", vin=_TEXT, model=_TEXT, ecus=_list(_ANY), csr=_TEXT),
-    "NewCampaign": _object(
+    "NewEcu": _closed(
+        "ecuId hardwareId primary key",
+        ecuId=_PART, hardwareId=_PART, primary={"type": "boolean"},
+        key=_object(
+            "keytype scheme keyval",
+            keytype=_TEXT, scheme={"enum": list(ECU_SCHEMES)},
+            keyval=_object("public", public={"type": "string", "description": "PEM, or hex of Ed25519"}),
+        ),
+    ),
+    "NewVehicle": _closed(
+        "vin model ecus csr",
+        vin=_VIN, model=_PART,
+        csr={"type": "string", "maxLength": LONGEST_CSR, "description": "PEM, PKCS#10"},
+        ecus=_list(_ref("NewEcu"), minItems=1, maxItems=MOST_ECUS)
+        | {"description": "Each id and each key once, exactly one Primary"},
+    ),
+    "Registered": _object("vehicleId certificate", vehicleId=_VIN, certificate=_TEXT),
+    "VehicleInShort": _object(" ".join(_IN_SHORT), **_IN_SHORT),
+    "Vehicle": _object(
+        " ".join((*_IN_SHORT, "ecus", "offers", "withheld", "manifests")),
+        **_IN_SHORT,
+        ecus=_list(
+            _object(
+                "ecuId hardwareId primary keyid added replacedBy installed attack",
+                ecuId=_PART, hardwareId=_PART, primary={"type": "boolean"}, keyid=_SHA256, added=_TIME,
+                replacedBy=_TEXT_OR_NULL, installed={"type": ["object", "null"]}, attack=_TEXT_OR_NULL,
+            )
+        ),
+        offers=_list(
+            _object(
+                "ecuId path campaign metadataVersion offered state reported detail",
+                ecuId=_PART, path=_TEXT, campaign=_TEXT, metadataVersion=_WHOLE, offered=_TIME, state=_TEXT,
+                reported=_TIME_OR_NULL, detail=_TEXT,
+            )
+        ),
+        withheld={"type": "object", "additionalProperties": _TEXT, "description": "ECU: why"},
+        manifests=_list(
+            _object(
+                "counter received attacks manifest",
+                counter=_WHOLE, received=_TIME, attacks=_WHOLE, manifest=_ANY,
+            )
+        ),
+    ),
+    "NewCampaign": _closed(
         "name targets cohort",
-        name=_TEXT, targets=_list(_TEXT, minItems=1),
-        cohort=_object(
-            models=_list(_TEXT), vins=_list(_TEXT),
-            percentage={"type": "integer", "minimum": 0, "maximum": 100},
+        name=_PART, cohort=_COHORT,
+        targets=_list(_TEXT, minItems=1, maxItems=MOST_TARGETS) | {"uniqueItems": True},
+    ),
+    "Campaign": _object(
+        "id name state targets cohort reason createdBy created started ended counts",
+        id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused", "halted"]}, targets=_list(_TEXT),
+        cohort=_COHORT, reason=_TEXT, createdBy=_TEXT, created=_TIME, started=_TIME_OR_NULL,
+        ended=_TIME_OR_NULL,
+        counts=_object(
+            "offered installed failed recalled",
+            offered=_WHOLE, installed=_WHOLE, failed=_WHOLE, recalled=_WHOLE,
         ),
     ),
     "Upload": _object("id", id=_TEXT),
+    # the shapes of ota.evidence: what is in them beside these members grows
+    "ReleaseEvidence": _object(
+        "id path role name version hardwareId sha256 rxswin state approvals provenance listedBy above",
+        id=_TEXT, path=_TEXT, role=_TEXT, name=_PART, version=_PART, hardwareId=_PART, sha256=_SHA256,
+        rxswin=_list(_TEXT), state=_TEXT, approvals=_list(_ANY), provenance={"type": ["object", "null"]},
+        listedBy=_list(_ANY), above=_list(_ANY),
+    ),
+    "DeliveryEvidence": _object(
+        "path counts campaigns roots offers more",
+        path=_TEXT, counts={"type": "object", "additionalProperties": _WHOLE}, campaigns=_list(_ANY),
+        roots=_list(_ANY), offers=_list(_ANY), more={"type": ["string", "null"]},
+    ),
+    "VehicleEvidence": _object(
+        "vin model state registered reported manifests rxswin ecus directed roots campaigns offers",
+        vin=_TEXT, model=_TEXT, state=_TEXT, registered=_TIME, reported=_TIME_OR_NULL, manifests=_list(_ANY),
+        rxswin={"type": "object", "additionalProperties": _list(_TEXT)}, ecus=_list(_ANY),
+        directed={"type": ["object", "null"]}, roots=_list(_ANY), campaigns=_list(_ANY), offers=_list(_ANY),
+    ),
 }  # fmt: skip
 
+_DESKS = (ImageDesk, DirectorDesk, EvidenceDesk)
 #: Call -> what it takes.
 _TAKES: dict[str, Schema] = {
     "add_release": _ref("NewRelease"),
@@ -94,13 +185,13 @@ _TAKES: dict[str, Schema] = {
     "register_vehicle": _ref("NewVehicle"),
     "block_vehicle": _ref("Reason"),
     "unblock_vehicle": _ref("Reason"),
-    "replace_ecu": _ANY,
+    "replace_ecu": _ref("NewEcu"),
     "create_campaign": _ref("NewCampaign"),
-    "start_campaign": _object(percentage={"type": "integer", "minimum": 0, "maximum": 100}),
+    "start_campaign": _closed(percentage=_SHARE),
     "pause_campaign": _ref("Reason"),
     "halt_campaign": _ref("Reason"),
 }  # fmt: skip
-#: Call -> what it gives; objects of the Director's, which grow, are not described further.
+#: Call -> what it gives.
 _GIVES: dict[str, Schema] = {
     "add_release": _list(_ref("Release")),
     "releases": _list(_ref("Release")),
@@ -113,9 +204,33 @@ _GIVES: dict[str, Schema] = {
     "submit_signature": _ref("SigningRequest"),
     "drop_signing_request": _ref("SigningRequest"),
     "roles": _list(_ref("MetadataRole")),
-    "vehicles": _list(_ANY),
-    "campaigns": _list(_ANY),
-}
+    "register_vehicle": _ref("Registered"),
+    "vehicles": _list(_ref("VehicleInShort")),
+    "vehicle": _ref("Vehicle"),
+    "block_vehicle": _ref("Vehicle"),
+    "unblock_vehicle": _ref("Vehicle"),
+    "replace_ecu": _ref("Vehicle"),
+    "create_campaign": _ref("Campaign"),
+    "campaigns": _list(_ref("Campaign")),
+    "campaign": _ref("Campaign"),
+    "start_campaign": _ref("Campaign"),
+    "pause_campaign": _ref("Campaign"),
+    "halt_campaign": _ref("Campaign"),
+    "release_evidence": _object(
+        "report made release delivery",
+        report={"const": "release"}, made=_TIME, release=_ref("ReleaseEvidence"),
+        delivery=_ref("DeliveryEvidence"),
+    ),
+    "vehicle_evidence": _object(
+        "report made vehicle releases",
+        report={"const": "vehicle"}, made=_TIME, vehicle=_ref("VehicleEvidence"),
+        releases=_list(_ref("ReleaseEvidence")),
+    ),
+    "release_half": _ref("ReleaseEvidence"),
+    "known_release_halves": _list(_ref("ReleaseEvidence")),
+    "delivery_half": _ref("DeliveryEvidence"),
+    "vehicle_half": _ref("VehicleEvidence"),
+}  # fmt: skip
 _PROBLEM: Schema = {
     "description": "A problem (RFC 9457); `detail` names the field and the rule",
     "content": {"application/problem+json": {"schema": _ref("Problem")}},
@@ -125,17 +240,19 @@ _PROBLEM: Schema = {
 def paths() -> dict[str, Any]:
     """All paths of the interface."""
     found: dict[str, Any] = {}
-    for call, _ in domains_of().values():
+    for call in [*(call for call, _ in domains_of().values()), *calls_of(EvidenceDesk)]:
         found.setdefault(f"{PREFIX}/{call.path}", {})[call.method.lower()] = _operation(call)
     return found | _UPLOADS
 
 
 def _operation(call: Call) -> Schema:
     first, *rest = call.name.split("_")
-    documented = getattr(ImageDesk, call.name, None) or getattr(DirectorDesk, call.name)
+    documented = next(one for desk in _DESKS if (one := getattr(desk, call.name, None)))
     parameters = [_parameter(name, "path", _TEXT) for name in call.in_path]
     parameters += [_parameter(name, "query", _TEXT) for name in call.query]
-    content = {"application/json": {"schema": _GIVES.get(call.name, _ANY)}}
+    content = {"application/json": {"schema": _GIVES[call.name]}}
+    if call in calls_of(EvidenceDesk):
+        content[HTML_TYPE] = {"schema": _TEXT}
     operation: Schema = {
         "operationId": first + "".join(part.capitalize() for part in rest),
         "summary": " ".join((documented.__doc__ or "").split()),
@@ -157,11 +274,30 @@ def _header(name: str, schema: Schema = _TEXT, *, required: bool = True) -> Sche
     return {"name": name, "in": "header", "required": required, "schema": schema}
 
 
-def _tus(summary: str, status: int, *headers: Schema, **more: Any) -> Schema:
+#: What headers of an upload's answers have.
+_ANSWERED: dict[str, Schema] = {
+    "Tus-Resumable": {"const": TUS},
+    "Tus-Version": {"const": TUS},
+    "Tus-Extension": _TEXT,
+    "Tus-Max-Size": _WHOLE,
+    "Tus-Checksum-Algorithm": _TEXT,
+    "Location": {"type": "string", "description": f"{PREFIX}/uploads/ and the upload's id"},
+    "Upload-Offset": _WHOLE | {"description": "Octets that are there"},
+    "Upload-Expires": {"type": "string", "description": "When it is forgotten (RFC 9110, 5.6.7)"},
+    "Upload-Length": _WHOLE,
+}
+
+
+def _answered(*names: str) -> Schema:
+    described = {name: {"required": True, "schema": _ANSWERED[name]} for name in ("Tus-Resumable", *names)}
+    return {"description": "Done", "headers": described}
+
+
+def _tus(summary: str, status: int, answered: Schema, *headers: Schema, **more: Any) -> Schema:
     version = _header("Tus-Resumable", {"const": TUS})
     return {
         "summary": summary, "parameters": [version, *headers],
-        "responses": {str(status): {"description": "Done"}, "default": _PROBLEM}, **more,
+        "responses": {str(status): answered, "default": _PROBLEM}, **more,
     }  # fmt: skip
 
 
@@ -171,21 +307,29 @@ _UPLOADS: dict[str, Any] = {
         "options": {
             "operationId": "uploadOptions",
             "summary": f"What is understood of tus {TUS}: {EXTENSIONS}",
-            "responses": {"204": {"description": "Tus-Version, Tus-Extension, Tus-Max-Size"}},
+            "responses": {
+                "204": _answered("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
+            },
         },
         "post": _tus(
-            "Room for an image of Upload-Length octets", 201, _header("Upload-Length", _WHOLE),
-            operationId="createUpload",
+            "Room for an image of Upload-Length octets", 201,
+            _answered("Location", "Upload-Offset", "Upload-Expires")
+            | {"content": {"application/json": {"schema": _ref("Upload")}}},
+            _header("Upload-Length", _WHOLE), operationId="createUpload",
         ),
     },
     f"{PREFIX}/uploads/{{id}}": {
         "parameters": [_parameter("id", "path", {"type": "string", "pattern": "^[0-9a-f]{32}$"})],
-        "head": _tus("How far it is: Upload-Offset", 200, operationId="upload"),
+        "head": _tus(
+            "How far it is", 200, _answered("Upload-Offset", "Upload-Length", "Upload-Expires"),
+            operationId="upload",
+        ),
         "patch": _tus(
             "Octets from Upload-Offset on; what came before a connection breaks is kept", 204,
+            _answered("Upload-Offset", "Upload-Expires"),
             _header("Upload-Offset", _WHOLE), _header("Upload-Checksum", required=False),
             operationId="appendToUpload", requestBody={"required": True, "content": _OCTETS},
         ),
-        "delete": _tus("Forget it", 204, operationId="endUpload"),
+        "delete": _tus("Forget it", 204, _answered(), operationId="endUpload"),
     },
 }  # fmt: skip

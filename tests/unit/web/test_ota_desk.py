@@ -16,6 +16,7 @@ from v2xpki.config import Instance, Settings
 from v2xpki.config.ota import OPERATOR_ROLES
 from v2xpki.ota.desk import Operator, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.web import admin
 from v2xpki.web.admin_ota import OFFSET_TYPE
@@ -95,7 +96,7 @@ def test_the_director_is_asked_what_is_the_directors(desks: Desks) -> None:
 # --- who may --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [ImageDesk, DirectorDesk])
+@pytest.mark.parametrize("kind", [ImageDesk, DirectorDesk, EvidenceDesk])
 def test_every_call_is_refused_to_who_has_none_of_its_roles(desks: Desks, kind: type) -> None:
     names = {"release-engineer": "eve", "approver": "ann", "campaign-manager": "max", "auditor": "aud"}
     calls = calls_of(kind)
@@ -110,7 +111,7 @@ def test_every_call_is_refused_to_who_has_none_of_its_roles(desks: Desks, kind: 
 
 
 def test_an_auditor_changes_nothing(desks: Desks) -> None:
-    for kind in (ImageDesk, DirectorDesk):
+    for kind in (ImageDesk, DirectorDesk, EvidenceDesk):
         assert all(call.method == "GET" for call in calls_of(kind) if "auditor" in call.roles)
 
 

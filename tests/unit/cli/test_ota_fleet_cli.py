@@ -1,0 +1,156 @@
+"""`v2xpki ota vehicle|ecu|campaign` before a Director: its desk here, or over the operators' interface."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.ota_desks import SETTINGS, Desks
+from tests.support.ota_director import Car, Depot
+from tests.support.ota_https import served
+from tests.support.ota_repository import NOW
+from v2xpki.cli import main
+from v2xpki.ota import desks as opening
+from v2xpki.time import FixedClock
+
+
+class Office(NamedTuple):
+    """Where commands are given. reach: the options of the way to the desks."""
+
+    folder: Path
+    depot: Depot
+    reach: list[str]
+
+    def run(self, *arguments: object, code: int = 0) -> Any:
+        said = self.say(*arguments, "--json", code=code)
+        return json.loads(said) if code == 0 else said
+
+    def say(self, *arguments: object, code: int = 0) -> str:
+        result = CliRunner().invoke(main, ["ota", *map(str, arguments), *self.reach])
+        assert result.exit_code == code, result.output
+        return result.stdout if code == 0 else result.output
+
+    def file(self, name: str, content: Any) -> Path:
+        path = self.folder / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    def register(self, car: Car, *more: object, command: str = "vehicle") -> Any:
+        ecus = self.file("ecus.json", [one.document() for one in car.entries])
+        csr = self.file("csr.pem", car.csr())
+        options = ["--model", car.model, "--ecus", ecus, "--csr", csr]
+        return self.run(command, "register", car.vin, *options, *more)
+
+
+@pytest.fixture(params=["here", "served"])
+def office(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Office]:
+    (tmp_path / "v2xpki.toml").write_text(SETTINGS)
+    depot = Depot(tmp_path, FixedClock(NOW))
+    desks = Desks(tmp_path, depot=depot)
+
+    @contextmanager
+    def at_work(_: object, desk: type) -> Iterator[Any]:
+        yield desks.director_desk
+
+    with ExitStack() as stack:
+        stack.callback(desks.image.database.close)
+        stack.callback(depot.database.close)
+        if request.param == "here":
+            monkeypatch.setattr(opening, "at_work", at_work)
+            reach = ["--instance", str(tmp_path), "--operator", "max"]
+        else:
+            (tmp_path / "tls").mkdir()
+            reach = stack.enter_context(served(desks, tmp_path / "tls", name="max")).options
+        yield Office(tmp_path, depot, reach)
+
+
+def test_a_vehicle_is_registered_with_a_certificate_of_its_own_key_and_shown(office: Office) -> None:
+    car = Car(1, ("ecu-a", "ecu-b"))
+    out = office.folder / "vehicle.pem"
+    registered = office.register(car, "--out", out)
+    assert registered["vehicleId"] == car.vin and out.read_text() == registered["certificate"]
+    key = x509.load_pem_x509_certificate(out.read_bytes()).public_key()
+    form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    assert key.public_bytes(*form) == car.tls_key.public_key().public_bytes(*form)
+    shown = office.run("vehicle", "show", car.vin)
+    assert (shown["model"], shown["state"]) == (car.model, "active")
+    assert {one["ecuId"]: one["hardwareId"] for one in shown["ecus"]} == car.ecus
+    assert [one["vin"] for one in office.run("vehicle", "list")] == [car.vin]
+    assert f"vin: {car.vin}" in office.say("vehicle", "show", car.vin)
+
+
+def test_what_the_director_refuses_is_told_with_the_field(office: Office) -> None:
+    assert "no vehicle" in office.run("vehicle", "show", "WVWZZZ1KZAW000009", code=1)
+    car = Car(1)
+    office.register(car)
+    entry = car.entries[0].document()
+    two = office.file("two.json", [entry, entry | {"ecuId": "other"}])
+    options = ["--model", "m", "--ecus", two, "--csr", office.file("c.pem", car.csr())]
+    assert "ecus" in office.run("vehicle", "register", Car(2).vin, *options, code=1)
+    office.run("vehicle", "register", car.vin, *options[:3], office.file("x", "{"), *options[4:], code=2)
+
+
+def test_an_ecu_is_registered_and_gives_its_place_to_another_for_good(office: Office) -> None:
+    car, spare = Car(1, ("ecu-a", "ecu-b")), Car(2, ("ecu-a", "ecu-b"))
+    office.register(car, command="ecu")
+    (_, old), new = car.ecus, spare.entries[1]
+    entry = office.file("entry.json", new.document())
+    vehicle = office.run("ecu", "replace", old, entry)
+    assert {one["ecuId"]: one["replacedBy"] for one in vehicle["ecus"]} == {
+        car.primary: None,
+        old: new.ecu,
+        new.ecu: None,
+    }
+    assert old in office.run("ecu", "replace", old, entry, code=1)
+    wrong = office.file("wrong.json", spare.entries[0].document())
+    assert "primary" in office.run("ecu", "replace", new.ecu, wrong, code=1)
+    office.run("ecu", "replace", new.ecu, office.file("x", "{"), code=2)
+
+
+def test_a_campaign_offers_nothing_before_its_start_and_nothing_new_once_paused(office: Office) -> None:
+    depot, cars = office.depot, [Car(1), Car(2), Car(3)]
+    target = depot.release("brake", 1)
+    vins = office.file("vins.txt", f"{cars[1].vin}\n{cars[2].vin}\n")
+    made = office.run(
+        "campaign", "create", "winter", "--release", target.path, "--vin", cars[0].vin, "--vins", vins
+    )
+    assert (made["state"], made["createdBy"], made["targets"]) == ("draft", "max", [target.path])
+    assert made["cohort"] == {"vins": [car.vin for car in cars]}
+
+    def offered(car: Car) -> list[str]:
+        vehicle = car.join(depot)
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+        return [one["state"] for one in office.run("vehicle", "show", car.vin)["offers"]]
+
+    assert offered(cars[0]) == []
+    assert office.run("campaign", "start", made["id"])["state"] == "running"
+    assert offered(cars[1]) == ["offered"]
+    paused = office.run("campaign", "pause", made["id"], "--reason", "a fault")
+    assert (paused["state"], paused["reason"]) == ("paused", "a fault")
+    assert offered(cars[2]) == []
+    found = office.run("campaign", "status", "winter")
+    assert found["counts"] == {"offered": 1, "installed": 0, "failed": 0, "recalled": 0}
+    assert office.run("campaign", "status") == [found]
+    assert f"{made['id']}  paused  winter" in office.say("campaign", "status")
+    assert office.run("campaign", "halt", "winter", "--reason", "for good")["state"] == "halted"
+
+
+def test_a_campaign_only_grows(office: Office) -> None:
+    path = office.depot.release("brake", 1).path
+    office.run("campaign", "create", "c", "--release", path, "--model", "model-x", "--percentage", 20)
+    office.run("campaign", "start", "c")
+    assert office.run("campaign", "start", "c", "--percentage", 50)["cohort"]["percentage"] == 50
+    assert "below" in office.run("campaign", "start", "c", "--percentage", 40, code=1)
+    office.run("campaign", "start", "c", "--percentage", 0, code=2)
+    assert "no target" in office.run(
+        "campaign", "create", "d", "--release", "ecu-a/x/1/y", "--vin", Car(1).vin, code=1
+    )
+    assert "cohort" in office.run("campaign", "create", "d", "--release", path, code=1)
