@@ -788,6 +788,18 @@ def test_key_rotation_of_the_root_needs_the_old_key_and_the_new_one(world: World
     world.installs(**NEW)
 
 
+@pytest.mark.parametrize("more", ['"x":1.5', '"x":NaN', '"x":"\\ud800"'])
+def test_key_compromise_a_next_root_without_a_canonical_form_is_refused_and_reported(
+    world: World, more: str
+) -> None:
+    director = world.oem.director
+    world.good_update()
+    director.rotate("root")
+    octets = director.files["2.root.json"].decode()
+    director.files["2.root.json"] = octets.replace('"_type"', f'{more},"_type"', 1).encode()
+    world.refuses(Threat.UNKNOWN_KEY, has=OLD)
+
+
 def test_key_rotation_over_many_roots_is_followed_one_by_one(world: World) -> None:
     for _ in range(4):
         world.oem.director.rotate("root", "timestamp")

@@ -164,7 +164,7 @@ def test_a_root_key_signs_no_targets(house):
 def test_a_signature_over_other_octets_is_refused(house):
     request = house.asked()
     wrong = house.people[0].targets.sign(request.payload.replace(b"brake", b"break"))
-    file = SignatureFile("image", request.id, wrong.keyid, wrong.signature, "ann")
+    file = SignatureFile("image", request.id, "ann", {wrong.keyid: wrong.signature})
     with refused(SigningReason.BAD_SIGNATURE):
         house.repository.submit(file, by="mallory")
 

@@ -307,6 +307,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.soak
 def test_what_the_guide_prints_works_on_the_folder_of_a_demo(shown, tmp_path, monkeypatch):
     directory, document, _ = shown
     server = Server(Instance.load(directory))
@@ -427,7 +428,7 @@ def at_work(tmp_path, token_store):
     "sig",
     [
         pytest.param(signal.SIGINT, id="ctrl-c", marks=pytest.mark.soak),
-        pytest.param(signal.SIGTERM, id="terminate"),
+        pytest.param(signal.SIGTERM, id="terminate", marks=pytest.mark.soak),
     ],
 )
 def test_a_demo_that_is_stopped_ends_what_it_started_and_says_so(at_work, sig):

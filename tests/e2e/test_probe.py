@@ -55,6 +55,7 @@ def failures(checks: dict[str, str]) -> dict[str, str]:
     return {name: verdict for name, verdict in checks.items() if verdict != "PASS"}
 
 
+@pytest.mark.soak
 def test_an_instance_on_brainpool_curves_behind_https_alone(
     tmp_path: Path, shared_tools: Path, token_store: object
 ) -> None:

@@ -1,5 +1,6 @@
 """Two TUF clients that are not ours, and a repository that is served to them over real HTTP."""
 
+import hashlib
 import json
 import subprocess
 import threading
@@ -8,13 +9,29 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from tuf.api.exceptions import DownloadError, RepositoryError
+from tuf.api.metadata import Signed
 from tuf.ngclient import Updater
 
+from v2xpki.issuance.metadata import document, tuf_key
+from v2xpki.keystore import IssuingKey
+from v2xpki.ota.metadata import payload
 from v2xpki.ota.repository import Repository
 from v2xpki.trust.ota.names import file_of
 
 TUF_JS = Path(__file__).parent.parent / "interop" / "tuf_js"
+
+
+def forge(signed: Signed, *stolen: IssuingKey) -> bytes:
+    """Metadata as whoever has these keys can make it."""
+    octets, signatures = payload(signed), []
+    for key in stolen:
+        size = key.public_key.curve.size
+        raw = key.sign(hashlib.new(key.public_key.curve.hash, octets).digest())
+        der = encode_dss_signature(int.from_bytes(raw[:size], "big"), int.from_bytes(raw[size:], "big"))
+        signatures.append((tuf_key(key).keyid, der.hex()))
+    return document(octets, signatures)
 
 
 class FollowedNot(Exception):

@@ -176,6 +176,13 @@ class Settings:
         for name in self.domains:
             if name not in DOMAINS:
                 raise ConfigError(f"[domains.{name}] is no trust domain", hint=f"one of {', '.join(DOMAINS)}")
+        for name, section in self.domains.items():
+            if section.listen and name not in SCMS_DOMAINS:
+                # what comes over a role's unix socket is believed to come from this house
+                raise ConfigError(
+                    f"[domains.{name}] listen: only components of an SCMS, which speak TLS, may",
+                    hint="[serve] has the listeners of all others",
+                )
         if not self.own_tlm and "tlm" in self.domains:
             raise ConfigError("[domains.tlm] has no place where own_tlm is false")
         if self.aa.ea_timeout >= self.serve.worker_timeout:

@@ -180,5 +180,6 @@ class Directing:
                     tx_move_plan(tx, vehicle.id, vehicle.issued, plan.generation)
         if coming is None:
             return Taken(vehicle.issued, changed=False)
-        self._metadata.issue(vehicle, coming, lambda tx: offers(tx, coming.version))
+        if not self._metadata.issue(vehicle, coming, lambda tx: offers(tx, coming.version)):
+            return Taken(self._inventory.again(vehicle).issued, changed)
         return Taken(coming.version, changed)

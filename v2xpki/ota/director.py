@@ -22,7 +22,6 @@ from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
-from v2xpki.ota.plan import tx_plan_changed
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
 from v2xpki.ota.vehicle_metadata import ROLES, Labels, VehicleMetadata, tx_forget_plan
@@ -128,16 +127,11 @@ class Director:
             documents is None
             or documents.plan != documents.generation
             or not self._metadata.is_fresh(documents.expires, self._clock.time32())
+            or not self._metadata.is_current(documents)
         ):
             self._directing.refresh(vehicle)
             documents = self._metadata.documents(vehicle)
         return None if documents is None else documents.of("timestamp")
-
-    def keys_changed(self) -> None:
-        """Have each vehicle's metadata looked at again when it is next asked for: what the keys before have
-        signed is refused by vehicles that have the newest root."""
-        with self._database.write(durable=True) as tx:
-            tx_plan_changed(tx)
 
     def root(self, name: str) -> bytes | None:
         """A version of the root, which all vehicles share: N.root.json."""

@@ -153,6 +153,11 @@ class Releases:
             raise Refused(Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may")
         return wanted or may[0]
 
+    def _require_image(self, row: Any) -> None:
+        """Raises Refused unless what is to be handed out is there: signers put their names to it."""
+        if not (self._images / file_of(row.path, row.sha256)).is_file():
+            raise Refused(Reason.STATE, f"the image of {row.path} is gone; withdraw it and add it anew")
+
     @staticmethod
     def _check_counter(tx: Transaction, fields: ImageFields, *, pending: bool) -> None:
         """Raises Refused unless the counter is above all that were ever published of the name for the
@@ -184,6 +189,7 @@ class Releases:
                 raise Refused(Reason.ROLE, f"{operator.name} added it, and so approves it not")
             if row.state != STAGED:
                 raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
+            self._require_image(row)
             now = self._clock.time32()
             if not tx.insert_if_new(Approval, release=identifier, operator=operator.name, approved=now):
                 raise Refused(Reason.STATE, f"{operator.name} has approved it before")
@@ -223,6 +229,7 @@ class Releases:
                 raise Refused(Reason.STATE, f"not all of them are {APPROVED} or {WITHDRAWING}, of {role}")
             for row in chosen:
                 if row.state == APPROVED:
+                    self._require_image(row)
                     self._check_counter(tx, _fields(row), pending=False)
         return self._repository.request_targets(
             role,

@@ -124,6 +124,10 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
     )
 
 
+class _Overtaken(Exception):
+    """A later version is handed out already."""
+
+
 class VehicleMetadata:
     """Makes, keeps and hands out the metadata of single vehicles. For all threads of a process.
 
@@ -135,12 +139,18 @@ class VehicleMetadata:
     ) -> None:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
-        self._keyids = "".join([issuer.public_key(label).keyid for label in labels]).encode()
+        keyids = [issuer.public_key(label).keyid.encode() for label in labels]
+        self._keyids = b"".join(keyids)
+        self._beginnings = [b'{"signatures":[{"keyid":"%b"' % keyid for keyid in keyids]
 
     def content_of(self, targets: bytes) -> bytes:
         """What tells whether a vehicle's metadata would say something new, whatever its version: other
         targets, or by other keys, the only ones that a vehicle with the newest root believes."""
         return hashlib.sha256(self._keyids + targets).digest()
+
+    def is_current(self, documents: Documents) -> bool:
+        """Whether the keys that sign now have signed what is handed out."""
+        return all(map(bytes.startswith, documents.signed.split(b"\n"), self._beginnings))
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
@@ -171,30 +181,41 @@ class VehicleMetadata:
         prepared = self._issuer.prepare(payloads, expires, kind=KIND)
         return Next(prepared, version, self.content_of(targets), plan, expires)
 
-    def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> None:
+    def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> bool:
         """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
-        transaction. Raises as MetadataIssuer.issue and tx_complete; then the record is void, the number is
-        used up and what was handed out before still is."""
+        transaction. False: a later version was handed out meanwhile, and this one never will be. Raises as
+        MetadataIssuer.issue and tx_complete. In both cases the record is void, the number is used up and what
+        was handed out before still is."""
         record = coming.prepared.record
         try:
             made = self._issuer.issue(coming.prepared.token)
             signed = joined(made)
             with self._database.write(durable=False) as tx:
                 tx_complete(tx, record, signed)
-                tx.run(
-                    _REPLACE,
-                    of_vehicle=vehicle.id,
-                    new_issued=coming.version,
-                    new_expires=coming.expires,
-                    new_record=record.id,
-                    new_content=coming.content,
-                    new_plan=coming.plan,
-                )
+                _replace(tx, vehicle.id, coming)
                 more(tx)
-        except BaseException:
+        except BaseException as error:
             with contextlib.suppress(StoreError), self._database.write(durable=False) as tx:
                 tx_void(tx, record, "signing or storing failed")
+            if isinstance(error, _Overtaken):
+                return False
             raise
+        return True
+
+
+def _replace(tx: Transaction, vehicle: bytes, coming: Next) -> None:
+    """Raises _Overtaken."""
+    touched = tx.run(
+        _REPLACE,
+        of_vehicle=vehicle,
+        new_issued=coming.version,
+        new_expires=coming.expires,
+        new_record=coming.prepared.record.id,
+        new_content=coming.content,
+        new_plan=coming.plan,
+    )
+    if touched != 1:
+        raise _Overtaken
 
 
 def tx_move_plan(tx: Transaction, vehicle: bytes, version: int, plan: int) -> None:

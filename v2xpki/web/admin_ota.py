@@ -59,6 +59,7 @@ def ota_blueprint(
     to_role, clock = forward or over_socket(instance), clock or SystemClock()
 
     def operator() -> Operator:
+        refuse_other_sites()
         settings = instance.settings.ota
         try:
             return Operator.named(who(request.environ), settings.operators, lab=instance.lab)
@@ -73,6 +74,16 @@ def ota_blueprint(
     add_evidence(blueprint, clock, operator, to_role)
     _add_uploads(blueprint, uploads_of(instance, clock), operator)
     return blueprint
+
+
+def refuse_other_sites() -> None:
+    """A browser adds its user's client certificate to whatever a page of somebody else has it send: what
+    changes something is taken from no other site (Fetch Metadata; RFC 6454). Raises HttpError."""
+    if request.method in ("GET", "HEAD"):
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site not in (None, "same-origin", "none") or origin not in (None, f"https://{request.host}"):
+        raise HttpError(403, "not allowed", detail="the request comes from a page of another site")
 
 
 # --- calls ----------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from aiohttp.web_protocol import RequestHandler
 from v2xpki.web.metrics import router_refused
 
 SERVER = "v2xpki"
-MOST_CONNECTIONS, SPARE_FILES = 8192, 512
+MOST_CONNECTIONS, SPARE_FILES, MOST_DOWNLOADS = 8192, 512, 2048
 
 
 @dataclass
@@ -65,10 +65,12 @@ class BoundedServer(web.Server):
             transport.abort()
 
 
-def connection_limit() -> int:
-    """How many stations may be connected: as many as files may be open, less what the router needs."""
+def connection_limit() -> tuple[int, int]:
+    """How many stations may be connected, and how many of them may be fetching a file, which is one more that
+    is open: as many as files may be open, less what the router needs."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + SPARE_FILES
+    wanted = MOST_CONNECTIONS + MOST_DOWNLOADS + SPARE_FILES
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, soft - SPARE_FILES)
+    downloads = min(MOST_DOWNLOADS, soft // 4)
+    return max(1, soft - SPARE_FILES - downloads), downloads

@@ -5,27 +5,38 @@ and no role is asked. Nothing of a path is believed: it has exactly the form of 
 be a link, and the file must be there.
 """
 
+import asyncio
 import os
 import re
 import stat
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from v2xpki.trust.ota.names import PART, SHA256
+from v2xpki.web.bounded import MOST_DOWNLOADS
 
 PREFIX = "/ota/image/targets/"
 _NAME = re.compile(
     rf"{PART.pattern}/{PART.pattern}/{PART.pattern}/{SHA256.pattern}\.{PART.pattern}(\.intoto\.json)?"
 )
+#: Seconds that any download may take, and octets a second beyond: 2 GB in 36 hours.
+GRACE, LEAST_RATE = 60.0, 16384.0
 _FOREVER = "public, max-age=31536000, immutable"
 
 
 class ImageFiles:
-    """The folder. plain: also without TLS."""
+    """The folder. plain: also without TLS; most: downloads at a time."""
 
-    def __init__(self, folder: Path, *, plain: bool = False) -> None:
-        self._folder, self.plain = folder, plain
+    def __init__(self, folder: Path, *, plain: bool = False, most: int = MOST_DOWNLOADS) -> None:
+        self._folder, self.plain, self._most = folder, plain, most
+        self.downloads = 0
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether one more has to wait."""
+        return self.downloads >= self._most
 
     def find(self, target: str) -> Path | None:
         """The file of a request's target; None where there is none. Percent-encoding is not undone: no name
@@ -45,9 +56,28 @@ class ImageFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    @staticmethod
-    def response(path: Path, server: str) -> web.FileResponse:
+    def response(self, path: Path, server: str) -> web.FileResponse:
         """The answer to a GET or HEAD, whole or of a range, in flat memory (RFC 9110 14)."""
         kind = "application/json" if path.name.endswith(".intoto.json") else "application/octet-stream"
         headers = {"server": server, "content-type": kind, "cache-control": _FOREVER}
-        return web.FileResponse(path, headers=headers)
+        return _Download(self, path, headers)
+
+
+class _Download(web.FileResponse):
+    """Counted, and ended where its reader takes hardly anything: it holds a file and a connection."""
+
+    def __init__(self, files: ImageFiles, path: Path, headers: dict[str, str]) -> None:
+        super().__init__(path, headers=headers)
+        self._files, self._seconds = files, GRACE + path.stat().st_size / LEAST_RATE
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        self._files.downloads += 1
+        try:
+            async with asyncio.timeout(self._seconds):
+                return await super().prepare(request)
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+            raise ConnectionResetError("the reader is too slow") from None
+        finally:
+            self._files.downloads -= 1

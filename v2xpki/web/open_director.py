@@ -52,7 +52,6 @@ class DirectorService:
         present = self._present()
         if present != self._generations:
             self.director, self._generations = self._build(present), present
-            self.director.keys_changed()
         return EVERY
 
     def purge(self) -> int:

@@ -178,6 +178,8 @@ class Router:
             return self._refuse(request, 403, "images are handed out over https alone")
         if self._is_crowded_by(request):
             return self._refuse(request, 429, "too many requests", RETRY_AFTER)
+        if files.is_crowded:
+            return self._refuse(request, 503, "overloaded", RETRY_AFTER)
         path = files.find(request.raw_path)
         return self._refuse(request, 404, "not found") if path is None else files.response(path, SERVER)
 
@@ -284,12 +286,13 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
         )
         for role in roles
     }
+    connections, downloads = connection_limit()
     router = Router(
         PREFIXES if instance.has_etsi else {},
         upstreams,
         v3=V3_PATHS if instance.has_scms else {},
         ota=OTA_PATHS if instance.has_ota else {},
-        files=_image_files(instance, roles),
+        files=_image_files(instance, roles, downloads),
         body_limit=limits.body_octets,
         read_timeout=limits.read_timeout,
         rate=Rate(limits.requests_per_minute),
@@ -297,7 +300,7 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     )
     server = BoundedServer(
         router.handle,
-        limit=connection_limit(),
+        limit=connections,
         access_log=None,
         # its lines name client addresses, and anyone can cause them
         logger=_silent(),
@@ -333,10 +336,10 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     await server.shutdown(timeout=float(serve.graceful_timeout))
 
 
-def _image_files(instance: Instance, roles: Sequence[str]) -> images.ImageFiles | None:
+def _image_files(instance: Instance, roles: Sequence[str], most: int) -> images.ImageFiles | None:
     if "image" not in roles:
         return None
-    return images.ImageFiles(instance.images_dir, plain=instance.settings.ota.plain_downloads)
+    return images.ImageFiles(instance.images_dir, plain=instance.settings.ota.plain_downloads, most=most)
 
 
 def _silent() -> logging.Logger:

@@ -18,6 +18,7 @@ import gc
 import io
 import os
 import signal
+import socket
 import ssl
 import sys
 from pathlib import Path
@@ -58,9 +59,9 @@ class RoleWorker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker with a short way for plain requests on unix sockets."""
 
     def handle(self, conn: Any) -> Any:
-        if self.cfg.is_ssl or conn.parser is not None:
-            return super().handle(conn)
         sock = conn.sock
+        if self.cfg.is_ssl or conn.parser is not None or sock.family != socket.AF_UNIX:
+            return super().handle(conn)
         try:
             while True:
                 sock.settimeout(LINGER)

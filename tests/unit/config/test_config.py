@@ -198,3 +198,10 @@ def test_butterfly_policies_that_make_no_sense_are_refused(line):
 def test_a_butterfly_ticket_holds_a_week_by_default():
     policy = Settings.parse("").butterfly
     assert policy.period + policy.overlap == 7 * 86400
+
+
+@pytest.mark.parametrize("name", ["image", "director", "ea"])
+def test_no_role_but_a_component_of_an_scms_listens_beside_its_socket(name):
+    with pytest.raises(ConfigError, match=f"domains.{name}. listen"):
+        Settings.parse(f'profile = "etsi+ota"\n[domains.{name}]\nlisten = "127.0.0.1:9"')
+    Settings.parse('profile = "scms"\n[domains.la1]\nlisten = "127.0.0.1:9"')

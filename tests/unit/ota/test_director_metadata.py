@@ -14,6 +14,7 @@ from v2xpki.crypto import Curve
 from v2xpki.errors import KeystoreError, TokenLost
 from v2xpki.issuance.metadata import tuf_key
 from v2xpki.ota.director import ROLES, label_of
+from v2xpki.store.auditing import require_intact
 from v2xpki.time import HOUR, FixedClock, SystemClock, unix_from_time32
 from v2xpki.trust.ota.fields import DirectorFields
 
@@ -234,10 +235,30 @@ def test_after_a_change_of_keys_what_the_keys_before_signed_is_handed_out_no_mor
     assert signed(depot, vehicle)[0]["version"] == 1
     depot.keystore.generate(label_of("timestamp", 2), Curve.NIST_P256)
     depot.director = depot.open(generations={"timestamp": 2})
-    depot.director.keys_changed()
     found = Metadata.from_bytes(depot.director.metadata(vehicle, "timestamp.json"))
     assert found.signed.version == 2
     assert list(found.signatures) == [tuf_key(depot.keystore.issuing_key(label_of("timestamp", 2))).keyid]
     before = depot.signatures()
     signed(depot, vehicle)
     assert depot.signatures() == before
+
+
+def test_metadata_that_was_overtaken_while_it_was_signed_is_never_handed_out(depot, monkeypatch):
+    car = Car()
+    vehicle = car.join(depot)
+    other, slow = depot.open(), depot.director._metadata._issuer
+    issue = slow.issue
+
+    def overtaken(token):
+        monkeypatch.setattr(slow, "issue", issue)
+        other.take_manifest(vehicle_now(), car.manifest(depot.clock))
+        return issue(token)
+
+    def vehicle_now():
+        return depot.director._inventory.again(vehicle)
+
+    monkeypatch.setattr(slow, "issue", overtaken)
+    taken = depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    assert taken.version == 2
+    assert signed(depot, vehicle)[0]["version"] == 2
+    require_intact(depot.database)

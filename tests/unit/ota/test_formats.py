@@ -210,3 +210,29 @@ def test_a_registration_has_exactly_one_primary(primaries):
     )
     with pytest.raises(DecodeError, match="exactly one"):
         Registration.parse(Registration("ab" * 16, VIN, "m", "pem", ecus).octets())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda body: body["signatures"][0].update(sig=[[[]]]),
+        lambda body: body["signed"]["ecuManifests"]["s"]["signatures"][0].update(sig={}),
+        lambda body: body["signed"]["ecuManifests"]["s"]["signed"].update(attack="\ud800"),
+    ],
+)
+def test_a_manifest_that_has_no_canonical_form_is_refused_as_any_other(spoil):
+    body = _manifest()
+    spoil(body)
+    with pytest.raises(DecodeError):
+        Manifest.parse(json.dumps(body).encode())
+
+
+def test_a_key_of_another_curve_than_its_scheme_says_is_refused():
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    public = ec.generate_private_key(ec.SECP384R1()).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    value = {"keytype": "ecdsa", "scheme": "ecdsa-sha2-nistp256", "keyval": {"public": pem}}
+    with pytest.raises(DecodeError, match="nistp384"):
+        parse_key(value, "key")

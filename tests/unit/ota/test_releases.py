@@ -284,3 +284,18 @@ def test_a_supplier_signs_what_is_theirs(shop: Shop) -> None:
 def test_a_member_that_breaks_a_rule_is_named(shop: Shop, changes: dict[str, object], named: str) -> None:
     with pytest.raises(DecodeError, match=named):
         NewRelease.parse(shop.body(**changes))
+
+
+def test_nobody_approves_or_signs_an_image_that_is_gone(shop: Shop) -> None:
+    (identifier,) = shop.releases.add(ENGINEER, NewRelease.parse(shop.body()))
+    image = shop.images / f"bcm-2/brake/1.1/{SHA}.fw.bin"
+    image.rename(image.with_name("elsewhere"))
+    with pytest.raises(Refused, match="is gone"):
+        shop.releases.approve(APPROVERS[0], identifier)
+    image.with_name("elsewhere").rename(image)
+    for approver in APPROVERS:
+        if shop.releases.get(identifier).row.state == "staged":
+            shop.releases.approve(approver, identifier)
+    image.unlink()
+    with pytest.raises(Refused, match="is gone"):
+        shop.releases.request_signatures(ENGINEER, "targets")

@@ -295,3 +295,19 @@ def test_what_is_answered_is_as_the_description_has_it(desks: Desks) -> None:
     jsonschema.validate(
         roles, {"type": "array", "items": {"$ref": "#/components/schemas/MetadataRole"}} | schemas
     )
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}, {"Origin": "https://evil.example"}],
+)
+def test_a_page_of_another_site_changes_nothing_with_an_operators_certificate(
+    desks: Desks, headers: dict[str, str]
+) -> None:
+    desks.begin()
+    (added,) = desks.ask("eve", "POST", "releases", release(desks)).json
+    one = f"releases/{added['id']}"
+    problem(desks.ask("ann", "POST", f"{one}/approve", headers=headers), 403, "another site")
+    assert desks.ask("aud", "GET", one, headers=headers).json["state"] == "staged"
+    same = {"Sec-Fetch-Site": "same-origin", "Origin": "https://localhost"}
+    assert desks.ask("ann", "POST", f"{one}/approve", headers=same).json["state"] == "approved"

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import Instance
 from v2xpki.time import SystemClock
+from v2xpki.web import images
 from v2xpki.web.bounded import BoundedServer
 from v2xpki.web.images import ImageFiles
 from v2xpki.web.process import OTA_PATHS
@@ -75,8 +76,9 @@ class House:
         upstreams = {
             role: Upstream(role, path, size=4, waiting=9, timeout=5.0) for role in ("image", "director")
         }
+        self.files = ImageFiles(self.instance.images_dir, most=5)
         router = Router(
-            {}, upstreams, ota=OTA_PATHS, files=ImageFiles(self.instance.images_dir), body_limit=100,
+            {}, upstreams, ota=OTA_PATHS, files=self.files, body_limit=100,
             read_timeout=5.0,
         )  # fmt: skip
         self._server = BoundedServer(router.handle, limit=50, access_log=None)
@@ -225,3 +227,23 @@ def test_registrations_may_be_larger_than_other_requests_and_not_without_end(hou
 @pytest.mark.parametrize("target", ["/ota", "/ota/", "/ota/v2/x", "/api/v1/ota/releases", "/ea", "/v3/ctl"])
 def test_nothing_else_is_here(house, target):
     assert house.ask(target).status == 404
+
+
+def test_downloads_beyond_a_number_wait_so_that_other_stations_are_heard(house: House) -> None:
+    house.files.downloads = 5
+    try:
+        answer = house.ask(PATH)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+        assert house.ask("/ota/v1/challenge").status == 200
+    finally:
+        house.files.downloads = 0
+    assert house.ask(PATH).body == IMAGE
+    assert house.files.downloads == 0
+
+
+def test_a_reader_that_takes_nothing_is_left(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "GRACE", 0.0)
+    monkeypatch.setattr(images, "LEAST_RATE", 1e12)
+    with pytest.raises((ConnectionError, http.client.HTTPException, OSError)):
+        house.ask(PATH)
+    assert house.files.downloads == 0

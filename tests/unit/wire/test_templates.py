@@ -198,7 +198,7 @@ def test_a_template_of_certificates_writes_as_the_codec_does(data):
     assert b"".join(template.read(octets)) == linkage + start.to_bytes(4, "big") + point(key)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(values("SignedCertificateRequest"))
 def test_whatever_is_asked_has_a_template_that_is_right_or_none(request):
     template = RequestTemplate.of(request)

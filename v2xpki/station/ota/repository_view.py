@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
-from tuf.api.exceptions import LengthOrHashMismatchError
+from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
@@ -344,7 +344,7 @@ def _verifies(delegator: Root | Targets, role: str, metadata: Metadata[T]) -> bo
     """Whether as many different keys as the role needs have signed; a key under two keyids is one key."""
     try:
         result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
-    except ValueError:
+    except (ValueError, RepositoryError):  # what is signed has no canonical form, for one
         return False
     different = {str(key.keyval.get("public")) for key in result.signed.values()}
     return len(different) >= result.threshold

@@ -16,7 +16,7 @@ from securesystemslib.formats import encode_canonical
 
 from v2xpki.errors import DecodeError, EncodeError
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _RAW_CONTROL = re.compile(rb"[\x00-\x1f]")
 _RAW_CONTROLS = bytes(range(0x20))
 # a control character as json.dumps writes one; a backslash of the text itself is doubled
@@ -31,7 +31,7 @@ def canonical(value: Mapping[str, Any]) -> bytes:
     """The octets that are signed for an object. Raises EncodeError for what canonical JSON has not."""
     try:
         octets = _encode(value).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise EncodeError(f"no canonical JSON: {error}") from None
     if _has_fraction(value):
         raise EncodeError("canonical JSON has no fractions")
@@ -103,7 +103,7 @@ def whole_of(table: Mapping[str, Any], name: str, what: str, *, least: int = 0, 
 
 def printable(text: str) -> bool:
     """Whether a text may stand in what is signed."""
-    return not _CONTROL.search(text)
+    return not _UNPRINTABLE.search(text)
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_once, parse_float=_refuse, parse_constant=_refuse).decode

@@ -41,9 +41,11 @@ def parse_key(value: Any, what: str, schemes: tuple[str, ...] = ROLE_SCHEMES) ->
     if not isinstance(public, str) or len(public) > _LONGEST:
         raise DecodeError(f"{what}.keyval.public is no public key")
     try:
-        key = SSlibKey.from_crypto(_load(scheme, public), scheme=scheme)
+        key = SSlibKey.from_crypto(_load(scheme, public))
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise DecodeError(f"{what}.keyval.public is no key for {scheme}") from None
+    if key.scheme != scheme:  # a key of another curve, for one
+        raise DecodeError(f"{what}.keyval.public is a key for {key.scheme}, not for {scheme}")
     if value.get("keytype") != key.keytype:
         raise DecodeError(f"{what}.keytype is not {key.keytype}")
     return key

@@ -152,7 +152,13 @@ def _halves(value: Any, what: str) -> tuple[dict[str, Any], list[dict[str, Any]]
     signed, signatures = value["signed"], value["signatures"]
     if not isinstance(signed, dict) or not isinstance(signatures, list):
         raise DecodeError(f"{what} has not signed and signatures")
-    if not all(isinstance(one, dict) and one.keys() == {"keyid", "sig"} for one in signatures):
+    if not all(
+        isinstance(one, dict)
+        and one.keys() == {"keyid", "sig"}
+        and isinstance(one["keyid"], str)
+        and isinstance(one["sig"], str)
+        for one in signatures
+    ):
         raise DecodeError(f"{what}.signatures is no list of signatures")
     return signed, signatures
 
