@@ -222,6 +222,18 @@ def test_operators_ask_both_repositories_by_their_roles(released):
     made = ask("operator", "POST", "campaigns", b'{"name": "c", "targets": [], "cohort": {}}')
     assert made.status in (400, 409)  # its member breaks a rule, not the operator
     assert ask("approver", "POST", "campaigns", b"{}").status == 403
+    unknown = "evidence/releases/" + "00" * 16
+    assert ask("operator", "GET", unknown).status == 404
+
+
+def test_an_auditor_has_evidence_of_a_vehicle_without_a_database(lab, vehicle, tmp_path):
+    tls, page = lab.directory / "tls", tmp_path / "vehicle.html"
+    reach = ["--server", lab.url("admin"), "--tls-ca", tls / "ca.pem"]
+    reach += ["--cert", tls / "operator.pem", "--key", tls / "operator.key"]
+    done = v2xpki("ota", "evidence", "vehicle", Car().vin, *reach, "--html", page, "--json")
+    report = json.loads(done)
+    assert (report["vehicle"]["registeredBy"], report["releases"]) == ("credential", [])
+    assert Car().vin in page.read_text()
 
 
 def test_the_director_believes_the_root_that_init_had_signed_and_no_other(lab):

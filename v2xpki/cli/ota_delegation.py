@@ -9,6 +9,7 @@ from v2xpki.cli.ota_options import (
     OUT,
     YES,
     by,
+    files_of,
     hand_out,
     opened,
     operator_option,
@@ -59,7 +60,7 @@ def add(
     asked = DelegationChange(role, keys, threshold, paths, terminating)
     require_yes(f"Ask that {role} may sign {' '.join(paths)}?", yes=yes)
     with opened(directory, repository) as found:
-        hand_out(found, found.request_delegation(asked, by=by(operator)), folder, as_json=as_json)
+        hand_out(files_of(found, found.request_delegation(asked, by=by(operator))), folder, as_json=as_json)
 
 
 @command.command("remove")
@@ -85,4 +86,4 @@ def remove(
     require_yes(f"Ask that {role} may sign nothing any more?", yes=yes)
     with opened(directory, repository) as found:
         requests = found.request_delegation(DelegationChange(role), by=by(operator))
-        hand_out(found, requests, folder, as_json=as_json)
+        hand_out(files_of(found, requests), folder, as_json=as_json)

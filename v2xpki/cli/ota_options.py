@@ -29,14 +29,15 @@ OUT = click.option(
     default=Path(),
     help="Where the request files for the signers go; by default here.",
 )
+CHOSEN = click.option(
+    "--repository", type=click.Choice(("image", "director")), default="image", show_default=True
+)
 _REPOSITORY = (
     click.option(
         "--instance", "directory", metavar="DIR", required=True, type=click.Path(path_type=Path),
         help="The instance with the repository's token and database.",
     ),
-    click.option(
-        "--repository", type=click.Choice(("image", "director")), default="image", show_default=True
-    ),
+    CHOSEN,
 )  # fmt: skip
 _OPERATOR = click.option("--operator", default=None, help="Who does it; by default the user's name.")
 
@@ -79,15 +80,19 @@ def signer_key(file: Path, role: str, repository: str = "image") -> "SSlibKey":
     return SignerKeys.parse(file.read_bytes()).keys[root_use(repository) if role == "root" else role]
 
 
-def hand_out(repository: "Repository", requests: "Sequence[Request]", folder: Path, *, as_json: bool) -> None:
+def files_of(repository: "Repository", requests: "Sequence[Request]") -> "list[RequestFile]":
+    """What the signers of requests get."""
+    return [repository.request_file(one.id) for one in requests]
+
+
+def hand_out(files: "Sequence[RequestFile]", folder: Path, *, as_json: bool) -> None:
     """Write requests as files for the signers, and tell of them."""
     folder.mkdir(parents=True, exist_ok=True)
     told = []
-    for request in requests:
-        file = repository.request_file(request.id)
+    for file in files:
         path = folder / f"{file.repository}-{file.role}-{file.version}.request.json"
         path.write_text(json.dumps(file.document(), indent=1) + "\n", encoding="utf-8")
-        told.append({"id": request.id, "role": file.role, "version": file.version, "file": path})
+        told.append({"id": file.id, "role": file.role, "version": file.version, "file": path})
         if not as_json:
             click.echo(str(path))
             for line in lines_of(file):

@@ -10,6 +10,7 @@ from v2xpki.cli.ota_options import (
     OUT,
     YES,
     by,
+    files_of,
     hand_out,
     opened,
     operator_option,
@@ -66,7 +67,7 @@ def create(
     )
     require_yes(f"Ask for the first root of {repository}?", yes=yes)
     with opened(directory, repository) as found:
-        hand_out(found, found.bootstrap(first, by=by(operator)), folder, as_json=as_json)
+        hand_out(files_of(found, found.bootstrap(first, by=by(operator))), folder, as_json=as_json)
 
 
 @command.command("change")
@@ -118,7 +119,7 @@ def change(
             (role, _whole(found.keyids(role), keyid)) for role, keyid in _pairs(remove, "--remove-key")
         )
         requests = found.request_root(asked._replace(remove=gone), by=by(operator))
-        hand_out(found, requests, folder, as_json=as_json)
+        hand_out(files_of(found, requests), folder, as_json=as_json)
 
 
 def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, str]]:

@@ -7,23 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from v2xpki.cli.ota_desks import desk_options
 from v2xpki.cli.ota_options import (
+    CHOSEN,
     FILE,
     OUT,
     YES,
     by,
     hand_out,
     lines_of,
-    opened,
     operator_option,
-    repository_options,
     require_yes,
 )
+from v2xpki.cli.ota_sign_desks import SigningDesk, signing_desk
 from v2xpki.cli.output import json_option, note, print_json
 
 if TYPE_CHECKING:
-    from v2xpki.ota.repository import Repository
-    from v2xpki.ota.rows import Request
     from v2xpki.ota.signing_files import SignatureFile
 
 
@@ -34,33 +33,21 @@ def command() -> None:
 
 @command.command("request")
 @click.argument("role")
-@repository_options
+@CHOSEN
 @OUT
 @YES
-@operator_option
+@desk_options
 @json_option
-def request(
-    role: str,
-    directory: Path,
-    repository: str,
-    folder: Path,
-    *,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
-) -> None:
-    """Write the open request of ROLE for its signers; where there is none, ask for its renewal."""
-    from v2xpki.ota.changes import RootChange
-
-    with opened(directory, repository) as found:
-        requests = [one for one in found.requests() if one.role == role]
+def request(role: str, repository: str, folder: Path, *, yes: bool, as_json: bool, **reach: Any) -> None:
+    """Write the open request of ROLE for its signers; where there is none, ask for its renewal. With --server
+    a renewal of targets has what is approved, too, as `ota release request` has."""
+    with signing_desk(repository, **reach) as desk:
+        requests = [one for one in desk.requests() if one["role"] == role]
         if not requests:
             require_yes(f"Nothing is open for {role}. Ask for its renewal?", yes=yes)
-            if role == "root":
-                requests = found.request_root(RootChange(), by=by(operator))
-            else:
-                requests = [found.request_targets(role, by=by(operator))]
-        hand_out(found, requests, folder, as_json=as_json)
+            requests = desk.renew(role)
+        files = [desk.request(one["id"])[1] for one in requests]
+    hand_out(files, folder, as_json=as_json)
 
 
 @command.command("sign")
@@ -124,18 +111,16 @@ def sign(
 
 @command.command("submit")
 @click.argument("files", metavar="SIGNATURE...", nargs=-1, required=True, type=FILE)
-@repository_options
-@operator_option
+@CHOSEN
+@desk_options
 @json_option
-def submit(
-    files: tuple[Path, ...], directory: Path, repository: str, *, operator: str | None, as_json: bool
-) -> None:
+def submit(files: tuple[Path, ...], repository: str, *, as_json: bool, **reach: Any) -> None:
     """Hand signatures in. The one that was still missing publishes."""
     from v2xpki.ota.signing_files import SignatureFile
 
     signatures = [SignatureFile.parse(file.read_bytes()) for file in files]
-    with opened(directory, repository) as found:
-        taken = [_submit(found, signature, by(operator)) for signature in signatures]
+    with signing_desk(repository, **reach) as desk:
+        taken = [_submit(desk, signature) for signature in signatures]
     if as_json:
         print_json({"signatures": taken})
         return
@@ -150,91 +135,57 @@ def submit(
 
 @command.command("show")
 @click.argument("which", metavar="[ID]", required=False)
-@repository_options
+@CHOSEN
 @click.option("--all", "every", is_flag=True, help="Those too that are published or dropped.")
+@desk_options
 @json_option
-def show(which: str | None, directory: Path, repository: str, *, every: bool, as_json: bool) -> None:
+def show(which: str | None, repository: str, *, every: bool, as_json: bool, **reach: Any) -> None:
     """List the open requests; or show one of them, by its id's beginning, with who has signed it."""
-    with opened(directory, repository, token=False) as found:
-        requests = found.requests(only_open=not every and which is None)
+    with signing_desk(repository, token=False, **reach) as desk:
+        requests = desk.requests(every=every or which is not None)
         if which is not None:
             requests = [_one(requests, which)]
-        documents = [_document(found, one) for one in requests]
-        changes = [lines_of(found.request_file(one.id)) for one in requests] if which else []
+        found = [desk.request(one["id"]) for one in requests]
     if as_json:
-        print_json(documents)
+        print_json([document for document, _ in found])
         return
-    for one in documents:
+    for one, _ in found:
         click.echo(f"{one['id'][:16]}  {one['role']} {one['version']}  {one['state']}  by {one['createdBy']}")
         for signature in one["signatures"]:
             click.echo(f"    {signature['signer']}  {signature['keyid'][:16]}  {signature['submitted']}")
         if one["reason"]:
             click.echo(f"    {one['reason']}")
-    for line in (line for lines in changes for line in lines):
+    for line in (line for _, file in found if which for line in lines_of(file)):
         click.echo(line)
 
 
 @command.command("drop")
 @click.argument("which", metavar="ID")
-@repository_options
+@CHOSEN
 @click.option("--reason", required=True, help="Why, for the record.")
 @YES
-@operator_option
+@desk_options
 @json_option
-def drop(
-    which: str,
-    directory: Path,
-    repository: str,
-    reason: str,
-    *,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
-) -> None:
+def drop(which: str, repository: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Give an open request up, by its id's beginning. Signatures that come for it are refused."""
-    with opened(directory, repository) as found:
-        asked = _one(found.requests(), which)
-        require_yes(f"Drop {asked.role} version {asked.version}?", yes=yes)
-        found.drop(asked.id, reason, by=by(operator))
+    with signing_desk(repository, **reach) as desk:
+        asked = _one(desk.requests(), which)
+        require_yes(f"Drop {asked['role']} version {asked['version']}?", yes=yes)
+        desk.call("drop_signing_request", {"id": asked["id"]}, {"reason": reason})
     if as_json:
-        print_json({"dropped": asked.id})
+        print_json({"dropped": asked["id"]})
     else:
-        click.echo(f"dropped {asked.role} version {asked.version}")
+        click.echo(f"dropped {asked['role']} version {asked['version']}")
 
 
-def _submit(repository: "Repository", signature: "SignatureFile", operator: str) -> dict[str, Any]:
-    taken = repository.submit(signature, by=operator)
-    request = taken.request
-    return {
-        "request": request.id.hex(),
-        "role": request.role,
-        "version": request.version,
-        "published": taken.published,
-        "missing": dict(taken.missing),
-    }
+def _submit(desk: SigningDesk, signature: "SignatureFile") -> dict[str, Any]:
+    identifier = signature.request.hex()
+    taken = desk.call("submit_signature", {"id": identifier}, signature.document())
+    return {"request": identifier, **{key: taken[key] for key in ("role", "version", "published", "missing")}}
 
 
-def _one(requests: "Sequence[Request]", beginning: str) -> "Request":
-    found = [one for one in requests if one.id.hex().startswith(beginning.lower())]
+def _one(requests: Sequence[dict[str, Any]], beginning: str) -> dict[str, Any]:
+    found = [one for one in requests if one["id"].startswith(beginning.lower())]
     if len(found) != 1:
         raise click.UsageError(f"{beginning!r} is the beginning of {len(found)} requests' ids, not of one")
     return found[0]
-
-
-def _document(repository: "Repository", request: "Request") -> dict[str, Any]:
-    from v2xpki.time import iso_from_time32
-
-    _, signatures = repository.request(request.id)
-    return {
-        "id": request.id.hex(),
-        "role": request.role,
-        "version": request.version,
-        "state": request.state,
-        "reason": request.reason,
-        "createdBy": request.created_by,
-        "created": iso_from_time32(request.created),
-        "agree": [
-            {"who": one.who, "threshold": one.threshold, "keyids": list(one.keys)} for one in request.agree
-        ],
-        "signatures": [one._asdict() | {"submitted": iso_from_time32(one.submitted)} for one in signatures],
-    }
