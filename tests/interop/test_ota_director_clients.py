@@ -67,7 +67,6 @@ def test_a_client_follows_a_vehicles_view_through_a_change_of_the_directors_keys
         generations = present_generations(scene.repository, OnlineKeys(depot.keystore, DIRECTOR))
         assert generations == dict.fromkeys(ROLES, 2)
         depot.director = depot.open(generations=generations)
-        depot.director.keys_changed()
         release = depot.release("brake", 2)
         depot.campaign(release)
 
