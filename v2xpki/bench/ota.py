@@ -14,7 +14,7 @@ from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_tokens import made_tokens
 from v2xpki.crypto import Curve
 from v2xpki.issuance import tx_complete, tx_save
-from v2xpki.issuance.metadata import MetadataIssuer, Payload, joined
+from v2xpki.issuance.metadata import MetadataIssuer, Payload, signatures_of
 from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.ota.director import label_of
 from v2xpki.store import Database, upgrade
@@ -100,7 +100,7 @@ def _timestamps(keystore: Keystore, database: Database) -> Callable[[int], objec
             tx_save(tx, prepared.record)
         made = issuer.issue(prepared.token)
         with database.write(durable=False) as tx:
-            tx_complete(tx, prepared.record, joined(made))
+            tx_complete(tx, prepared.record, signatures_of(made))
             tx.insert(
                 RoleVersion,
                 role="timestamp",

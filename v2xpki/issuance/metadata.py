@@ -32,6 +32,8 @@ _SCHEMES = {
 }
 
 
+_KEYID = 64  # characters
+
 #: On which curves keys may sign here.
 SIGNING_CURVES = tuple(_SCHEMES)
 
@@ -44,13 +46,16 @@ class Payload(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """A signature over a payload: keyid, and the hex that metadata has. document: the metadata with this one
-    signature, JSON."""
+    """A signature over a payload: keyid, and the hex that metadata has."""
 
     payload: bytes
     keyid: str
     signature: str
-    document: bytes
+
+    @property
+    def document(self) -> bytes:
+        """The metadata with this one signature, JSON."""
+        return document(self.payload, [(self.keyid, self.signature)])
 
 
 class _Material(NamedTuple):
@@ -100,13 +105,13 @@ class MetadataIssuer:
 
     def issue(self, token: Token) -> list[Signed]:
         """Sign what was recorded, in its order; each signature is checked. What `tx_complete` takes is
-        `joined` of the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
+        `signatures_of` the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
         material = token.material
         if token.owner is not self or not isinstance(material, _Material):
             raise IssuanceError("a token of another issuer")
         token.burn()
         made = [self._sign(label, octets) for label, octets in material.payloads]
-        token.signed(joined(made))
+        token.signed(signatures_of(made))
         return made
 
     def _sign(self, label: KeyLabel, octets: bytes) -> Signed:
@@ -121,8 +126,7 @@ class MetadataIssuer:
             key.public_key.handle.verify(der, digest, algorithm)
         except InvalidSignature as error:
             raise IssuanceError("the signature made does not verify") from error
-        signature = der.hex()
-        return Signed(octets, public.keyid, signature, document(octets, [(public.keyid, signature)]))
+        return Signed(octets, public.keyid, der.hex())
 
     def _key(self, label: KeyLabel) -> tuple[IssuingKey, SSlibKey]:
         found = self._keys.get(label)
@@ -131,6 +135,12 @@ class MetadataIssuer:
         return found
 
 
-def joined(made: Iterable[Signed]) -> bytes:
-    """The documents of one record, a line each: what the record keeps as signed."""
-    return b"\n".join([one.document for one in made])
+def signatures_of(made: Iterable[Signed]) -> bytes:
+    """What a record keeps as signed, a line for each payload: keyid, a space, the hex of the signature."""
+    return b"\n".join([f"{one.keyid} {one.signature}".encode() for one in made])
+
+
+def documents_of(to_be_signed: bytes, signed: bytes) -> list[bytes]:
+    """The metadata of an issued record, JSON, each with the one signature that was made for it."""
+    pairs = zip(to_be_signed.split(b"\n"), signed.decode().split("\n"), strict=True)
+    return [document(payload, [(line[:_KEYID], line[_KEYID + 1 :])]) for payload, line in pairs]

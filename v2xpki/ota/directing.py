@@ -21,15 +21,15 @@ from v2xpki.ota import manifests
 from v2xpki.ota.assignments import (
     Assignment,
     Outlook,
+    assignments_of,
     outlook,
-    tx_assignments,
     tx_offer,
     tx_recall,
     tx_report,
 )
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
-from v2xpki.ota.inventory import Ecu, Inventory, Vehicle, tx_ecus
-from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner, tx_generation
+from v2xpki.ota.inventory import ECUS, Ecu, Inventory, Vehicle
+from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner
 from v2xpki.ota.vehicle_metadata import (
     Next,
     VehicleMetadata,
@@ -43,6 +43,7 @@ from v2xpki.time import Clock
 
 _TRIES = 5
 _V = table_of(store.Vehicle).c
+_ECUS = Statement(ECUS.add_columns(sa.type_coerce(GENERATION, sa.Integer()).label("generation")))
 _CLAIM = Statement(
     sa.update(table_of(store.Vehicle))
     .where(
@@ -130,10 +131,11 @@ class Directing:
         raise RecordFailed("the vehicle's metadata is being made elsewhere, and is not done yet")
 
     def _view(self, vehicle: Vehicle) -> _View:
-        with self._database.read() as tx:
-            ecus, rows = tx_ecus(tx, vehicle.id), tx_assignments(tx, vehicle.id)
-            generation = tx_generation(tx)
-        return _View(ecus, rows, self._planner.plan(generation))
+        # No transaction: what changes from here on, or did since the vehicle was read, is found by the claim.
+        # The generation comes with the ECUs, of which each vehicle has one: five statements less.
+        found = self._database.rows(_ECUS, vehicle=vehicle.id)
+        ecus = [Ecu(*row[:-1]) for row in found]
+        return _View(ecus, assignments_of(self._database, vehicle.id), self._planner.plan(found[0][-1]))
 
     def _bring(
         self,

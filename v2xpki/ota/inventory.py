@@ -90,11 +90,13 @@ _PROMOTE = Statement(
         certificate=_V.pending, certificate_expires=_V.pending_expires, pending=None, pending_expires=None
     )
 )
-_ECUS = Statement(
+#: The ECUs in use of a :vehicle.
+ECUS = (
     sa.select(*(_E[name] for name in Ecu._fields))
     .where(_E.vehicle == sa.bindparam("vehicle"), _E.replaced_by.is_(None))
     .order_by(_E.id)
 )
+_ECUS = Statement(ECUS)
 
 
 class Inventory:

@@ -26,7 +26,14 @@ from v2xpki.config.instance import SIGNER_PROFILE
 from v2xpki.crypto import Curve
 from v2xpki.errors import ConfigError, DecodeError, IssuanceError, Refused
 from v2xpki.issuance import recover, tx_complete, tx_save
-from v2xpki.issuance.metadata import SIGNING_CURVES, MetadataIssuer, Payload, document, joined
+from v2xpki.issuance.metadata import (
+    SIGNING_CURVES,
+    MetadataIssuer,
+    Payload,
+    document,
+    documents_of,
+    signatures_of,
+)
 from v2xpki.issuance.records import ISSUED
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, create_token, open_token
 from v2xpki.ota.kinds import DIRECTOR, IMAGE, ROOT, TARGETS
@@ -112,10 +119,12 @@ class Signer:
         repository shows, is one that was signed here; and whether another of the same version was."""
         keyids = {self._issuer.public_key(label).keyid for label in self._asked(request)}
         with self._database.read() as tx:
-            made = list(
-                tx.execute(sa.select(IssuanceRecord.signed).where(IssuanceRecord.state == ISSUED)).scalars()
-            )
-        known = [json.loads(one) for one in made]
+            made = tx.execute(
+                sa.select(IssuanceRecord.to_be_signed, IssuanceRecord.signed).where(
+                    IssuanceRecord.state == ISSUED
+                )
+            ).all()
+        known = [json.loads(one) for record in made for one in documents_of(*record)]
         bodies = [one["signed"] for one in known if keyids & {s["keyid"] for s in one["signatures"]}]
         remarks = []
         if request.former is not None and request.former not in bodies:
@@ -144,9 +153,9 @@ class Signer:
         query = sa.select(table.signed).where(table.to_be_signed == as_json(octets), table.state == ISSUED)
         with self._database.read() as tx:
             for signed in tx.execute(query).scalars():
-                signature = parse(signed, Signed).signatures.get(keyid)
-                if signature is not None:
-                    return str(signature.signature)
+                by, _, signature = signed.decode().partition(" ")
+                if by == keyid:
+                    return str(signature)
         return None
 
     def _make(self, request: RequestFile, label: KeyLabel, expires: int, by: str, now: int) -> str:
@@ -155,7 +164,7 @@ class Signer:
             tx_save(tx, prepared.record)
         made = self._issuer.issue(prepared.token)
         with self._database.write(durable=True) as tx:
-            tx_complete(tx, prepared.record, joined(made))
+            tx_complete(tx, prepared.record, signatures_of(made))
             tx.audit(
                 Event.METADATA_SIGNATURE_MADE,
                 repository=request.repository,

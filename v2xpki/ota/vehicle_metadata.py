@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from v2xpki.errors import StoreError
-from v2xpki.issuance.metadata import MetadataIssuer, Payload, joined
+from v2xpki.issuance.metadata import MetadataIssuer, Payload, documents_of, signatures_of
 from v2xpki.issuance.records import Prepared, tx_complete, tx_void
 from v2xpki.keystore import KeyLabel
 from v2xpki.ota.inventory import Vehicle
@@ -35,6 +35,7 @@ _V, _R = table_of(store.Vehicle).c, table_of(IssuanceRecord).c
 _OF = _V.id == sa.bindparam("of_vehicle")
 _DOCUMENTS = Statement(
     sa.select(
+        _R.to_be_signed,
         _R.signed,
         _V.issued,
         _V.expires,
@@ -88,9 +89,11 @@ class Next(NamedTuple):
 
 
 class Documents(NamedTuple):
-    """What is handed out. generation: of the plan as it is now."""
+    """What is handed out, a line for each role: what was signed, and its signature (issuance/metadata.py).
+    generation: of the plan as it is now."""
 
-    signed: bytes  # a line each
+    payloads: bytes
+    signatures: bytes
     version: int
     expires: int
     plan: int
@@ -98,7 +101,7 @@ class Documents(NamedTuple):
 
     def of(self, role: str) -> bytes:
         """One role's document: JSON."""
-        return self.signed.split(b"\n")[ROLES.index(role)]
+        return documents_of(self.payloads, self.signatures)[ROLES.index(role)]
 
 
 def targets_json(directed: Mapping[str, Target]) -> bytes:
@@ -139,9 +142,8 @@ class VehicleMetadata:
     ) -> None:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
-        keyids = [issuer.public_key(label).keyid.encode() for label in labels]
-        self._keyids = b"".join(keyids)
-        self._beginnings = [b'{"signatures":[{"keyid":"%b"' % keyid for keyid in keyids]
+        self._each_keyid = [issuer.public_key(label).keyid.encode() for label in labels]
+        self._keyids = b"".join(self._each_keyid)
 
     def content_of(self, targets: bytes) -> bytes:
         """What tells whether a vehicle's metadata would say something new, whatever its version: other
@@ -150,7 +152,7 @@ class VehicleMetadata:
 
     def is_current(self, documents: Documents) -> bool:
         """Whether the keys that sign now have signed what is handed out."""
-        return all(map(bytes.startswith, documents.signed.split(b"\n"), self._beginnings))
+        return all(map(bytes.startswith, documents.signatures.split(b"\n"), self._each_keyid))
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
@@ -188,8 +190,7 @@ class VehicleMetadata:
         was handed out before still is."""
         record = coming.prepared.record
         try:
-            made = self._issuer.issue(coming.prepared.token)
-            signed = joined(made)
+            signed = signatures_of(self._issuer.issue(coming.prepared.token))
             with self._database.write(durable=False) as tx:
                 tx_complete(tx, record, signed)
                 _replace(tx, vehicle.id, coming)

@@ -102,8 +102,6 @@ class VehicleManifest(DirectorBase):
     attacks: Mapped[int]  # ECUs that reported one
     octets: Mapped[bytes]
 
-    __table_args__ = (WITHOUT_ROWID,)
-
 
 class PlanGeneration(DirectorBase):
     """Counts the changes of what vehicles are to get: campaigns and known targets. One row."""

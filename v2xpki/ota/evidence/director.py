@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 
 from v2xpki.errors import ConfigError
+from v2xpki.issuance.metadata import documents_of
 from v2xpki.ota.evidence.shapes import (
     CampaignWord,
     DeliveryHalf,
@@ -190,12 +191,12 @@ def _campaigns(tx: Transaction) -> Iterable[CampaignWord]:
 
 
 def _directed(tx: Transaction, record: bytes | None) -> SignedVersion | None:
-    """A vehicle's targets of an issuance record, which has them, snapshot and timestamp, a line each."""
-    query = sa.select(IssuanceRecord.signed).where(IssuanceRecord.id == record)
-    lines = tx.execute(query).scalar() if record is not None else None
-    if not lines:
+    """A vehicle's targets of an issuance record, which has them, snapshot and timestamp."""
+    query = sa.select(IssuanceRecord.to_be_signed, IssuanceRecord.signed).where(IssuanceRecord.id == record)
+    row = tx.execute(query).first() if record is not None else None
+    if row is None or row.signed is None:
         return None
-    targets, _, _ = lines.partition(b"\n")
+    targets = documents_of(*row)[0]
     document = json.loads(targets)
     signed, signatures = document["signed"], tuple(Signing(one["keyid"]) for one in document["signatures"])
     return SignedVersion("targets", signed["version"], sha256(targets), "", signed["expires"], signatures)
