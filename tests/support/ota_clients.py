@@ -1,6 +1,5 @@
 """Two TUF clients that are not ours, and a repository that is served to them over real HTTP."""
 
-import hashlib
 import json
 import subprocess
 import threading
@@ -9,12 +8,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from tuf.api.exceptions import DownloadError, RepositoryError
 from tuf.api.metadata import Signed
 from tuf.ngclient import Updater
 
-from v2xpki.issuance.metadata import document, tuf_key
+from v2xpki.issuance.metadata import document
+from v2xpki.issuance.token_signer import TokenSigner
 from v2xpki.keystore import IssuingKey
 from v2xpki.ota.metadata import payload
 from v2xpki.ota.repository import Repository
@@ -25,13 +24,9 @@ TUF_JS = Path(__file__).parent.parent / "interop" / "tuf_js"
 
 def forge(signed: Signed, *stolen: IssuingKey) -> bytes:
     """Metadata as whoever has these keys can make it."""
-    octets, signatures = payload(signed), []
-    for key in stolen:
-        size = key.public_key.curve.size
-        raw = key.sign(hashlib.new(key.public_key.curve.hash, octets).digest())
-        der = encode_dss_signature(int.from_bytes(raw[:size], "big"), int.from_bytes(raw[size:], "big"))
-        signatures.append((tuf_key(key).keyid, der.hex()))
-    return document(octets, signatures)
+    octets = payload(signed)
+    made = [TokenSigner(key).sign(octets) for key in stolen]
+    return document(octets, [(one.keyid, one.signature) for one in made])
 
 
 class FollowedNot(Exception):

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Key
 
 from v2xpki.audit import Event
 from v2xpki.config import OTA_DOMAINS, Instance
@@ -142,7 +142,7 @@ class OtaPlan:
             progress("roots and targets of both repositories, published")
 
 
-def read_keys(files: Sequence[Path], use: str) -> tuple[SSlibKey, ...]:
+def read_keys(files: Sequence[Path], use: str) -> tuple[Key, ...]:
     """Signers' public keys for a use ("root", "targets", "director"), each from a file: what
     `v2xpki ota signer show` printed, or PEM. Raises ConfigError, DecodeError."""
     keys = []

@@ -33,6 +33,10 @@ from v2xpki.trust.ota.canonical import text_of
 from v2xpki.trust.ota.names import PART, VIN
 from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
+#: Of how many signatures of a key for vehicles one is checked as it is made: 62 us each, of 1,000 that a
+#: vehicle's metadata takes. Keys that are lost or wrong are found by the first; vehicles check them all.
+CHECK_EVERY = 16
+
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
 _VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
@@ -61,7 +65,7 @@ def open_director(
     numbers = generations or {}
     labels = Labels(*(label_of(role, numbers.get(role, 1)) for role in ROLES))
     metadata = VehicleMetadata(
-        MetadataIssuer.open(keystore, labels),
+        MetadataIssuer.open(keystore, labels, check_every=CHECK_EVERY),
         labels,
         database,
         validity=policy.director_validity,

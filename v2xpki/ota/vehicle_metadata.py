@@ -123,7 +123,8 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
                 "length": target.length,
             }
             for path, target in targets.items()
-        }
+        },
+        whole=True,
     )
 
 

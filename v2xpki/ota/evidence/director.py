@@ -196,7 +196,7 @@ def _directed(tx: Transaction, record: bytes | None) -> SignedVersion | None:
     row = tx.execute(query).first() if record is not None else None
     if row is None or row.signed is None:
         return None
-    targets = documents_of(*row)[0]
+    targets = documents_of(row.to_be_signed, row.signed)[0]
     document = json.loads(targets)
     signed, signatures = document["signed"], tuple(Signing(one["keyid"]) for one in document["signatures"])
     return SignedVersion("targets", signed["version"], sha256(targets), "", signed["expires"], signatures)

@@ -64,7 +64,7 @@ def key_of_pem(pem: bytes, what: str) -> SSlibKey:
     return key
 
 
-def key_document(key: SSlibKey) -> dict[str, Any]:
+def key_document(key: Key) -> dict[str, Any]:
     """The JSON of a key, without its keyid."""
     document: dict[str, Any] = key.to_dict()
     return document

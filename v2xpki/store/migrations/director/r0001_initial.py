@@ -109,7 +109,7 @@ def upgrade() -> None:
         sa.Column("hashed_id8", sa.LargeBinary(), nullable=True),
         sa.Column("signed", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issuance_record")),
-        sqlite_with_rowid=False,
+        sqlite_with_rowid=True,
     )
     with op.batch_alter_table("issuance_record", schema=None) as batch_op:
         batch_op.create_index(
@@ -232,7 +232,6 @@ def upgrade() -> None:
         sa.Column("attacks", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("octets", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("vehicle", "counter", name=op.f("pk_vehicle_manifest")),
-        sqlite_with_rowid=False,
     )
     # ### end Alembic commands ###
 
