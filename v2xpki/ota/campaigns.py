@@ -1,10 +1,11 @@
 """Campaigns: which releases go to which vehicles, begun and stopped by operators.
 
-    draft -> running <-> paused;  running, paused -> halted
+    draft -> running <-> paused;  running, paused -> halted;  running -> finished
 
 A campaign that pauses offers nothing new and takes nothing back; one that is halted takes back what is not
-installed. A share of the fleet only grows. Each step is one transaction with its audit entry, and begins a
-new generation of the plan, so that no vehicle is offered anything by a plan that was changed before.
+installed; one that is done is finished by the Director itself (finishing.py). Both ends are final. A share of
+the fleet only grows. Each step is one transaction with its audit entry, and begins a new generation of the
+plan, so that no vehicle is offered anything by a plan that was changed before.
 """
 
 import json
@@ -33,7 +34,11 @@ _FROM = {
     store.RUNNING: (store.DRAFT, store.RUNNING, store.PAUSED),
     store.PAUSED: (store.RUNNING,),
     store.HALTED: (store.DRAFT, store.RUNNING, store.PAUSED),
+    store.FINISHED: (store.RUNNING,),
 }
+#: Who finishes a campaign, and why, for the record.
+_ITSELF = "director"
+_DONE = "every vehicle of the cohort has reported it"
 
 
 class Campaigns:
@@ -115,18 +120,18 @@ class Campaigns:
     def halt(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """End it, and take back what is not installed. Raises DirectorRefusal."""
         with self._database.write(durable=True) as tx:
-            row = self._tx_find(tx, campaign)
-            self._tx_move(tx, row, store.HALTED, operator, reason, {"ended": self._clock.time32()})
-            tx.execute(
-                sa.update(_ASSIGNMENT)
-                .where(
-                    _A.path.in_(json.loads(row["targets"])),
-                    _A.campaign == row["id"],
-                    _A.state.in_((store.OFFERED, store.FAILED)),
-                )
-                .values(state=store.RECALLED)
-            )
+            self._tx_end(tx, self._tx_find(tx, campaign), store.HALTED, operator, reason)
         return self.campaign(campaign)
+
+    def finish(self, campaign: bytes) -> bool:
+        """End one that is done; whether it ran until now. What blocked vehicles are still offered is taken
+        back."""
+        with self._database.write(durable=True) as tx:
+            row = self._tx_find(tx, campaign.hex())
+            if row["state"] not in _FROM[store.FINISHED]:
+                return False
+            self._tx_end(tx, row, store.FINISHED, _ITSELF, _DONE)
+        return True
 
     def campaign(self, campaign: str) -> dict[str, Any]:
         """With its counts. Raises DirectorRefusal for an unknown one."""
@@ -148,6 +153,20 @@ class Campaigns:
         if row is None:
             raise DirectorRefusal(DirectorReason.UNKNOWN, f"no campaign {campaign[:64]!r}")
         return dict(row)
+
+    def _tx_end(
+        self, tx: Transaction, row: Mapping[str, Any], state: str, operator: str, reason: Any
+    ) -> None:
+        self._tx_move(tx, row, state, operator, reason, {"ended": self._clock.time32()})
+        tx.execute(
+            sa.update(_ASSIGNMENT)
+            .where(
+                _A.path.in_(json.loads(row["targets"])),
+                _A.campaign == row["id"],
+                _A.state.in_((store.OFFERED, store.FAILED)),
+            )
+            .values(state=store.RECALLED)
+        )
 
     @staticmethod
     def _tx_move(

@@ -20,6 +20,7 @@ from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.ota.campaigns import Campaigns, check_reason
 from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.ota.finishing import Finishing
 from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
@@ -93,6 +94,7 @@ class Director:
         self._directing = Directing(database, clock, metadata, window=policy.time_window)
         self._registrar = Registrar(database, clock, ca, policy, credentials)
         self._campaigns = Campaigns(database, clock)
+        self._finishing = Finishing(database, self._campaigns)
         self._known = KnownTargets(database, clock)
 
     # --- vehicles ------------------------------------------------------------------------------------
@@ -257,6 +259,10 @@ class Director:
     def halt_campaign(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """As Campaigns.halt."""
         return self._campaigns.halt(campaign, reason, operator)
+
+    def finish_campaigns(self) -> int:
+        """As Finishing.look."""
+        return self._finishing.look()
 
     def campaign(self, campaign: str) -> dict[str, Any]:
         """As Campaigns.campaign."""

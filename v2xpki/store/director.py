@@ -75,7 +75,7 @@ class Ecu(DirectorBase):
 
     id: Mapped[str] = mapped_column(primary_key=True)
     vehicle: Mapped[bytes] = mapped_column(index=True)
-    hardware_id: Mapped[str]
+    hardware_id: Mapped[str] = mapped_column(index=True)  # by which a campaign's last ones are found
     keyid: Mapped[str]
     key: Mapped[str]
     primary: Mapped[int]  # 1: the Primary
@@ -148,7 +148,7 @@ class Campaign(DirectorBase):
     state: Mapped[str]
     targets: Mapped[str]  # JSON: paths
     cohort: Mapped[str]
-    reason: Mapped[str]  # of the last pause or halt
+    reason: Mapped[str]  # of the last pause, or of the end
     created_by: Mapped[str]
     created: Mapped[int]
     started: Mapped[int | None]

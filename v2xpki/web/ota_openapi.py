@@ -141,9 +141,9 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Campaign": _object(
         "id name state targets cohort reason createdBy created started ended counts",
-        id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused", "halted"]}, targets=_list(_TEXT),
-        cohort=_COHORT, reason=_TEXT, createdBy=_TEXT, created=_TIME, started=_TIME_OR_NULL,
-        ended=_TIME_OR_NULL,
+        id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused", "halted", "finished"]},
+        targets=_list(_TEXT), cohort=_COHORT, reason=_TEXT, createdBy=_TEXT, created=_TIME,
+        started=_TIME_OR_NULL, ended=_TIME_OR_NULL,
         counts=_object(
             "offered installed failed recalled",
             offered=_WHOLE, installed=_WHOLE, failed=_WHOLE, recalled=_WHOLE,

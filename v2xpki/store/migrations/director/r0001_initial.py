@@ -87,6 +87,7 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("ecu", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ecu_hardware_id"), ["hardware_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_ecu_vehicle"), ["vehicle"], unique=False)
 
     op.create_table(
@@ -259,6 +260,7 @@ def downgrade() -> None:
     op.drop_table("followed_role")
     with op.batch_alter_table("ecu", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_ecu_vehicle"))
+        batch_op.drop_index(batch_op.f("ix_ecu_hardware_id"))
 
     op.drop_table("ecu")
     op.drop_table("campaign")
