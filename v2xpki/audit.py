@@ -96,6 +96,7 @@ class Event(StrEnum):
     VEHICLE_REGISTERED = "vehicle.registered"
     VEHICLE_BLOCKED = "vehicle.blocked"
     VEHICLE_UNBLOCKED = "vehicle.unblocked"
+    VEHICLE_RETIRED = "vehicle.retired"
     ECU_REPLACED = "ecu.replaced"
     ATTACK_REPORTED = "attack.reported"
     CAMPAIGN_CREATED = "campaign.created"
@@ -189,6 +190,7 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.VEHICLE_REGISTERED: frozenset({"vehicle", "operator"}),
     Event.VEHICLE_BLOCKED: frozenset({"vehicle", "reason", "operator"}),
     Event.VEHICLE_UNBLOCKED: frozenset({"vehicle", "reason", "operator"}),
+    Event.VEHICLE_RETIRED: frozenset({"vehicle", "reason", "operator"}),
     Event.ECU_REPLACED: frozenset({"vehicle", "operator"}),
     Event.ATTACK_REPORTED: frozenset({"vehicle", "count"}),
     Event.CAMPAIGN_CREATED: frozenset({"campaign", "operator"}),

@@ -16,7 +16,7 @@ _REASON = click.option("--reason", required=True, help="Why, for the record.")
 
 @click.group("vehicle")
 def command() -> None:
-    """Vehicles: register in the OEM's name, show, list, block."""
+    """Vehicles: register in the OEM's name, show, list, block, retire."""
 
 
 @command.command("register")
@@ -53,7 +53,7 @@ def register(
 @desk_options
 @json_option
 def show(vin: str, *, as_json: bool, **reach: Any) -> None:
-    """Its ECUs, what it is offered and why not, what it reported."""
+    """Its ECUs, what it is offered and why not, what it reported; registrations of VIN that ended."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
@@ -66,7 +66,7 @@ def show(vin: str, *, as_json: bool, **reach: Any) -> None:
 @desk_options
 @json_option
 def list_vehicles(after: str, limit: int, *, as_json: bool, **reach: Any) -> None:
-    """List vehicles by VIN."""
+    """List the vehicles that are registered, by VIN."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
@@ -96,6 +96,17 @@ def block(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
 def unblock(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
     """Serve it again."""
     _call("unblock_vehicle", vin, reason, reach, as_json=as_json)
+
+
+@command.command("retire")
+@_VIN
+@_REASON
+@desk_options
+@json_option
+def retire(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
+    """End its registration for good. VIN, credential and ECUs may then register anew; what it was offered and
+    reported stays as evidence."""
+    _call("retire_vehicle", vin, reason, reach, as_json=as_json)
 
 
 def _call(name: str, vin: str, reason: str, reach: dict[str, Any], *, as_json: bool) -> None:

@@ -30,6 +30,7 @@ class Fleet(Protocol):
     def vehicle(self, vin: str) -> dict[str, Any]: ...
     def block(self, vin: str, reason: str, operator: str) -> object: ...
     def unblock(self, vin: str, reason: str, operator: str) -> object: ...
+    def retire(self, vin: str, reason: str, operator: str) -> dict[str, Any]: ...
     def replace_ecu(self, ecu: str, entry: dict[str, Any], operator: str) -> dict[str, Any]: ...
     def create_campaign(
         self, *, name: str, targets: list[str], cohort: dict[str, Any], operator: str
@@ -65,13 +66,13 @@ class DirectorDesk(RepositoryDesk):
 
     @answers("GET vehicles", *OPERATOR_ROLES, query=("after", "limit"))
     def vehicles(self, asked: Asked) -> list[dict[str, Any]]:
-        """Some of them, by VIN, those after a VIN."""
+        """Some of those that are registered, by VIN, those after a VIN."""
         limit = _count(asked, "limit", 100, 1000)
         return self._fleet.vehicles(limit=limit, after=asked.parameters.get("after", ""))
 
     @answers("GET vehicles/{vin}", *OPERATOR_ROLES)
     def vehicle(self, asked: Asked) -> dict[str, Any]:
-        """One: its ECUs, what it is offered, what it reported."""
+        """One: its ECUs, what it is offered, what it reported, and registrations of its VIN that ended."""
         return self._fleet.vehicle(asked.parameters["vin"])
 
     @answers("POST vehicles/{vin}/block", CAMPAIGN_MANAGER)
@@ -89,6 +90,12 @@ class DirectorDesk(RepositoryDesk):
         vin = asked.parameters["vin"]
         self._fleet.unblock(vin, text(asked.body, "reason"), asked.operator.name)
         return self._fleet.vehicle(vin)
+
+    @answers("POST vehicles/{vin}/retire", CAMPAIGN_MANAGER)
+    def retire_vehicle(self, asked: Asked) -> dict[str, Any]:
+        """End its registration for good, for a reason: its VIN, credential and ECUs may register anew."""
+        check_members(asked.body, _REASON)
+        return self._fleet.retire(asked.parameters["vin"], *_why(asked))
 
     @answers("POST ecus/{id}/replace", CAMPAIGN_MANAGER)
     def replace_ecu(self, asked: Asked) -> dict[str, Any]:

@@ -217,7 +217,7 @@ class Registrar:
                 tx_save(tx, prepared.record)
         except AlreadyRecorded as error:
             raise DirectorRefusal(
-                DirectorReason.CONFLICT, "ecus: an id that is or was another ECU's"
+                DirectorReason.CONFLICT, "ecus: an id that is another ECU's, or was replaced in a vehicle"
             ) from error
         made = self._certify(
             vehicle, prepared, pending=standing is not None and (standing.certificate_expires or 0) > now

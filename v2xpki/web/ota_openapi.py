@@ -47,9 +47,11 @@ _COHORT = _closed(
     models=_list(_PART, minItems=1, maxItems=1_000_000), vins=_list(_VIN, minItems=1, maxItems=1_000_000),
     percentage=_SHARE,
 ) | {"minProperties": 1}  # fmt: skip
+_RETIRED = _object("at by reason", at=_TIME, by=_TEXT, reason=_TEXT) | {"type": ["object", "null"]}
 _IN_SHORT: dict[str, Schema] = {
-    "vin": _VIN, "id": _TEXT, "model": _PART, "state": {"enum": ["active", "blocked"]}, "registered": _TIME,
-    "registeredBy": _TEXT, "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
+    "vin": _VIN, "id": _TEXT, "model": _PART, "state": {"enum": ["active", "blocked", "retired"]},
+    "registered": _TIME, "registeredBy": _TEXT, "retired": _RETIRED,
+    "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
     "metadataVersion": _WHOLE,
 }  # fmt: skip
 _RELATIONS = _list(_object("name", name=_PART, min=_WHOLE, max=_WHOLE))
@@ -110,8 +112,9 @@ SCHEMAS: dict[str, Schema] = {
     "Registered": _object("vehicleId certificate", vehicleId=_VIN, certificate=_TEXT),
     "VehicleInShort": _object(" ".join(_IN_SHORT), **_IN_SHORT),
     "Vehicle": _object(
-        " ".join((*_IN_SHORT, "ecus", "offers", "withheld", "manifests")),
+        " ".join((*_IN_SHORT, "earlier", "ecus", "offers", "withheld", "manifests")),
         **_IN_SHORT,
+        earlier=_list(_ref("VehicleInShort")) | {"description": "Registrations that ended"},
         ecus=_list(
             _object(
                 "ecuId hardwareId primary keyid added replacedBy installed attack",
@@ -163,10 +166,13 @@ SCHEMAS: dict[str, Schema] = {
         roots=_list(_ANY), offers=_list(_ANY), more={"type": ["string", "null"]},
     ),
     "VehicleEvidence": _object(
-        "vin model state registered reported manifests rxswin ecus directed roots campaigns offers",
-        vin=_TEXT, model=_TEXT, state=_TEXT, registered=_TIME, reported=_TIME_OR_NULL, manifests=_list(_ANY),
+        "vin model state registered retired reported manifests rxswin ecus directed roots campaigns offers "
+        "earlier",
+        vin=_TEXT, model=_TEXT, state=_TEXT, registered=_TIME, retired=_RETIRED,
+        reported=_TIME_OR_NULL, manifests=_list(_ANY),
         rxswin={"type": "object", "additionalProperties": _list(_TEXT)}, ecus=_list(_ANY),
         directed={"type": ["object", "null"]}, roots=_list(_ANY), campaigns=_list(_ANY), offers=_list(_ANY),
+        earlier=_list(_ref("VehicleEvidence")),
     ),
 }  # fmt: skip
 
@@ -185,6 +191,7 @@ _TAKES: dict[str, Schema] = {
     "register_vehicle": _ref("NewVehicle"),
     "block_vehicle": _ref("Reason"),
     "unblock_vehicle": _ref("Reason"),
+    "retire_vehicle": _ref("Reason"),
     "replace_ecu": _ref("NewEcu"),
     "create_campaign": _ref("NewCampaign"),
     "start_campaign": _closed(percentage=_SHARE),
@@ -209,6 +216,7 @@ _GIVES: dict[str, Schema] = {
     "vehicle": _ref("Vehicle"),
     "block_vehicle": _ref("Vehicle"),
     "unblock_vehicle": _ref("Vehicle"),
+    "retire_vehicle": _ref("Vehicle"),
     "replace_ecu": _ref("Vehicle"),
     "create_campaign": _ref("Campaign"),
     "campaigns": _list(_ref("Campaign")),

@@ -98,6 +98,23 @@ def test_what_the_director_refuses_is_told_with_the_field(office: Office) -> Non
     office.run("vehicle", "register", car.vin, *options[:3], office.file("x", "{"), *options[4:], code=2)
 
 
+def test_a_vehicle_is_retired_once_for_a_reason_and_may_register_anew(office: Office) -> None:
+    car = Car(1)
+    office.register(car)
+    assert "Missing option '--reason'" in office.say("vehicle", "retire", car.vin, code=2)
+    ended = office.run("vehicle", "retire", car.vin, "--reason", "scrapped")["retired"]
+    assert (ended["by"], ended["reason"]) == ("max", "scrapped")
+    assert office.run("vehicle", "list") == []
+    assert f"was retired at {ended['at']}" in office.run(
+        "vehicle", "retire", car.vin, "--reason", "again", code=1
+    )
+    assert "no vehicle" in office.run("vehicle", "retire", Car(2).vin, "--reason", "scrapped", code=1)
+    office.register(car)
+    shown = office.run("vehicle", "show", car.vin)
+    assert (shown["state"], shown["retired"]) == ("active", None)
+    assert [one["retired"] for one in shown["earlier"]] == [ended]
+
+
 def test_an_ecu_is_registered_and_gives_its_place_to_another_for_good(office: Office) -> None:
     car, spare = Car(1, ("ecu-a", "ecu-b")), Car(2, ("ecu-a", "ecu-b"))
     office.register(car, command="ecu")

@@ -70,8 +70,10 @@ def test_vehicles_ecus_and_campaigns_are_as_described(desks: Desks, depot: Depot
     depot.director.take_manifest(vehicle, car.manifest(depot.clock))
     assert ask(desks, "GET", "vehicles/{vin}", vin=car.vin)["offers"]
     ask(desks, "POST", "ecus/{id}/replace", spare.entries[0].document(), id=car.primary)
-    for turn in ("block", "unblock"):
+    for turn in ("block", "unblock", "retire"):
         ask(desks, "POST", f"vehicles/{{vin}}/{turn}", {"reason": "a fault"}, vin=car.vin)
+    ask(desks, "POST", "vehicles", registration(Car(3)) | {"vin": car.vin})
+    assert ask(desks, "GET", "vehicles/{vin}", vin=car.vin)["earlier"]
     for turn in ("pause", "halt"):
         ask(desks, "POST", f"campaigns/{{id}}/{turn}", {"reason": "a fault"}, id=identifier)
     assert ask(desks, "GET", "vehicles") and ask(desks, "GET", "campaigns")
