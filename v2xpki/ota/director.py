@@ -20,6 +20,7 @@ from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.ota.campaigns import Campaigns, check_reason
 from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.ota.expected import Expected
 from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_known
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
@@ -86,9 +87,10 @@ class Director:
         credentials: Credentials | None,
     ) -> None:
         self._database, self._clock, self._metadata = database, clock, metadata
+        self._policy, self._expected = policy, Expected(database, clock)
         self._inventory = Inventory(database)
         self._directing = Directing(database, clock, metadata, window=policy.time_window)
-        self._registrar = Registrar(database, clock, ca, policy, credentials)
+        self._registrar = Registrar(database, clock, ca, policy, credentials, self._expected)
         self._campaigns = Campaigns(database, clock)
         self._known = KnownTargets(database, clock)
 
@@ -212,6 +214,18 @@ class Director:
         with self._database.write(durable=True) as tx:
             tx_retire(tx, vin, reason, operator, self._clock.time32())
         return self.vehicle(vin)
+
+    def expect(self, vehicles: Any, operator: str) -> dict[str, Any]:
+        """As Expected.add; and whether the list is asked at all."""
+        return {**self._expected.add(vehicles, operator), "registration": self._policy.registration}
+
+    def expected(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]:
+        """As Expected.entries."""
+        return self._expected.entries(limit=limit, after=after)
+
+    def remove_expected(self, vin: str, operator: str) -> None:
+        """As Expected.remove."""
+        self._expected.remove(vin, operator)
 
     def _set_state(self, vin: str, state: str, event: Event, reason: Any, operator: str) -> dict[str, Any]:
         check_reason(reason)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from v2xpki.config.ota import EXPECTED, OPEN
 from v2xpki.ota.campaigns import MOST_TARGETS
 from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.trust.ota.expected import MOST_VEHICLES
 from v2xpki.trust.ota.fields import MOST_ECUS
 from v2xpki.trust.ota.keys import ECU_SCHEMES
 from v2xpki.trust.ota.registration import LONGEST_CSR
@@ -137,6 +139,19 @@ SCHEMAS: dict[str, Schema] = {
             )
         ),
     ),
+    "Expectation": _closed(
+        "vin model",
+        vin=_VIN, model=_PART,
+        credential={"type": "string", "pattern": "^[0-9A-Fa-f]{16}$", "description": "HashedId8; none: any"},
+        ecus=_list(_PART, minItems=1, maxItems=MOST_ECUS) | {"uniqueItems": True, "description": "none: any"},
+    ),
+    "ExpectedVehicle": _object(
+        "vin model credential ecus registered added addedBy",
+        vin=_VIN, model=_PART, credential={"enum": ["any", "one"]},
+        ecus={"type": ["array", "null"], "items": _PART},
+        registered={"type": "boolean", "description": "Used up until that vehicle is retired"},
+        added=_TIME, addedBy=_TEXT,
+    ),
     "NewCampaign": _closed(
         "name targets cohort",
         name=_PART, cohort=_COHORT,
@@ -192,6 +207,10 @@ _TAKES: dict[str, Schema] = {
     "block_vehicle": _ref("Reason"),
     "unblock_vehicle": _ref("Reason"),
     "retire_vehicle": _ref("Reason"),
+    "expect_vehicles": _closed(
+        "vehicles", vehicles=_list(_ref("Expectation"), minItems=1, maxItems=MOST_VEHICLES)
+    ),
+    "remove_expected_vehicle": _closed(),
     "replace_ecu": _ref("NewEcu"),
     "create_campaign": _ref("NewCampaign"),
     "start_campaign": _closed(percentage=_SHARE),
@@ -217,6 +236,12 @@ _GIVES: dict[str, Schema] = {
     "block_vehicle": _ref("Vehicle"),
     "unblock_vehicle": _ref("Vehicle"),
     "retire_vehicle": _ref("Vehicle"),
+    "expect_vehicles": _object(
+        "added replaced registration", added=_WHOLE, replaced=_WHOLE,
+        registration={"enum": [OPEN, EXPECTED], "description": "open: the list is not asked"},
+    ),
+    "expected_vehicles": _list(_ref("ExpectedVehicle")),
+    "remove_expected_vehicle": _object("removed", removed=_VIN),
     "replace_ecu": _ref("Vehicle"),
     "create_campaign": _ref("Campaign"),
     "campaigns": _list(_ref("Campaign")),
