@@ -9,6 +9,7 @@ before stays out for good.
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.inventory import tx_registered
 from v2xpki.store import Transaction
 from v2xpki.store import director as store
@@ -26,7 +27,7 @@ def tx_retire(tx: Transaction, vin: str, reason: str, operator: str, now: int) -
     ended = {"state": store.RETIRED, "retired": now, "retired_by": operator, "retired_reason": reason}
     query = sa.update(_VEHICLE).where(_V.id == vehicle, _V.retired.is_(None))
     if tx.execute(query.values(credential=None, **ended)).rowcount != 1:
-        tx_registered(tx, vin)  # another operator was faster, and is told of here
+        raise DirectorRefusal(DirectorReason.STATE, f"vehicle {vin} has just been retired; look at it again")
     tx.execute(sa.update(_ECU).where(_E.vehicle == vehicle, _E.replaced_by.is_(None)).values(retired=now))
     tx.execute(
         sa.update(_ASSIGNMENT)

@@ -167,6 +167,17 @@ def test_the_same_credential_renews_and_another_takes_nothing_over(depot, eas, h
     assert refused(depot, message(depot, Car(2), holder)) is DirectorReason.CONFLICT
 
 
+def test_the_credential_of_a_retired_vehicle_is_forgotten_and_may_register_anew(depot, holder):
+    depot.director.register(message(depot, Car(1), holder))
+    depot.director.retire(Car(1).vin, "the credential's station is in another car now", "op")
+    assert not depot.director.register(message(depot, Car(2), holder)).renewed
+    depot.director.retire(Car(2).vin, "scrapped", "op")
+    with depot.database.read() as tx:
+        from sqlalchemy import text
+
+        assert tx.execute(text("SELECT count(credential) FROM vehicle")).scalar_one() == 0
+
+
 def test_a_renewal_cannot_change_the_ecus(depot, holder):
     car = Car()
     depot.director.register(message(depot, car, holder))
