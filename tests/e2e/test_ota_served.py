@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from tuf.api.exceptions import DownloadHTTPError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
-from tests.support.etsi import EC_PERMISSIONS
+from tests.support.etsi import EC_PERMISSIONS, Credential
 from tests.support.lab import Lab, v2xpki
 from tests.support.ota_director import Car
 from tests.support.serving import wait_for
+from v2xpki.audit import Event
 from v2xpki.backup import back_up, restore
 from v2xpki.cli import main
 from v2xpki.cli.status import _print
@@ -32,7 +33,7 @@ from v2xpki.ota.status import collect_firmware
 from v2xpki.secured import etsi_header
 from v2xpki.secured import sign as sign_message
 from v2xpki.store import Database
-from v2xpki.store.base import IssuanceRecord, table_of
+from v2xpki.store.base import AuditRow, IssuanceRecord, table_of
 from v2xpki.time import SystemClock
 from v2xpki.trust.ota.registration import Registration
 from v2xpki.wire import dot2, etsi
@@ -87,8 +88,14 @@ def publish(directory: Path, signatures: list[SignatureFile]) -> list[bool]:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, token_store):
     del token_store  # asked for so that the tests are skipped where there is no SoftHSM
-    directory = tmp_path_factory.mktemp("ota") / "pki"
-    started = Lab.start(directory, "--profile", "etsi+ota", scheme="https", roles="ea,image,director")
+    started = Lab(tmp_path_factory.mktemp("ota") / "pki", scheme="https")
+    options = ("--profile", "etsi+ota", "--base-url", started.base_url, "--lab", "--yes")
+    v2xpki("init", started.directory, *options)
+    settings = started.directory / "v2xpki.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace('# registration = "expected"', 'registration = "expected"'))
+    assert started.instance.settings.ota.registration == "expected"
+    started.serve(roles="ea,image,director")
     yield started
     started.end()
 
@@ -109,27 +116,55 @@ def released(lab):
     return lab
 
 
+def enrolled(lab: Lab, name: str) -> Credential:
+    """A station's credential that may register a vehicle: any one."""
+    wanted = etsi.CertificateSubjectAttributes(
+        app_permissions=(*EC_PERMISSIONS, dot2.PsidSsp(psid=LAB_ITS_AID))
+    )
+    return lab.station(name).enrol(attributes=wanted)
+
+
+def registration(lab: Lab, car: Car, ec: Credential) -> bytes:
+    challenge = json.loads(lab.ask("GET", "/ota/v1/challenge").body)["challenge"]
+    payload = Registration(challenge, car.vin, car.model, car.csr(), car.entries).octets()
+    return sign_message(
+        ec.key, etsi_header(LAB_ITS_AID, lab.clock.time64()), payload=payload, certificate=ec.certificate,
+        identifier="certificate",
+    )  # fmt: skip
+
+
+def registered(lab: Lab, car: Car, message: bytes, path: Path) -> Path:
+    """The vehicle's certificate and key in a file."""
+    reply = lab.post("/ota/v1/registrations", message)
+    assert reply.status == 201, reply.body
+    key = car.tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    path.write_text(json.loads(reply.body)["certificate"] + key)
+    return path
+
+
+def operators_reach(lab: Lab) -> list[object]:
+    tls = lab.directory / "tls"
+    reach = ["--server", lab.url("admin"), "--tls-ca", tls / "ca.pem"]
+    return [*reach, "--cert", tls / "operator.pem", "--key", tls / "operator.key"]
+
+
+def expect(lab: Lab, folder: Path, car: Car, ec: Credential) -> None:
+    """By an operator, over the interface."""
+    listed = folder / "expected.csv"
+    listed.write_text(f"vin,model,credential\n{car.vin},{car.model},{ec.certificate.hex8}\n")
+    done = json.loads(v2xpki("ota", "vehicle", "expect", listed, *operators_reach(lab), "--json"))
+    assert done == {"added": 1, "replaced": 0, "registration": "expected"}
+
+
 @pytest.fixture(scope="module")
 def vehicle(lab, tmp_path_factory):
     """A vehicle that its enrolment credential has registered: its certificate and key in a file, and the
     registration that it sent."""
-    car, station = Car(), lab.station("obu-1")
-    wanted = etsi.CertificateSubjectAttributes(
-        app_permissions=(*EC_PERMISSIONS, dot2.PsidSsp(psid=LAB_ITS_AID))
-    )
-    ec = station.enrol(attributes=wanted)
-    challenge = json.loads(lab.ask("GET", "/ota/v1/challenge").body)["challenge"]
-    payload = Registration(challenge, car.vin, car.model, car.csr(), car.entries).octets()
-    message = sign_message(
-        ec.key, etsi_header(LAB_ITS_AID, lab.clock.time64()), payload=payload, certificate=ec.certificate,
-        identifier="certificate",
-    )  # fmt: skip
-    reply = lab.post("/ota/v1/registrations", message)
-    assert reply.status == 201, reply.body
-    path = tmp_path_factory.mktemp("vehicle") / "client.pem"
-    key = car.tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    path.write_text(json.loads(reply.body)["certificate"] + key)
-    return path, message
+    car, folder = Car(), tmp_path_factory.mktemp("vehicle")
+    ec = enrolled(lab, "obu-1")
+    expect(lab, folder, car, ec)
+    message = registration(lab, car, ec)
+    return registered(lab, car, message, folder / "client.pem"), message
 
 
 def updater(lab: Lab, folder: Path, repository: str, client: Path | None = None) -> Updater:
@@ -227,13 +262,54 @@ def test_operators_ask_both_repositories_by_their_roles(released):
 
 
 def test_an_auditor_has_evidence_of_a_vehicle_without_a_database(lab, vehicle, tmp_path):
-    tls, page = lab.directory / "tls", tmp_path / "vehicle.html"
-    reach = ["--server", lab.url("admin"), "--tls-ca", tls / "ca.pem"]
-    reach += ["--cert", tls / "operator.pem", "--key", tls / "operator.key"]
-    done = v2xpki("ota", "evidence", "vehicle", Car().vin, *reach, "--html", page, "--json")
+    page = tmp_path / "vehicle.html"
+    done = v2xpki("ota", "evidence", "vehicle", Car().vin, *operators_reach(lab), "--html", page, "--json")
     report = json.loads(done)
     assert (report["vehicle"]["registeredBy"], report["releases"]) == ("credential", [])
     assert Car().vin in page.read_text()
+
+
+def test_a_stranger_does_not_register_an_expected_vehicle_and_a_retired_one_is_served_no_more(lab, tmp_path):
+    owner, url = Car(2), f"{lab.base_url}/ota/director/metadata/timestamp.json"
+    owners, strangers = enrolled(lab, "obu-owner"), enrolled(lab, "obu-stranger")
+    expect(lab, tmp_path, owner, owners)
+    # the stranger's credential is valid, holds the ITS-AID, and asks for a VIN that nobody has registered
+    for car in (Car(2), Car(3)):
+        refused = lab.post("/ota/v1/registrations", registration(lab, car, strangers))
+        assert (refused.status, json.loads(refused.body)["title"]) == (
+            403,
+            "no such registration is expected here",
+        )
+    with lab.database("director") as database, database.read() as tx:
+        audited = sa.select(table_of(AuditRow).c.detail).where(
+            table_of(AuditRow).c.event == Event.REGISTRATION_REFUSED
+        )
+        assert [json.loads(one)["reason"] for one in tx.execute(audited).scalars()] == [
+            "the credential is not the expected one",
+            "vehicleId is not on the list of expected vehicles",
+        ]
+
+    first = registered(lab, owner, registration(lab, owner, owners), tmp_path / "first.pem")
+    seen = json.loads(Fetcher(lab, first).ask(url).data)["signed"]["version"]
+    retire = ("ota", "vehicle", "retire", owner.vin, "--reason", "sold")
+    ended = json.loads(v2xpki(*retire, *operators_reach(lab), "--json"))["retired"]
+    assert ended["by"] in lab.instance.settings.ota.operators and ended["reason"] == "sold"
+    assert Fetcher(lab, first).ask(url).status == 403
+    manifests = f"{lab.base_url}/ota/v1/manifests"
+    manifest = owner.manifest(lab.clock)
+    sent = Fetcher(lab, first).ask(manifests, "POST", manifest, Content_Type="application/json")
+    assert sent.status == 403
+    v2xpki(*retire, *operators_reach(lab), expect=1)
+
+    # the same vehicle comes back: its entry is free again, and its own credential fits
+    second = registered(lab, owner, registration(lab, owner, owners), tmp_path / "second.pem")
+    assert json.loads(Fetcher(lab, second).ask(url).data)["signed"]["version"] > seen
+    assert Fetcher(lab, first).ask(url).status == 403
+    evidence = v2xpki("ota", "evidence", "vehicle", owner.vin, *operators_reach(lab), "--json")
+    report = json.loads(evidence)["vehicle"]
+    assert (report["state"], [one["retired"] for one in report["earlier"]]) == ("active", [ended])
+    v2xpki(*retire, "--instance", lab.directory)  # on the host, beside the service
+    assert Fetcher(lab, second).ask(url).status == 403
 
 
 def test_the_director_believes_the_root_that_init_had_signed_and_no_other(lab):

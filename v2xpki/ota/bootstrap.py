@@ -95,6 +95,8 @@ class OtaPlan:
             "[ota]",
             "# ITS-AID of registrations that enrolment credentials sign; 0: by the OEM's interface alone.",
             f"its_aid = {self.its_aid}",
+            "# Of vehicles on the list alone (v2xpki ota vehicle expect); production should have it so.",
+            '# registration = "expected"',
             "# Which statements of provenance a release needs; without it no release is taken.",
             '# provenance = "provenance.toml"',
             *(["hybrid_root = true"] if self.hybrid else ()),

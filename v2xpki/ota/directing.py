@@ -127,7 +127,8 @@ class Directing:
             except _Moved:
                 vehicle = self._inventory.again(vehicle)
                 if not vehicle.is_active:
-                    raise DirectorRefusal(DirectorReason.FORBIDDEN, "the vehicle is blocked") from None
+                    state = f"the vehicle is {vehicle.state}"
+                    raise DirectorRefusal(DirectorReason.FORBIDDEN, state) from None
         raise RecordFailed("the vehicle's metadata is being made elsewhere, and is not done yet")
 
     def _view(self, vehicle: Vehicle) -> _View:

@@ -47,7 +47,7 @@ _DOCUMENTS = Statement(
 )
 _REPLACE = Statement(
     sa.update(table_of(store.Vehicle))
-    .where(_OF, _V.issued < sa.bindparam("new_issued", type_=sa.Integer()))
+    .where(_OF, _V.state == store.ACTIVE, _V.issued < sa.bindparam("new_issued", type_=sa.Integer()))
     .values(
         {
             name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
@@ -129,7 +129,7 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
 
 
 class _Overtaken(Exception):
-    """A later version is handed out already."""
+    """A later version is handed out already, or the vehicle is served no more."""
 
 
 class VehicleMetadata:
@@ -186,9 +186,9 @@ class VehicleMetadata:
 
     def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> bool:
         """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
-        transaction. False: a later version was handed out meanwhile, and this one never will be. Raises as
-        MetadataIssuer.issue and tx_complete. In both cases the record is void, the number is used up and what
-        was handed out before still is."""
+        transaction. False: a later version was handed out meanwhile, or the vehicle was blocked or retired,
+        and this one never will be. Raises as MetadataIssuer.issue and tx_complete. In both cases the record
+        is void, the number is used up and what was handed out before still is."""
         record = coming.prepared.record
         try:
             signed = signatures_of(self._issuer.issue(coming.prepared.token))

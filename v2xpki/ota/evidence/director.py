@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -13,6 +14,7 @@ from v2xpki.ota.evidence.shapes import (
     EcuWord,
     Offer,
     Reported,
+    Retirement,
     SignedVersion,
     Signing,
     VehicleHalf,
@@ -57,11 +59,21 @@ def delivery_half(
 
 
 def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
-    """Of a vehicle. Raises ConfigError for one that is not here."""
+    """Of a vehicle, and of what was registered under its VIN before. Raises ConfigError for one that never
+    was here."""
     table = director.Vehicle
-    row = tx.execute(sa.select(*table.__table__.columns).where(table.vin == vin)).first()
-    if row is None:
+    query = sa.select(*table.__table__.columns).where(table.vin == vin)
+    registered = tx.execute(query.where(table.retired.is_(None))).all()
+    retired = tx.execute(query.where(table.retired.is_not(None)).order_by(table.retired.desc())).all()
+    if not (rows := [*registered, *retired]):
         raise ConfigError(f"there is no vehicle {vin!r}")
+    earlier = tuple(_registration(tx, row) for row in rows[1:])
+    return _registration(tx, rows[0], tuple(versions(tx, director, "root")), earlier)
+
+
+def _registration(
+    tx: Transaction, row: Any, roots: tuple[SignedVersion, ...] = (), earlier: tuple[VehicleHalf, ...] = ()
+) -> VehicleHalf:
     ecus = _ecus(tx, row.id)
     offers = _offers(tx, director.Assignment.vehicle == row.id)
     named = {offer.campaign for offer in offers}
@@ -75,6 +87,7 @@ def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
         state=row.state,
         registered=iso_from_time32(row.registered),
         registered_by=row.registered_by,
+        retired=row.retired and Retirement(iso_from_time32(row.retired), row.retired_by, row.retired_reason),
         certificate=None if row.certificate is None else row.certificate.hex(),
         certificate_expires=moment(row.certificate_expires),
         counter=row.counter,
@@ -83,9 +96,10 @@ def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
         rxswin=rxswin,
         ecus=ecus,
         directed=_directed(tx, row.record),
-        roots=tuple(versions(tx, director, "root")),
+        roots=roots,
         campaigns=tuple(one for one in _campaigns(tx) if one.name in named),
         offers=offers,
+        earlier=earlier,
     )
 
 
@@ -104,9 +118,10 @@ def _offers(tx: Transaction, *wanted: sa.ColumnElement[bool]) -> tuple[Offer, ..
             assignment.state,
             assignment.reported,
             assignment.detail,
+            vehicle.retired,
         )
         .join(vehicle, assignment.vehicle == vehicle.id)
-        .join(ecu, assignment.ecu == ecu.id)
+        .join(ecu, sa.and_(assignment.vehicle == ecu.vehicle, assignment.ecu == ecu.id))
         .join(director.Campaign, assignment.campaign == director.Campaign.id, isouter=True)
         .join(director.KnownTarget, assignment.path == director.KnownTarget.path, isouter=True)
         .where(*wanted)
@@ -125,6 +140,7 @@ def _offers(tx: Transaction, *wanted: sa.ColumnElement[bool]) -> tuple[Offer, ..
             row.state,
             moment(row.reported),
             row.detail,
+            moment(row.retired),
         )
         for row in rows
     )
