@@ -3,7 +3,6 @@
 import hashlib
 import json
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,11 @@ import urllib3
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from tuf.api.exceptions import DownloadHTTPError
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from tests.support.etsi import EC_PERMISSIONS, Credential
 from tests.support.lab import Lab, v2xpki
 from tests.support.ota_director import Car
+from tests.support.ota_lab import Fetcher, updater
 from tests.support.serving import wait_for
 from v2xpki.audit import Event
 from v2xpki.backup import back_up, restore
@@ -42,25 +40,6 @@ IMAGE = b"firmware " * 50_000
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
 TARGET = "brake-ecu/brakes/1.0/brakes.bin"
 FILE = f"brake-ecu/brakes/1.0/{SHA256}.brakes.bin"
-
-
-class Fetcher(FetcherInterface):
-    """The clients' way to the laboratory; with a vehicle's certificate, if it has one."""
-
-    def __init__(self, lab: Lab, client: Path | None = None) -> None:
-        self.pool = urllib3.PoolManager(
-            ca_certs=str(lab.directory / "tls/ca.pem"), cert_file=client and str(client), retries=False
-        )
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        answer = self.pool.request("GET", url, preload_content=False)
-        if answer.status != 200:
-            raise DownloadHTTPError(url, answer.status)
-        return iter(answer.stream(65536))
-
-    def ask(self, url: str, method: str = "GET", body: bytes | None = None, **headers: str):
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.pool.request(method, url, body=body, headers=named)
 
 
 class NoReleases:
@@ -165,17 +144,6 @@ def vehicle(lab, tmp_path_factory):
     expect(lab, folder, car, ec)
     message = registration(lab, car, ec)
     return registered(lab, car, message, folder / "client.pem"), message
-
-
-def updater(lab: Lab, folder: Path, repository: str, client: Path | None = None) -> Updater:
-    fetcher = Fetcher(lab, client)
-    base = f"{lab.base_url}/ota/{repository}"
-    root = fetcher.ask(f"{base}/metadata/1.root.json").data
-    folder.mkdir(parents=True, exist_ok=True)
-    return Updater(
-        str(folder), f"{base}/metadata/", str(folder), f"{base}/targets/", fetcher=fetcher,
-        config=UpdaterConfig(prefix_targets_with_hash=True), bootstrap=root,
-    )  # fmt: skip
 
 
 def test_an_independent_client_follows_the_image_repository_and_fetches_the_image(released, tmp_path):
