@@ -20,7 +20,7 @@ from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.ota.campaigns import Campaigns, check_reason
 from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
-from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
+from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_hold_vehicle_of
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
@@ -214,6 +214,7 @@ class Director:
         new = parse_ecu(entry, "entry")
         try:
             with self._database.write(durable=True) as tx:
+                tx_hold_vehicle_of(tx, ecu)
                 old = tx.execute(
                     sa.select(_E.vehicle, _E.primary, _V.vin)
                     .join(_VEHICLE, _V.id == _E.vehicle)

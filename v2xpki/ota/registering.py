@@ -50,7 +50,7 @@ def _certified(column: str) -> Statement:
         .values(
             {
                 column: sa.bindparam("digest", type_=sa.LargeBinary()),
-                f"{column}_expires": sa.bindparam("end", type_=sa.Integer()),
+                f"{column}_expires": sa.bindparam("end", type_=sa.BigInteger()),
             }
         )
     )
@@ -198,7 +198,7 @@ class Registrar:
         self, vin: str, model: str, ecus: Sequence[EcuEntry], key: Any, *, credential: bytes | None, by: str,
         first: Callable[[Transaction], None], now: int,
     ) -> Registered:  # fmt: skip
-        try:
+        def record() -> tuple[Vehicle | None, bytes, Prepared]:
             with self._database.write(durable=True) as tx:
                 first(tx)
                 standing = tx_by_vin(tx, vin)
@@ -215,6 +215,14 @@ class Registrar:
                     tx.audit(Event.VEHICLE_REGISTERED, vehicle=vehicle, operator=by)
                 prepared = self._ca.prepare(vehicle, key)
                 tx_save(tx, prepared.record)
+            return standing, vehicle, prepared
+
+        try:
+            try:
+                standing, vehicle, prepared = record()
+            except AlreadyRecorded:
+                # It may have come from another process since this one looked: then it stands now.
+                standing, vehicle, prepared = record()
         except AlreadyRecorded as error:
             raise DirectorRefusal(
                 DirectorReason.CONFLICT, "ecus: an id that is or was another ECU's"
