@@ -31,14 +31,19 @@ def require_each_version_once(database: Database) -> int:
     return len(records)
 
 
+class Gone(LookupError):
+    """A newer version has taken the place of the one that is being read."""
+
+
 def whole_view(director: Director, vehicle: Vehicle, vin: str) -> dict[str, Any]:
-    """The vehicle's targets, as it fetches them: three documents that go together."""
+    """The vehicle's targets, as it fetches them: three documents that go together. Raises Gone."""
     now = director._inventory.again(vehicle)
     timestamp = director.metadata(now, "timestamp.json")
     assert timestamp is not None
     version = json.loads(timestamp)["signed"]["meta"]["snapshot.json"]["version"]
     snapshot, targets = (director.metadata(now, f"{version}.{role}.json") for role in ("snapshot", "targets"))
-    assert snapshot is not None and targets is not None
+    if snapshot is None or targets is None:
+        raise Gone(version)
     assert json.loads(snapshot)["signed"]["meta"]["targets.json"]["version"] == version
     found: dict[str, Any] = json.loads(targets)["signed"]
     assert (found["version"], found["custom"]) == (version, {"vehicleId": vin})

@@ -63,8 +63,8 @@ def test_vehicles_that_are_answered_at_once_do_not_wait_for_each_other_in_vain(d
     for number in range(ROUNDS):
         made = [depot.release(f"{kind}-{number}", 2, kind) for kind in ("ecu-a", "ecu-b")]
         depot.campaign(*made, name=f"c{number}")
-        at_once(*(lambda v=v, c=c: depot.open().take_manifest(depot.director._inventory.again(v), c)
-                  for v, c in zip(vehicles, [car.manifest(depot.clock) for car in cars], strict=True)))  # fmt: skip
+        manifests = [car.manifest(depot.clock) for car in cars]
+        at_once(*(lambda v=v, m=m: report(depot, v, m) for v, m in zip(vehicles, manifests, strict=True)))
         # all offers are taken back while the vehicles report
         manifests = [car.manifest(depot.clock) for car in cars]
         at_once(
