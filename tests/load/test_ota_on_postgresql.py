@@ -29,7 +29,6 @@ from v2xpki.demo.steps import Steps
 from v2xpki.errors import RecordFailed
 from v2xpki.issuance import recover
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
-from v2xpki.store import Database
 from v2xpki.store.auditing import examine
 from v2xpki.time import SystemClock
 
