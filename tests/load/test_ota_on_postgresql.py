@@ -12,6 +12,7 @@ import random
 import secrets
 import shutil
 import signal
+import threading
 import time
 from contextlib import suppress
 
@@ -23,10 +24,11 @@ from tests.support.ota_director import Car, Depot
 from tests.support.ota_versions import Gone, require_each_version_once, whole_view
 from tests.support.postgres import postgres_server  # noqa: F401
 from v2xpki.bench.ota_laboratory import DirectorLaboratory
+from v2xpki.bench.postgres import Server
 from v2xpki.bench.scms_tokens import made_tokens
 from v2xpki.demo import ota as demo
 from v2xpki.demo.steps import Steps
-from v2xpki.errors import RecordFailed
+from v2xpki.errors import AuditError, RecordFailed, StoreError
 from v2xpki.issuance import recover
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.store.auditing import examine
@@ -187,6 +189,52 @@ def test_processes_that_share_vehicles_and_are_killed_never_sign_a_version_twice
     print(f"\n{PROCESSES} processes, {VEHICLES} vehicles, {seconds:.0f} s, {killed} killed, {void} voided: "
           f"{records} versions, each once; of those that lived {sums}")  # fmt: skip
     depot.database.close()
+
+
+def test_a_server_that_crashes_leaves_no_mixture_and_no_version_twice(fixed_clock):
+    with Server() as server:
+        depot = Depot(server.create(), fixed_clock)
+        cars = [Car(number) for number in range(VEHICLES)]
+        vehicles = [car.join(depot) for car in cars]
+        release = depot.release("brake", 2)
+        depot.campaign(release)
+        stop, seen, failures = threading.Event(), {car.vin: 0 for car in cars}, []
+
+        def run(car, vehicle):
+            director, choices = depot.open(), itertools.cycle((release, car.installed[car.primary]))
+            while not stop.is_set():
+                car.installed[car.primary] = next(choices)
+                try:
+                    taken = director.take_manifest(
+                        director._inventory.again(vehicle), car.manifest(depot.clock)
+                    )
+                    seen[car.vin] = max(seen[car.vin], taken.version)
+                    whole_view(director, vehicle, car.vin)
+                except (StoreError, AuditError):
+                    time.sleep(0.02)  # the server is away
+                except BaseException as error:
+                    failures.append(error)
+                    return
+
+        threads = [threading.Thread(target=run, args=pair) for pair in zip(cars, vehicles, strict=True)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            time.sleep(LIFE)
+            server.crash()
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        depot.database.close()  # a start: what was open then is void
+        recover(depot.database)
+        for car, vehicle in zip(cars, vehicles, strict=True):
+            car.installed[car.primary] = random.choice((release, car.installed[car.primary]))
+            depot.director.take_manifest(depot.director._inventory.again(vehicle), car.manifest(depot.clock))
+            assert whole_view(depot.director, vehicle, car.vin)["version"] >= seen[car.vin]
+        print(f"\n3 crashes: {require_each_version_once(depot.database)} versions, each once")
+        assert examine(depot.database).intact
+        depot.database.close()
 
 
 # --- rates
