@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import socket
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from tests.support.etsi import EC_PERMISSIONS, Credential
 from tests.support.lab import Lab, v2xpki
+from tests.support.nginx import passing_tls_through
 from tests.support.ota_director import Car
 from tests.support.ota_lab import Fetcher, updater
 from tests.support.serving import wait_for
@@ -347,3 +350,42 @@ def test_without_a_laboratory_init_leaves_what_given_keys_are_to_sign(tmp_path, 
     status = collect_firmware(Instance.load(directory))
     assert "image: no root is published yet" in status.warnings
     assert [one["missing"] for one in status.document["repositories"][1]["requests"]] == [{"root 1": 1}]
+
+
+def test_a_vehicles_certificate_reaches_the_director_through_nginx(lab, vehicle, tmp_path):
+    """deploy/nginx/v2xpki-ota.conf: by the name that is asked for, TLS unopened."""
+    ca = str(lab.directory / "tls/ca.pem")
+    with socket.create_server(("127.0.0.1", 0)) as other:  # in the place of the Image repository
+        other.settimeout(20)
+        upstreams = {
+            "director": lab.url("https").partition("://")[2],
+            "image": f"127.0.0.1:{other.getsockname()[1]}",
+        }
+        with passing_tls_through(tmp_path, upstreams) as port:
+
+            def ask(name, method="GET", path="director/metadata/timestamp.json", client=None, **more):
+                link = urllib3.HTTPSConnectionPool(
+                    "127.0.0.1", port, ca_certs=ca, cert_file=client and str(client), retries=False,
+                    server_hostname=name, assert_hostname="127.0.0.1", timeout=20,
+                )  # fmt: skip
+                return link.request(method, f"/ota/{path}", **more)
+
+            mine = ask("director.ota.example", client=vehicle[0])
+            assert (mine.status, json.loads(mine.data)["signed"]["_type"]) == (200, "timestamp")
+            # what a front that opened TLS would have to say of the client is believed of nobody
+            said = {"X-V2xpki-Client": "00" * 32}
+            assert ask("director.ota.example", headers=said).status == 403
+            sent = ask("director.ota.example", "POST", "v1/manifests", vehicle[0], body=b"{}",
+                       headers={"Content-Type": "application/json"})  # fmt: skip
+            assert sent.status == 400  # it came to the Director, who reads it
+
+            def ask_in_vain():
+                with pytest.raises(urllib3.exceptions.HTTPError):
+                    ask("ota.example")
+
+            asked = threading.Thread(target=ask_in_vain)
+            asked.start()
+            came, _ = other.accept()
+            with came:
+                assert b"ota.example" in came.recv(4096)  # the client's own hello
+            asked.join(20)

@@ -40,8 +40,8 @@ _OFFER_AGAIN = Statement(
     .where(*_THIS)
     .values(
         state=store.OFFERED,
-        version=sa.bindparam("new_version", type_=sa.Integer()),
-        offered=sa.bindparam("now", type_=sa.Integer()),
+        version=sa.bindparam("new_version", type_=sa.BigInteger()),
+        offered=sa.bindparam("now", type_=sa.BigInteger()),
     )
 )
 _OPEN = (store.OFFERED, store.FAILED)
@@ -138,7 +138,8 @@ def tx_offer(
         row = states.get(key)
         if row is None:
             ecu, path, campaign = key
-            tx.insert(
+            # It is there where another process's version, made meanwhile, has offered it.
+            tx.insert_if_new(
                 store.Assignment,
                 vehicle=vehicle,
                 ecu=ecu,

@@ -49,14 +49,14 @@ _CLAIM = Statement(
     .where(
         _V.id == sa.bindparam("of_vehicle"),
         _V.state == store.ACTIVE,
-        _V.counter == sa.bindparam("old_counter", type_=sa.Integer()),
-        _V.version == sa.bindparam("old_version", type_=sa.Integer()),
-        sa.bindparam("plan", type_=sa.Integer()) == GENERATION,
+        _V.counter == sa.bindparam("old_counter", type_=sa.BigInteger()),
+        _V.version == sa.bindparam("old_version", type_=sa.BigInteger()),
+        sa.bindparam("plan", type_=sa.BigInteger()) == GENERATION,
     )
     .values(
-        counter=sa.bindparam("new_counter", type_=sa.Integer()),
-        version=sa.bindparam("new_version", type_=sa.Integer()),
-        reported=sa.func.coalesce(sa.bindparam("now", type_=sa.Integer()), _V.reported),
+        counter=sa.bindparam("new_counter", type_=sa.BigInteger()),
+        version=sa.bindparam("new_version", type_=sa.BigInteger()),
+        reported=sa.func.coalesce(sa.bindparam("now", type_=sa.BigInteger()), _V.reported),
     )
 )
 

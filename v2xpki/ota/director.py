@@ -22,7 +22,7 @@ from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.expected import Expected
 from v2xpki.ota.finishing import Finishing
-from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_known
+from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_hold_vehicle_of, tx_known
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.retiring import tx_retire
@@ -250,6 +250,7 @@ class Director:
         new = parse_ecu(entry, "entry")
         try:
             with self._database.write(durable=True) as tx:
+                tx_hold_vehicle_of(tx, ecu)
                 old = tx.execute(
                     sa.select(_E.vehicle, _E.primary, _V.vin)
                     .join(_VEHICLE, _V.id == _E.vehicle)

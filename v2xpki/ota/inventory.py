@@ -97,6 +97,11 @@ _PROMOTE = Statement(
         certificate=_V.pending, certificate_expires=_V.pending_expires, pending=None, pending_expires=None
     )
 )
+_HOLD = Statement(
+    sa.select(_V.id)
+    .where(_V.id.in_(sa.select(_E.vehicle).where(_E.id == sa.bindparam("ecu"))))
+    .with_for_update(of=table_of(store.Vehicle))
+)
 #: The ECUs in use of a :vehicle.
 ECUS = (
     sa.select(*(_E[name] for name in Ecu._fields))
@@ -188,6 +193,12 @@ def tx_by_credential(tx: Transaction, credential: bytes) -> Vehicle | None:
     return None if row is None else Vehicle(*row)
 
 
+def tx_hold_vehicle_of(tx: Transaction, ecu: str) -> None:
+    """Nobody else changes the vehicle of an ECU, or its ECUs, until the transaction ends: who writes of a
+    vehicle has its row first."""
+    tx.rows(_HOLD, ecu=ecu)
+
+
 def tx_add_vehicle(
     tx: Transaction, vehicle: bytes, vin: str, model: str, *, credential: bytes | None, by: str, now: int
 ) -> None:
@@ -223,7 +234,9 @@ def tx_add_vehicle(
 
 def tx_add_ecus(tx: Transaction, vehicle: bytes, entries: Iterable[EcuEntry], now: int) -> None:
     """New rows. Raises AlreadyRecorded for an id that is in a vehicle, or was replaced in one."""
-    tx.insert_many(store.Ecu, [_row(vehicle, entry, now) for entry in entries])
+    # In order: of two that register the same ECUs, one waits for the other, and none for each other.
+    in_order = sorted(entries, key=lambda entry: entry.ecu)
+    tx.insert_many(store.Ecu, [_row(vehicle, entry, now) for entry in in_order])
 
 
 def _row(vehicle: bytes, entry: EcuEntry, now: int) -> dict[str, Any]:

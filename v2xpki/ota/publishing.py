@@ -23,7 +23,7 @@ from v2xpki.keystore import KeyLabel
 from v2xpki.ota.kinds import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from v2xpki.ota.metadata import State, Version, expiry, parse, payload, snapshot_of, timestamp_of
 from v2xpki.ota.online_keys import OnlineKeys
-from v2xpki.ota.rows import Request, Rows
+from v2xpki.ota.rows import Request, Rows, tx_alone
 from v2xpki.store import Database, Transaction
 from v2xpki.store.tuf import DROPPED, PUBLISHED
 from v2xpki.time import Clock
@@ -221,7 +221,7 @@ class Publisher:
         requests: Sequence[Request],
     ) -> None:
         """All rows of a publication. Raises _Overtaken, and whatever the follower raises."""
-        self._rows.lock(tx)
+        tx_alone(tx)
         if self._rows.numbers(tx) != {role: one.version for role, one in before.versions.items()}:
             raise _Overtaken
         for request in requests:

@@ -51,7 +51,7 @@ def _certified(column: str) -> Statement:
         .values(
             {
                 column: sa.bindparam("digest", type_=sa.LargeBinary()),
-                f"{column}_expires": sa.bindparam("end", type_=sa.Integer()),
+                f"{column}_expires": sa.bindparam("end", type_=sa.BigInteger()),
             }
         )
     )
@@ -209,8 +209,8 @@ class Registrar:
         first: Callable[[Transaction], None], now: int, deviation: Callable[[Transaction], str],
     ) -> Registered:  # fmt: skip
         """deviation: why a vehicle that is not registered may not be; that refusal is recorded."""
-        prepared = None
-        try:
+
+        def record() -> tuple[Vehicle | None, bytes, Prepared | str]:
             with self._database.write(durable=True) as tx:
                 first(tx)
                 standing = tx_by_vin(tx, vin)
@@ -218,19 +218,27 @@ class Registrar:
                 refused = deviation(tx) if standing is None else ""
                 if refused:
                     tx.audit(Event.REGISTRATION_REFUSED, reason=refused, credential=credential)
+                    return standing, vehicle, refused
+                if standing is not None:
+                    _check_same(standing, tx_ecus(tx, vehicle), model, ecus, credential, by)
                 else:
-                    if standing is not None:
-                        _check_same(standing, tx_ecus(tx, vehicle), model, ecus, credential, by)
-                    else:
-                        _tx_add(tx, vehicle, vin, model, ecus, credential, by, now)
-                    prepared = self._ca.prepare(vehicle, key)
-                    tx_save(tx, prepared.record)
+                    _tx_add(tx, vehicle, vin, model, ecus, credential, by, now)
+                prepared = self._ca.prepare(vehicle, key)
+                tx_save(tx, prepared.record)
+            return standing, vehicle, prepared
+
+        try:
+            try:
+                standing, vehicle, prepared = record()
+            except AlreadyRecorded:
+                # It may have come from another process since this one looked: then it stands now.
+                standing, vehicle, prepared = record()
         except AlreadyRecorded as error:
             raise DirectorRefusal(
                 DirectorReason.CONFLICT, "ecus: an id that is another ECU's, or was replaced in a vehicle"
             ) from error
-        if prepared is None:
-            raise DirectorRefusal(DirectorReason.NOT_EXPECTED, refused)
+        if isinstance(prepared, str):
+            raise DirectorRefusal(DirectorReason.NOT_EXPECTED, prepared)
         made = self._certify(
             vehicle, prepared, pending=standing is not None and (standing.certificate_expires or 0) > now
         )

@@ -16,6 +16,12 @@ from v2xpki.store.tuf import OPEN
 _LOCK = sa.select(Setting.name).where(Setting.name == "domain").with_for_update()
 
 
+def tx_alone(tx: Transaction) -> None:
+    """One writer of metadata and of what stands in it at a time, where the database has several. The first
+    statement of its transaction: what was read before may be old."""
+    tx.execute(_LOCK).all()
+
+
 class Request(NamedTuple):
     """A signing request. `id`: signing_files.request_id. payload: the canonical JSON that is signed."""
 
@@ -48,10 +54,6 @@ class Rows:
         self._versions = table_of(kind.role_version)
         self._requests = table_of(kind.signing_request)
         self._signatures = table_of(kind.submitted_signature)
-
-    def lock(self, tx: Transaction) -> None:
-        """One writer of metadata at a time, where the database has several."""
-        tx.execute(_LOCK).all()
 
     @cached_property
     def octets_of(self) -> Statement:

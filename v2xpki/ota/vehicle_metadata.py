@@ -40,14 +40,14 @@ _DOCUMENTS = Statement(
         _V.issued,
         _V.expires,
         _V.plan,
-        sa.type_coerce(GENERATION, sa.Integer()).label("generation"),
+        sa.type_coerce(GENERATION, sa.BigInteger()).label("generation"),
     )
     .join_from(table_of(store.Vehicle), table_of(IssuanceRecord), _R.id == _V.record)
     .where(_OF)
 )
 _REPLACE = Statement(
     sa.update(table_of(store.Vehicle))
-    .where(_OF, _V.state == store.ACTIVE, _V.issued < sa.bindparam("new_issued", type_=sa.Integer()))
+    .where(_OF, _V.state == store.ACTIVE, _V.issued < sa.bindparam("new_issued", type_=sa.BigInteger()))
     .values(
         {
             name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
@@ -58,7 +58,7 @@ _REPLACE = Statement(
 _MOVE_PLAN = Statement(
     sa.update(table_of(store.Vehicle))
     .where(_OF, _V.issued == sa.bindparam("at_version"))
-    .values(plan=sa.bindparam("new_plan", type_=sa.Integer()))
+    .values(plan=sa.bindparam("new_plan", type_=sa.BigInteger()))
 )
 # The number that is given away has whoever works at the old state read again.
 _FORGET_PLAN = Statement(
