@@ -129,6 +129,10 @@ class Lab:
         if self.process.poll() is not None:
             pytest.fail(f"serve ended: {self.said()}")
 
+    def await_ready(self) -> None:
+        """Until the processes that have just been started say that they can work: tokens are open."""
+        wait_until(lambda: self.ask("GET", "/readyz").status == 200, 180)
+
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.drop_connections()

@@ -9,7 +9,7 @@ from v2xpki.config import DomainConfig, Instance
 from v2xpki.errors import V2xPkiError
 from v2xpki.keystore.token import TokenConfig, open_token
 
-_TIMEOUT = 30.0  # seconds for a token to answer
+_TIMEOUT = 60.0  # seconds for a token to answer
 
 
 def keys_in_tokens(instance: Instance, names: Sequence[str]) -> dict[str, object]:

@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tests.support.serving import wait_for
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import Instance
 from v2xpki.time import SystemClock
@@ -96,6 +97,10 @@ class House:
                 length = int(head.lower().partition("content-length: ")[2].partition("\r\n")[0])
                 await reader.readexactly(length)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    def rest(self) -> None:
+        """Until no download is counted: one that its reader has in full is counted for a moment yet."""
+        wait_for(lambda: self.files.downloads == 0)
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -230,6 +235,7 @@ def test_nothing_else_is_here(house, target):
 
 
 def test_downloads_beyond_a_number_wait_so_that_other_stations_are_heard(house: House) -> None:
+    house.rest()
     house.files.downloads = 5
     try:
         answer = house.ask(PATH)
@@ -238,7 +244,7 @@ def test_downloads_beyond_a_number_wait_so_that_other_stations_are_heard(house: 
     finally:
         house.files.downloads = 0
     assert house.ask(PATH).body == IMAGE
-    assert house.files.downloads == 0
+    house.rest()
 
 
 def test_a_reader_that_takes_nothing_is_left(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,4 +252,4 @@ def test_a_reader_that_takes_nothing_is_left(house: House, monkeypatch: pytest.M
     monkeypatch.setattr(images, "LEAST_RATE", 1e12)
     with pytest.raises((ConnectionError, http.client.HTTPException, OSError)):
         house.ask(PATH)
-    assert house.files.downloads == 0
+    house.rest()
