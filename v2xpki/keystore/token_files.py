@@ -1,9 +1,9 @@
 """SoftHSM's token.object, which every login empties and writes anew.
 
-It holds the token's own key under the PIN: without it, every key of the token is lost. SoftHSM 2.6 empties it under
-a lock, gives the lock up, and only then writes. A process that is killed in between (for want of memory, by a
-supervisor, with the machine) leaves it empty, and whoever reads it just then finds no token. So processes open
-tokens one after the other, each keeps a copy first, and puts it back where the file was cut off.
+It holds the token's own key under the PIN: without it, every key of the token is lost. SoftHSM 2.6 empties
+it under a lock, gives the lock up, and only then writes. A process that is killed in between (for want of
+memory, by a supervisor, with the machine) leaves it empty, and whoever reads it just then finds no token. So
+processes open tokens one after the other; each keeps a copy first, and puts it back where it is whole.
 """
 
 import fcntl
@@ -44,8 +44,8 @@ def _token_dir(config: Path) -> Path | None:
 
 
 def _keep(path: Path) -> None:
-    """Of the file and its copy the one that is whole takes the other's place. A token's has one length: of its
-    attributes, only flags and a PIN may change."""
+    """Of the file and its copy the one that is whole takes the other's place. A token's has one length: only
+    flags and PINs may change in it."""
     kept = path.with_name(_KEPT)
     present, copy = path.read_bytes(), kept.read_bytes() if kept.exists() else b""
     if len(present) < len(copy):

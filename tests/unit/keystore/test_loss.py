@@ -220,7 +220,7 @@ def test_a_token_that_never_was_is_lost(token_store):
         open_token(config)
 
 
-# --- a death during a login: SoftHSM empties token.object, gives its lock up, and only then writes -----------
+# --- a death during a login: SoftHSM empties token.object, gives its lock up, and only then writes ----------
 
 LOGIN = """
 import resource, signal, sys
