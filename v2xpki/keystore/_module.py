@@ -127,6 +127,11 @@ def load(path: Path, config: Path | None, config_env: str | None) -> Module:
     return _current
 
 
+def is_loaded() -> bool:
+    """Whether this process has a module."""
+    return _current is not None
+
+
 def refuse_inherited() -> None:
     """Raise KeyRefused where this process inherited a loaded module; before LOCK is taken."""
     if _current is not None:
