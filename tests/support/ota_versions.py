@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from v2xpki.issuance.metadata import documents_of
 from v2xpki.ota.director import Director
 from v2xpki.ota.inventory import Vehicle
 from v2xpki.ota.vehicle_metadata import KIND, ROLES
@@ -27,7 +28,7 @@ def require_each_version_once(database: Database) -> int:
         assert one not in seen, f"{one} was recorded twice"
         seen.add(one)
         if signed is not None:
-            assert [json.loads(line)["signed"] for line in signed.split(b"\n")] == parts
+            assert [json.loads(one)["signed"] for one in documents_of(recorded, signed)] == parts
     return len(records)
 
 

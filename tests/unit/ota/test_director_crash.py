@@ -70,7 +70,7 @@ def test_a_death_leaves_the_old_or_the_new_and_the_next_answer_goes_on(depot, po
     left = depot.director._metadata.documents(vehicle)
     assert left.version == (2 if point == "after it is handed out" else 1)
     if left.version == 1:
-        assert left.signed == old.signed
+        assert left.signatures == old.signatures
     given = depot.director._inventory.again(vehicle).version
     assert given == (1 if point == "before the record is committed" else 2)
     begun = given == 2 and left.version == 1
