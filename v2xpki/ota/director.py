@@ -187,7 +187,7 @@ class Director:
             manifests = tx.execute(
                 sa.select(table_of(store.VehicleManifest))
                 .where(_M.vehicle == vehicle.id)
-                .order_by(_M.counter)
+                .order_by(_M.received, _M.counter)
             ).mappings()
             return {
                 **_vehicle_document(known[0]),
@@ -268,6 +268,9 @@ class Director:
                 tx_add_ecus(tx, old.vehicle, [new], self._clock.time32())
                 this = _E.id == ecu, _E.vehicle == old.vehicle
                 tx.execute(sa.update(_ECU).where(*this).values(replaced_by=new.ecu))
+                if new.primary:
+                    # Manifests of the old one stay refused: its key is in no ECU in use.
+                    tx.execute(sa.update(_VEHICLE).where(_V.id == old.vehicle).values(counter=0))
                 tx_forget_plan(tx, old.vehicle)
                 tx.audit(Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator)
         except AlreadyRecorded as error:

@@ -1,7 +1,8 @@
 """Taking a vehicle's version manifest: what must hold before any of it is believed (Uptane 5.4.2.1).
 
 Every registered ECU is in it and no other; the Primary's signature and each ECU's verify under the registered
-keys; its times are within the window; its counter is higher than the last one's, and each ECU's likewise.
+keys; its times are within the window; its counter is higher than the last one's, and each ECU's likewise,
+but by no more than MOST_AHEAD.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,10 @@ from v2xpki.store import director as store
 from v2xpki.store.base import table_of
 from v2xpki.trust.ota.keys import check_signature
 from v2xpki.trust.ota.manifest import Manifest
+
+#: How far a counter may be above the last one. Each attempt to report raises it by one, answered or not: one
+#: every 20 s for ten years comes to less. Farther is a fault or a forgery, after which no counter were left.
+MOST_AHEAD = 1 << 24
 
 _E = table_of(store.Ecu).c
 _UPDATE = Statement(
@@ -93,6 +98,7 @@ def tx_store(tx: Transaction, vehicle: Vehicle, reported: Reported, octets: byte
         tx.insert(
             store.VehicleManifest,
             vehicle=vehicle.id,
+            primary_ecu=reported.manifest.primary,
             counter=reported.manifest.counter,
             received=now,
             attacks=reported.attacks,
@@ -111,16 +117,19 @@ def _check_times(manifest: Manifest, now: int, window: int) -> None:
 
 
 def _check_counters(vehicle: Vehicle, registered: Mapping[str, Ecu], manifest: Manifest) -> None:
-    if manifest.counter <= vehicle.counter:
-        raise DirectorRefusal(
-            DirectorReason.REPLAYED, f"manifest.counter {manifest.counter} is not above {vehicle.counter}"
-        )
+    _check_counter("manifest.counter", manifest.counter, vehicle.counter)
     for report in manifest.reports.values():
-        last = registered[report.ecu].counter
-        if report.counter <= last:
-            raise DirectorRefusal(
-                DirectorReason.REPLAYED, f"counter {report.counter} of ECU {report.ecu} is not above {last}"
-            )
+        _check_counter(f"counter of ECU {report.ecu}", report.counter, registered[report.ecu].counter)
+
+
+def _check_counter(what: str, counter: int, last: int) -> None:
+    if counter <= last:
+        raise DirectorRefusal(DirectorReason.REPLAYED, f"{what}: {counter} is not above the last, {last}")
+    if counter > last + MOST_AHEAD:
+        raise DirectorRefusal(
+            DirectorReason.CONFLICT,
+            f"{what}: {counter} is more than {MOST_AHEAD} above the last, {last}; each report adds one",
+        )
 
 
 def _check_signatures(registered: Mapping[str, Ecu], primary: Ecu, manifest: Manifest) -> None:

@@ -39,7 +39,7 @@ class SubmittedSignature(SubmittedSignatureColumns, DirectorBase):
 class Vehicle(DirectorBase):
     """A vehicle, from its registration to its retirement; after that the row is history, and its VIN may be
     registered anew. `counter` and `reported` are of its last manifest: none with a counter that is not higher
-    is taken. `version` is the last number that was given to its metadata, whatever became of the signatures.
+    is taken. The counter is the Primary's key's: another Primary begins again. `version` is the last number that was given to its metadata, whatever became of the signatures.
     """
 
     __tablename__ = "vehicle"
@@ -107,11 +107,12 @@ class Ecu(DirectorBase):
 
 
 class VehicleManifest(DirectorBase):
-    """A manifest whose content was new, as it came: what evidence is made of."""
+    """A manifest whose content was new, as it came: what evidence is made of. `primary_ecu`: who counted."""
 
     __tablename__ = "vehicle_manifest"
 
     vehicle: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
+    primary_ecu: Mapped[str] = mapped_column(primary_key=True)
     counter: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     received: Mapped[int]
     attacks: Mapped[int]  # ECUs that reported one

@@ -7,6 +7,7 @@ import pytest
 from tests.support.ota_director import Car, Depot
 from v2xpki.errors import DecodeError
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.ota.manifests import MOST_AHEAD
 from v2xpki.store.auditing import examine
 from v2xpki.time import iso_from_time32
 
@@ -98,6 +99,21 @@ def test_an_ecus_old_report_in_a_new_manifest_is_refused(depot, car, vehicle):
             depot.director.who(vehicle.certificate), car.manifest(depot.clock, **{ecu: {"counter": 1}})
         )
     assert caught.value.reason is DirectorReason.REPLAYED
+
+
+@pytest.mark.parametrize("part", ["manifest", "the Secondary"])
+def test_a_counter_that_leaps_ahead_is_refused_and_locks_nobody_out(depot, car, vehicle, part):
+    part = part if part == "manifest" else list(car.ecus)[1]
+    for counter in (MOST_AHEAD + 1, 1 << 53):
+        octets = car.manifest(depot.clock, **{part: {"counter": counter}})
+        assert refused(depot, vehicle, octets) is DirectorReason.CONFLICT
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+
+
+def test_a_vehicle_that_was_unheard_for_ten_years_is_taken(depot, car, vehicle):
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    car.counter += 10 * 365 * 86400 // 20
+    depot.director.take_manifest(depot.director.who(vehicle.certificate), car.manifest(depot.clock))
 
 
 def test_a_manifest_is_kept_when_its_content_is_new(depot, car, vehicle):

@@ -275,6 +275,38 @@ def test_a_replaced_ecu_reports_no_more_and_its_id_is_never_used_again(depot):
     assert caught.value.reason is DirectorReason.CONFLICT
 
 
+def test_a_new_primary_counts_from_one_and_the_old_ones_manifests_stay_kept_and_refused(depot):
+    car, spare = Car(1, hardware=("ecu-a", "ecu-b")), Car(2)
+    vehicle = car.join(depot)
+    for _ in range(4):
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+        vehicle = depot.director.who(vehicle.certificate)
+    replayed, old = car.manifest(depot.clock), car.primary
+    depot.director.replace_ecu(old, spare.entries[0].document(), "op")
+    vehicle = depot.director.who(vehicle.certificate)
+    with pytest.raises(DirectorRefusal) as caught:
+        depot.director.take_manifest(vehicle, replayed)
+    assert caught.value.reason is DirectorReason.CONFLICT
+    part = list(car.ecus)[1]
+    depot.clock.now += 1
+    del car.ecus[old]
+    for table in ("ecus", "signers", "installed"):
+        getattr(car, table)[spare.primary] = getattr(spare, table)[spare.primary]
+    car.primary = spare.primary
+    for counter in (1, 2):
+        fresh = {"counter": counter}
+        octets = car.manifest(depot.clock, manifest=fresh, **{spare.primary: fresh})
+        depot.director.take_manifest(vehicle, octets)
+        vehicle = depot.director.who(vehicle.certificate)
+    known = [(one["counter"], one["manifest"]["signed"]["primaryEcu"]) for one in kept(depot, car)]
+    assert known == [(1, old), (1, spare.primary)]
+    assert kept(depot, car)[1]["manifest"]["signed"]["ecuManifests"][part]["signed"]["counter"] > 4
+
+
+def kept(depot, car):
+    return depot.director.vehicle(car.vin)["manifests"]
+
+
 def replace_entry(car):
     return {**car.entries[0].document(), "primary": False}
 

@@ -154,6 +154,7 @@ def vehicle(tx, number, vin):
     tx.insert(
         director.VehicleManifest,
         vehicle=bytes([number]) * 16,
+        primary_ecu=f"primary-{number}",
         counter=7,
         received=NOW + 1200,
         attacks=1,

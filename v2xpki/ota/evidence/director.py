@@ -175,7 +175,9 @@ def _ecus(tx: Transaction, vehicle: bytes) -> tuple[EcuWord, ...]:
 def _manifests(tx: Transaction, vehicle: bytes) -> tuple[Reported, ...]:
     table = director.VehicleManifest
     rows = tx.execute(
-        sa.select(*table.__table__.columns).where(table.vehicle == vehicle).order_by(table.counter)
+        sa.select(*table.__table__.columns)
+        .where(table.vehicle == vehicle)
+        .order_by(table.received, table.counter)
     )
     return tuple(
         Reported(

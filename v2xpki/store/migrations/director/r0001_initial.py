@@ -259,6 +259,7 @@ def upgrade() -> None:
     op.create_table(
         "vehicle_manifest",
         sa.Column("vehicle", sa.LargeBinary(length=16), nullable=False),
+        sa.Column("primary_ecu", sa.Text(), nullable=False),
         sa.Column(
             "counter",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
@@ -268,7 +269,7 @@ def upgrade() -> None:
         sa.Column("received", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("attacks", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("octets", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("vehicle", "counter", name=op.f("pk_vehicle_manifest")),
+        sa.PrimaryKeyConstraint("vehicle", "primary_ecu", "counter", name=op.f("pk_vehicle_manifest")),
     )
     # ### end Alembic commands ###
 
