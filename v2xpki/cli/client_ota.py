@@ -1,5 +1,7 @@
 """`v2xpki client ota`: a vehicle's Primary and Secondaries against any OEM, in its station's directory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +81,7 @@ def register(
 
     if sum(way is not None for way in (its_aid, oem_request, certificate)) != 1:
         raise ConfigError("one of --its-aid, --oem-request and --certificate")
-    with station_errors():
+    with station_errors(), _told_as_json(as_json):
         vehicle = _vehicle(directory)
         if not vehicle.exists:
             _create(vehicle, **given)
@@ -108,7 +110,7 @@ def renew(directory: Path, as_json: bool) -> None:
     from v2xpki.station.ota.vehicle import director_of
     from v2xpki.time import SystemClock
 
-    with station_errors():
+    with station_errors(), _told_as_json(as_json):
         vehicle = _vehicle(directory)
         director = director_of(vehicle, vehicle.settings())
         made = registration.renew(vehicle, director, SystemClock().time32())
@@ -118,23 +120,14 @@ def renew(directory: Path, as_json: bool) -> None:
 @command.command("update")
 @_DIR
 @json_option
-@click.pass_context
-def update(ctx: click.Context, directory: Path, as_json: bool) -> None:
-    """Report what is installed, verify what is offered, install it. Exit code 1 where it is refused."""
-    from v2xpki.station.ota.reasons import UpdateRefused
+def update(directory: Path, as_json: bool) -> None:
+    """Report what is installed, verify what is offered, install it. Exit code 1 where the Director refuses the
+    report, or the vehicle what is offered."""
     from v2xpki.station.ota.vehicle import open_primary
     from v2xpki.time import SystemClock
 
-    with station_errors():
-        primary = open_primary(_vehicle(directory), SystemClock())
-        try:
-            outcome = primary.update()
-        except UpdateRefused as refused:
-            if not as_json:
-                raise
-            told = {"reason": refused.reason.value, "message": str(refused), "ecu": refused.ecu}
-            print_json({"targetsVersion": None, "installed": {}, "refused": told})
-            ctx.exit(EXIT_NO)
+    with station_errors(), _told_as_json(as_json, targetsVersion=None, installed={}):
+        outcome = open_primary(_vehicle(directory), SystemClock()).update()
     if as_json:
         installed = {ecu: image.document() for ecu, image in outcome.installed.items()}
         print_json({"targetsVersion": outcome.targets_version, "installed": installed, "refused": None})
@@ -192,6 +185,26 @@ def status(directory: Path, as_json: bool) -> None:
         note("not registered yet")
     else:
         _print_identity(registered, as_json=False)
+
+
+@contextmanager
+def _told_as_json(as_json: bool, **members: object) -> Iterator[None]:
+    """With --json a refusal is a document, too: members, and `refused`."""
+    from v2xpki.station.ota.reasons import UpdateRefused
+    from v2xpki.station.ota.refusals import DirectorRefused
+
+    try:
+        yield
+    except (DirectorRefused, UpdateRefused) as error:
+        if not as_json:
+            raise
+        told: dict[str, object] = {"reason": "director", "message": str(error), "ecu": None}
+        if isinstance(error, UpdateRefused):
+            told |= {"reason": error.reason.value, "ecu": error.ecu}
+        else:
+            told |= {"status": error.status, "rule": error.rule, "detail": error.detail}
+        print_json({**members, "refused": told})
+        click.get_current_context().exit(EXIT_NO)
 
 
 def _vehicle(directory: Path) -> "OtaDirectory":

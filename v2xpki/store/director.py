@@ -39,7 +39,8 @@ class SubmittedSignature(SubmittedSignatureColumns, DirectorBase):
 class Vehicle(DirectorBase):
     """A vehicle, from its registration to its retirement; after that the row is history, and its VIN may be
     registered anew. `counter` and `reported` are of its last manifest: none with a counter that is not higher
-    is taken. The counter is the Primary's key's: another Primary begins again. `version` is the last number that was given to its metadata, whatever became of the signatures.
+    is taken. The counter is of the Primary's key, and begins anew with another Primary. `version` is the last
+    number that was given to its metadata, whatever became of the signatures.
     """
 
     __tablename__ = "vehicle"

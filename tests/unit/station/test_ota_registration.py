@@ -305,6 +305,18 @@ def test_the_command_registers_updates_and_tells_of_a_refusal(ota, oem, url, tmp
     ota("renew", car)
 
     assert "nothing to install" in ota("update", car).stderr
+    oem.faults["manifests"] = lambda _: Answer(409, [b'{"title": "was used before", "status": 409}'])
+    assert "HTTP 409: was used before" in ota("update", car, code=1).stderr
+    oem.faults["manifests"] = lambda _: Answer(403, [b'{"title": "x", "detail": "late", "rule": "time"}'])
+    assert json.loads(ota("update", car, "--json", code=1).stdout)["refused"] == {
+        "reason": "director", "ecu": None, "status": 403, "rule": "time", "detail": "late",
+        "message": "the Director refuses the manifest, HTTP 403: late",
+    }  # fmt: skip
+    oem.faults.clear()
+    oem.changes["status"] = 409
+    refused = json.loads(ota("register", car, "--its-aid", SCR, "--json", code=1).stdout)["refused"]
+    assert (refused["status"], refused["detail"]) == (409, "replayed")
+    oem.changes.clear()
     path = oem.release("brake-1", "abs", "2.0", 2, b"new brakes")
     oem.direct({"brake": path})
     done = json.loads(ota("update", car, "--json").stdout)

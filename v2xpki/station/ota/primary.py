@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from v2xpki.station.errors import Refusal
 from v2xpki.station.ota.ecu import Ecu
 from v2xpki.station.ota.fetching import Fetcher
 from v2xpki.station.ota.matching import Directed, check_agreement, check_for_ecu, directed
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
+from v2xpki.station.ota.refusals import DirectorRefused
 from v2xpki.station.ota.repository_view import RepositoryView
 from v2xpki.station.ota.secondary import Offer, Secondary
 from v2xpki.station.ota.state import OtaDirectory, Progress
@@ -82,8 +82,8 @@ class Primary:
         }
 
     def update(self) -> Outcome:
-        """One cycle. Raises UpdateRefused, whose reason the next manifest tells too, and Refusal where the
-        Director does not take the manifest; what is installed is then what was."""
+        """One cycle. Raises UpdateRefused, whose reason the next manifest tells too, and DirectorRefused where
+        the manifest is not taken; what is installed is then what was."""
         try:
             now = self._time()
             self.send_manifest(now)
@@ -113,13 +113,10 @@ class Primary:
         return json.dumps({"signed": body, "signatures": [self.own.key.sign(body)]}).encode()
 
     def send_manifest(self, now: int) -> None:
-        """Raises UpdateRefused without an answer, Refusal for an answer that is no."""
+        """Raises UpdateRefused without an answer, DirectorRefused for an answer that is no."""
         reply = self._director.post(f"{API}/manifests", self.manifest(now), JSON)
         if 400 <= reply.status < 500:
-            raise Refusal(
-                f"the Director does not take the manifest: HTTP {reply.status} {detail_of(reply.body)}",
-                status=reply.status,
-            )
+            raise DirectorRefused("the manifest", reply)
         if reply.status != 200:
             raise UpdateRefused(Threat.DENIAL_OF_SERVICE, f"manifest: HTTP {reply.status}")
 
@@ -215,13 +212,3 @@ class Primary:
         """Downloads are of no use after a cycle that found everything good."""
         for path in self._directory.downloads.iterdir():
             path.unlink()
-
-
-def detail_of(body: bytes) -> str:
-    """The text of an RFC 9457 problem."""
-    try:
-        told = json.loads(body)
-    except ValueError:
-        return ""
-    detail = told.get("detail", "") if isinstance(told, dict) else ""
-    return str(detail)[:200] if isinstance(detail, str) else ""

@@ -26,10 +26,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from v2xpki.errors import DecodeError
-from v2xpki.station.errors import BadAnswer, BadState, Refusal, Unreachable
+from v2xpki.station.errors import BadAnswer, BadState, Unreachable
 from v2xpki.station.http import REQUEST, Reply
 from v2xpki.station.ota.fetching import Fetcher
-from v2xpki.station.ota.primary import API, JSON, detail_of
+from v2xpki.station.ota.primary import API, JSON
+from v2xpki.station.ota.refusals import DirectorRefused
 from v2xpki.station.ota.state import OtaDirectory
 from v2xpki.time import iso_from_time32, time32_from_unix, unix_from_time32
 from v2xpki.trust.ota.canonical import as_json, canonical, read_object
@@ -53,8 +54,8 @@ def register(
 ) -> Identity:
     """Register the vehicle and its ECUs by the enrolment credential; the certificate is kept.
 
-    now: TAI seconds. Raises UpdateRefused (no answer, or plain http), Refusal (an HTTP status that is no),
-    BadAnswer, and what sign_by_ec raises.
+    now: TAI seconds. Raises UpdateRefused (no answer, or plain http), DirectorRefused (an HTTP status that is
+    no), BadAnswer, and what sign_by_ec raises.
     """
     settings, key = directory.settings(), ec.generate_private_key(ec.SECP256R1())
     csr, ecus = _csr(key, settings.vin), _entries(directory)
@@ -145,10 +146,7 @@ def _csr(key: ec.EllipticCurvePrivateKey, vin: str) -> str:
 
 def _answer(reply: Reply, what: str) -> dict[str, object]:
     if reply.status not in (200, 201):
-        raise Refusal(
-            f"the Director refuses the {what}: HTTP {reply.status} {detail_of(reply.body)}",
-            status=reply.status,
-        )
+        raise DirectorRefused(f"the {what}", reply)
     try:
         return read_object(reply.body, what, limit=_ANSWER_OCTETS)
     except DecodeError as error:
