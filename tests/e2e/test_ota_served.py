@@ -262,7 +262,7 @@ def test_a_stranger_does_not_register_an_expected_vehicle_and_a_retired_one_is_s
 
     first = registered(lab, owner, registration(lab, owner, owners), tmp_path / "first.pem")
     seen = json.loads(Fetcher(lab, first).ask(url).data)["signed"]["version"]
-    retire = ("ota", "vehicle", "retire", owner.vin, "--reason", "sold")
+    retire = ("ota", "vehicle", "retire", owner.vin, "--reason", "sold", "--yes")
     ended = json.loads(v2xpki(*retire, *operators_reach(lab), "--json"))["retired"]
     assert ended["by"] in lab.instance.settings.ota.operators and ended["reason"] == "sold"
     assert Fetcher(lab, first).ask(url).status == 403

@@ -121,7 +121,7 @@ def renew(directory: Path, as_json: bool) -> None:
 @_DIR
 @json_option
 def update(directory: Path, as_json: bool) -> None:
-    """Report what is installed, verify what is offered, install it. Exit code 1 where the Director refuses the
+    """Report what is installed, verify what is offered, install it. Exit code 1: the Director refuses the
     report, or the vehicle what is offered."""
     from v2xpki.station.ota.vehicle import open_primary
     from v2xpki.time import SystemClock

@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from v2xpki.cli.ota_desks import Desks, desk_options, desks
-from v2xpki.cli.output import json_option, print_json
+from v2xpki.cli.ota_files import vins_of
+from v2xpki.cli.ota_options import YES, require_yes
+from v2xpki.cli.output import json_option, print_facts, print_json, print_rows
 
 _ID = click.argument("identifier", metavar="CAMPAIGN")
 _REASON = click.option("--reason", required=True, help="Why, for the record.")
@@ -37,7 +39,7 @@ def create(
     """Prepare a campaign; nothing is offered before `campaign start`."""
     from v2xpki.ota.director_desk import DirectorDesk
 
-    listed = [] if vin_file is None else vin_file.read_text(encoding="ascii").split()
+    listed = [] if vin_file is None else vins_of(vin_file)
     cohort: dict[str, Any] = {}
     if models:
         cohort["models"] = list(models)
@@ -53,12 +55,15 @@ def create(
 @command.command("start")
 @_ID
 @click.option("--percentage", type=click.IntRange(1, 100), help="Widen it to so many; it only grows.")
+@YES
 @desk_options
 @json_option
-def start(identifier: str, percentage: int | None, *, as_json: bool, **reach: Any) -> None:
+def start(identifier: str, percentage: int | None, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Start a campaign, go on with a paused one, or widen it."""
     body = {} if percentage is None else {"percentage": percentage}
-    _call("start_campaign", identifier, body, reach, as_json=as_json)
+    wide = "" if percentage is None else f" to {percentage} % of its vehicles"
+    question = f"Offer the releases of campaign {identifier}{wide}?"
+    _call("start_campaign", identifier, body, reach, as_json=as_json, sure=(question, yes))
 
 
 @command.command("pause")
@@ -74,11 +79,13 @@ def pause(identifier: str, reason: str, *, as_json: bool, **reach: Any) -> None:
 @command.command("halt")
 @_ID
 @_REASON
+@YES
 @desk_options
 @json_option
-def halt(identifier: str, reason: str, *, as_json: bool, **reach: Any) -> None:
+def halt(identifier: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """End it for good; vehicles that have not installed it are no longer offered it."""
-    _call("halt_campaign", identifier, {"reason": reason}, reach, as_json=as_json)
+    question = f"End campaign {identifier} for good?"
+    _call("halt_campaign", identifier, {"reason": reason}, reach, as_json=as_json, sure=(question, yes))
 
 
 @command.command("status")
@@ -97,8 +104,10 @@ def status(identifier: str | None, *, as_json: bool, **reach: Any) -> None:
     if as_json:
         print_json(campaigns)
         return
-    for one in campaigns:
-        click.echo("  ".join(str(one[key]) for key in ("id", "state", "name", "ended") if one.get(key)))
+    shown = ("id", "state", "name", "created", "started", "ended")
+    counted = ("offered", "installed", "failed", "recalled")
+    rows = [[*map(one.get, shown), *map(one["counts"].get, counted)] for one in campaigns]
+    print_rows((*shown, *counted), rows)
 
 
 def _path(found: Desks, release: str) -> str:
@@ -111,18 +120,17 @@ def _path(found: Desks, release: str) -> str:
 
 
 def _call(
-    name: str, identifier: str, body: dict[str, Any] | None, reach: dict[str, Any], *, as_json: bool
-) -> None:
+    name: str, identifier: str, body: dict[str, Any] | None, reach: dict[str, Any], *, as_json: bool,
+    sure: tuple[str, bool] | None = None,
+) -> None:  # fmt: skip
+    """sure: what is asked first, and whether the answer was given."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
+        if sure is not None:
+            require_yes(sure[0], yes=sure[1])
         _show(found.call(DirectorDesk, name, {"id": identifier}, body), as_json=as_json)
 
 
 def _show(campaign: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(campaign)
-        return
-    for key, value in campaign.items():
-        if value not in (None, "", []):
-            click.echo(f"{key}: {value}")
+    (print_json if as_json else print_facts)(campaign)

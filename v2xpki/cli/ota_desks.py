@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import click
 
+from v2xpki.cli.output import Progress
+
 if TYPE_CHECKING:
     from v2xpki.config import Instance
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Progress = Callable[[int, int], object]
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _OPTIONS = (
     click.option(
@@ -102,21 +103,3 @@ class _Here:
             return identifier
         uploads = uploads_of(self._instance, SystemClock())
         return uploads.take_file(self._operator.name, path, progress or (lambda *_: None))
-
-
-@contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
-    """A bar on stderr for what takes long; None where nobody looks."""
-    import sys
-
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bar
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("upload")
-        yield lambda done, total: bar.update(task, completed=done, total=total)

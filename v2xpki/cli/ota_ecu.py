@@ -1,12 +1,13 @@
 """`v2xpki ota ecu`: ECUs come with their vehicle; one may take another's place."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from v2xpki.cli.ota_desks import desk_options, desks
+from v2xpki.cli.ota_files import json_of
+from v2xpki.cli.ota_options import YES, require_yes
 from v2xpki.cli.ota_vehicle import register
 from v2xpki.cli.output import json_option, print_json
 
@@ -23,18 +24,17 @@ command.add_command(register)
 @command.command("replace")
 @click.argument("identifier", metavar="ECU")
 @click.argument("entry", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@YES
 @desk_options
 @json_option
-def replace(identifier: str, entry: Path, *, as_json: bool, **reach: Any) -> None:
+def replace(identifier: str, entry: Path, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Put the ECU that ENTRY (JSON, as a registration has one) describes in the place of ECU, whose id is
     never used again."""
     from v2xpki.ota.director_desk import DirectorDesk
 
-    try:
-        body = json.loads(entry.read_bytes())
-    except ValueError:
-        raise click.BadParameter(f"{entry} is no JSON") from None
+    body = json_of(entry, dict)
     with desks(**reach) as found:
+        require_yes(f"Put {body.get('ecuId')} in the place of {identifier} for good?", yes=yes)
         vehicle = found.call(DirectorDesk, "replace_ecu", {"id": identifier}, body)
     if as_json:
         print_json(vehicle)

@@ -139,8 +139,11 @@ def _give(report: dict[str, Any], html: Path | None, *, as_json: bool) -> None:
     from v2xpki.ota.evidence import page
 
     if html is not None:
-        with html.open("x", encoding="utf-8") as file:
-            file.write(page(report))
+        try:
+            with html.open("x", encoding="utf-8") as file:
+                file.write(page(report))
+        except OSError as error:
+            raise click.UsageError(f"--html {html}: {error.strerror}") from None
         note(f"written: {html}")
     if as_json:
         print_json(report)

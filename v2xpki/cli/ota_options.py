@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from v2xpki.ota.signing_files import RequestFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+Parsed = TypeVar("Parsed")
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 YES = click.option("--yes", is_flag=True, help="Do it; without this nothing is done.")
 OUT = click.option(
@@ -77,7 +78,19 @@ def signer_key(file: Path, role: str, repository: str = "image") -> "Key":
     """A signer's public key for a role, of what `ota signer show` printed. Raises DecodeError."""
     from v2xpki.ota.signers import SignerKeys, root_use
 
-    return SignerKeys.parse(file.read_bytes()).keys[root_use(repository) if role == "root" else role]
+    return parsed(file, SignerKeys.parse).keys[root_use(repository) if role == "root" else role]
+
+
+def parsed(file: Path, parse: Callable[[bytes], Parsed]) -> Parsed:
+    """What is in a file. Raises DecodeError that names it, click.UsageError where it cannot be read."""
+    from v2xpki.errors import DecodeError
+
+    try:
+        return parse(file.read_bytes())
+    except OSError as error:
+        raise click.UsageError(f"{file}: {error.strerror}") from None
+    except DecodeError as error:
+        raise DecodeError(f"{file}: {error}") from error
 
 
 def files_of(repository: "Repository", requests: "Sequence[Request]") -> "list[RequestFile]":

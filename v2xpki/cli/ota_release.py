@@ -7,11 +7,13 @@ from typing import Any
 
 import click
 
-from v2xpki.cli.ota_desks import Desks, desk_options, desks, progress_bar
-from v2xpki.cli.output import json_option, note, print_json
+from v2xpki.cli.ota_desks import Desks, desk_options, desks
+from v2xpki.cli.ota_options import YES, require_yes
+from v2xpki.cli.output import Progress, json_option, note, print_facts, print_json, print_rows, progress_bar
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ID = click.argument("identifier", metavar="RELEASE")
+_BLOCK = 1 << 20
 
 
 @click.group("release")
@@ -42,8 +44,6 @@ def add(
     rollback_from: int | None, role: str | None, upload: str | None, *, as_json: bool, **reach: Any,
 ) -> None:  # fmt: skip
     """Upload FILE and add it as a release. It may be encrypted: what is signed is FILE as it is."""
-    import hashlib
-
     from v2xpki.ota.image_desk import ImageDesk
 
     body: dict[str, Any] = {
@@ -58,10 +58,9 @@ def add(
         body["role"] = role
     if attest is not None:
         body["attestation"] = base64.b64encode(attest.read_bytes()).decode()
-    with file.open("rb") as image:
-        body["sha256"] = hashlib.file_digest(image, "sha256").hexdigest()
     with desks(**reach) as found:
         with progress_bar(quiet=as_json) as progress:
+            body["sha256"] = _sha256(file, progress)
             body["upload"] = found.upload(file, identifier=upload, progress=progress)
         added = found.call(ImageDesk, "add_release", None, body)
     _show(added, as_json=as_json)
@@ -94,9 +93,7 @@ def show(identifier: str, *, as_json: bool, **reach: Any) -> None:
     if as_json:
         print_json(release)
         return
-    for key, value in release.items():
-        if value not in (None, "", []):
-            click.echo(f"{key}: {value if isinstance(value, str | int) else json.dumps(value)}")
+    print_facts(release)
 
 
 @command.command("approve")
@@ -141,17 +138,32 @@ def request(identifiers: tuple[str, ...], role: str, folder: Path, *, as_json: b
 @command.command("withdraw")
 @_ID
 @click.option("--reason", required=True, help="Why, for the record.")
+@YES
 @desk_options
 @json_option
-def withdraw(identifier: str, reason: str, *, as_json: bool, **reach: Any) -> None:
+def withdraw(identifier: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Take a release back. One that is published goes with the next targets that are signed."""
     from v2xpki.ota.image_desk import ImageDesk
 
     with desks(**reach) as found:
+        require_yes(f"Take release {identifier} back for good?", yes=yes)
         withdrawn = found.call(ImageDesk, "withdraw_release", {"id": identifier}, {"reason": reason})
     _show([withdrawn], as_json=as_json)
     if not as_json and withdrawn["state"] == "withdrawing":
         note("it is handed out until targets without it are signed: v2xpki ota release request")
+
+
+def _sha256(file: Path, progress: Progress | None) -> str:
+    import hashlib
+
+    digest, done, length = hashlib.sha256(), 0, file.stat().st_size
+    with file.open("rb") as image:
+        while block := image.read(_BLOCK):
+            digest.update(block)
+            done += len(block)
+            if progress is not None:
+                progress(done, length)
+    return digest.hexdigest()
 
 
 def _relation(value: str) -> dict[str, Any]:
@@ -177,5 +189,5 @@ def _show(releases: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(releases)
         return
-    for one in releases:
-        click.echo(f"{one['id']}  {one['state']:11}  {one['releaseCounter']:6}  {one['path']}")
+    rows = [(one["id"], one["state"], one["releaseCounter"], one["path"]) for one in releases]
+    print_rows(("id", "state", "counter", "path"), rows)

@@ -17,6 +17,7 @@ from v2xpki.cli.ota_options import (
     hand_out,
     lines_of,
     operator_option,
+    parsed,
     require_yes,
 )
 from v2xpki.cli.ota_sign_desks import SigningDesk, signing_desk
@@ -86,7 +87,7 @@ def sign(
         raise click.UsageError("name either --signer DIR or --key FILE")
     if key is not None and name is None:
         raise click.UsageError("--key needs --name")
-    asked = RequestFile.parse(file.read_bytes())
+    asked = parsed(file, RequestFile.parse)
     for line in [f"{asked.repository} repository, request {asked.id.hex()}", *lines_of(asked)]:
         note(line)
     if key is not None:
@@ -118,7 +119,7 @@ def submit(files: tuple[Path, ...], repository: str, *, as_json: bool, **reach: 
     """Hand signatures in. The one that was still missing publishes."""
     from v2xpki.ota.signing_files import SignatureFile
 
-    signatures = [SignatureFile.parse(file.read_bytes()) for file in files]
+    signatures = [parsed(file, SignatureFile.parse) for file in files]
     with signing_desk(repository, **reach) as desk:
         taken = [_submit(desk, signature) for signature in signatures]
     if as_json:

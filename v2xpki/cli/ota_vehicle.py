@@ -1,13 +1,14 @@
 """`v2xpki ota vehicle`: the vehicles that the Director knows."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from v2xpki.cli.ota_desks import desk_options, desks
-from v2xpki.cli.output import json_option, note, print_json
+from v2xpki.cli.ota_files import json_of, pem_of
+from v2xpki.cli.ota_options import YES, require_yes
+from v2xpki.cli.output import json_option, note, print_facts, print_json, print_rows
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _VIN = click.argument("vin", metavar="VIN")
@@ -37,11 +38,7 @@ def register(
     """Register VIN with its ECUs in the OEM's name, for vehicles whose enrolment credential cannot."""
     from v2xpki.ota.director_desk import DirectorDesk
 
-    try:
-        listed = json.loads(ecus.read_bytes())
-    except ValueError:
-        raise click.BadParameter(f"{ecus} is no JSON") from None
-    body = {"vin": vin, "model": model, "ecus": listed, "csr": csr.read_text(encoding="ascii")}
+    body = {"vin": vin, "model": model, "ecus": json_of(ecus, list), "csr": pem_of(csr)}
     with desks(**reach) as found:
         registered = found.call(DirectorDesk, "register_vehicle", None, body)
     if out is not None:
@@ -59,7 +56,11 @@ def show(vin: str, *, as_json: bool, **reach: Any) -> None:
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
-        _show(found.call(DirectorDesk, "vehicle", {"vin": vin}), as_json=as_json)
+        vehicle = found.call(DirectorDesk, "vehicle", {"vin": vin})
+    if as_json:
+        print_json(vehicle)
+    else:
+        _print_vehicle(vehicle)
 
 
 @command.command("list")
@@ -76,18 +77,19 @@ def list_vehicles(after: str, limit: int, *, as_json: bool, **reach: Any) -> Non
     if as_json:
         print_json(vehicles)
         return
-    for one in vehicles:
-        click.echo("  ".join(str(one[key]) for key in ("vin", "model", "state") if key in one))
+    shown = ("vin", "model", "state", "reported")
+    print_rows(shown, ([one.get(key) for key in shown] for one in vehicles))
 
 
 @command.command("block")
 @_VIN
 @_REASON
+@YES
 @desk_options
 @json_option
-def block(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
+def block(vin: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Serve it nothing any more."""
-    _call("block_vehicle", vin, reason, reach, as_json=as_json)
+    _call("block_vehicle", vin, reason, reach, as_json=as_json, sure=(f"Serve {vin} nothing more?", yes))
 
 
 @command.command("unblock")
@@ -103,12 +105,14 @@ def unblock(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
 @command.command("retire")
 @_VIN
 @_REASON
+@YES
 @desk_options
 @json_option
-def retire(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
+def retire(vin: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """End its registration for good. VIN, credential and ECUs may then register anew; what it was offered and
     reported stays as evidence."""
-    _call("retire_vehicle", vin, reason, reach, as_json=as_json)
+    question = f"End the registration of {vin} for good?"
+    _call("retire_vehicle", vin, reason, reach, as_json=as_json, sure=(question, yes))
 
 
 @command.command("expect")
@@ -154,23 +158,72 @@ def expected(after: str, limit: int, *, as_json: bool, **reach: Any) -> None:
     if as_json:
         print_json(listed)
         return
-    for one in listed:
-        ecus = "any ECUs" if one["ecus"] is None else " ".join(one["ecus"])
-        state = "registered" if one["registered"] else "waiting"
-        click.echo(f"{one['vin']}  {one['model']}  {state}  {one['credential']} credential  {ecus}")
+    rows = [
+        (
+            one["vin"],
+            one["model"],
+            "registered" if one["registered"] else "waiting",
+            one["credential"],
+            "any" if one["ecus"] is None else " ".join(one["ecus"]),
+        )
+        for one in listed
+    ]
+    print_rows(("vin", "model", "state", "credential", "ecus"), rows)
 
 
-def _call(name: str, vin: str, reason: str, reach: dict[str, Any], *, as_json: bool) -> None:
+def _call(
+    name: str, vin: str, reason: str, reach: dict[str, Any], *, as_json: bool,
+    sure: tuple[str, bool] | None = None,
+) -> None:  # fmt: skip
+    """sure: what is asked first, and whether the answer was given."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
-        _show(found.call(DirectorDesk, name, {"vin": vin}, {"reason": reason}), as_json=as_json)
+        if sure is not None:
+            require_yes(sure[0], yes=sure[1])
+        vehicle = found.call(DirectorDesk, name, {"vin": vin}, {"reason": reason})
+    if as_json:
+        print_json(vehicle)
+    else:
+        click.echo(f"{vehicle['vin']}  {vehicle['model']}  {vehicle['state']}")
 
 
 def _show(document: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(document)
-        return
-    for key, value in document.items():
-        if value not in (None, "", []):
-            click.echo(f"{key}: {value if isinstance(value, str | int) else json.dumps(value)}")
+    (print_json if as_json else print_facts)(document)
+
+
+def _print_vehicle(vehicle: dict[str, Any]) -> None:
+    listed = ("earlier", "ecus", "offers", "withheld", "manifests")
+    print_facts({name: value for name, value in vehicle.items() if name not in listed})
+    parts: dict[tuple[str, ...], list[Any]] = {
+        ("ECU", "hardware", "Primary", "installed", "counter", "replaced by", "attack"): [
+            (
+                one["ecuId"],
+                one["hardwareId"],
+                "yes" if one["primary"] else "no",
+                one["installed"] and one["installed"]["path"],
+                one["installed"] and one["installed"]["releaseCounter"],
+                one["replacedBy"],
+                one["attack"],
+            )
+            for one in vehicle["ecus"]
+        ],
+        ("offered to", "path", "state", "offered", "reported", "detail"): [
+            [one[name] for name in ("ecuId", "path", "state", "offered", "reported", "detail")]
+            for one in vehicle["offers"]
+        ],
+        ("withheld", "why"): list(vehicle["withheld"].items()),
+        ("manifest", "received", "attacks"): [
+            (one["counter"], one["received"], one["attacks"]) for one in vehicle["manifests"]
+        ],
+        ("registered before", "retired", "by", "reason"): [
+            (one["registered"], *(one["retired"][name] for name in ("at", "by", "reason")))
+            for one in vehicle["earlier"]
+        ],
+    }
+    for columns, rows in parts.items():
+        if rows:
+            click.echo()
+            print_rows(columns, rows)
+    if vehicle["manifests"]:
+        note("--json has the manifests as they were signed")

@@ -18,7 +18,7 @@ from v2xpki.audit import Event
 from v2xpki.config import OTA_DOMAINS, Instance
 from v2xpki.config.ota import APPROVER, AUDITOR, CAMPAIGN_MANAGER, RELEASE_ENGINEER
 from v2xpki.crypto import Curve
-from v2xpki.errors import ConfigError
+from v2xpki.errors import ConfigError, DecodeError
 from v2xpki.keystore import KeyLabel, TokenConfig, create_token, open_token
 from v2xpki.keystore.apart import Apart
 from v2xpki.ota.changes import POST_QUANTUM, FirstRoles, hybrid_fault
@@ -161,10 +161,13 @@ def read_keys(files: Sequence[Path], use: str) -> tuple[Key, ...]:
             octets = path.read_bytes()
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}") from None
-        if octets.lstrip()[:1] == b"{":
-            keys.append(SignerKeys.parse(octets).keys[use])
-        else:
+        if octets.lstrip()[:1] != b"{":
             keys.append(key_of_pem(octets, str(path)))
+            continue
+        try:
+            keys.append(SignerKeys.parse(octets).keys[use])
+        except DecodeError as error:
+            raise DecodeError(f"{path}: {error}") from error
     return tuple(keys)
 
 

@@ -157,3 +157,15 @@ def test_keys_are_taken_off_and_thresholds_changed_by_a_root_that_both_sign(ther
     told = do(f"sign submit {' '.join(files)} {WHERE}")
     assert "missing: 1 of root 1, 1 of root 2" in told
     assert "root version 2 is published" in told
+
+
+def test_a_file_that_is_no_signers_keys_or_no_request_is_named(there, capsys):
+    (there / "odd").write_bytes(b"\xfc[1]")
+    change = "root change --instance pki --add-key targets="
+    lines = {f"{change}nowhere": 2, f"{change}odd": 1, "sign sign odd --signer ann": 1}
+    lines["sign submit odd --instance pki"] = 1
+    for line, code in lines.items():
+        with pytest.raises(SystemExit) as left:
+            main(["ota", *line.split()])
+        said = capsys.readouterr().err
+        assert left.value.code == code and ("odd: " in said or "nowhere: No such file" in said)

@@ -84,7 +84,10 @@ def test_a_vehicle_is_registered_with_a_certificate_of_its_own_key_and_shown(off
     assert (shown["model"], shown["state"]) == (car.model, "active")
     assert {one["ecuId"]: one["hardwareId"] for one in shown["ecus"]} == car.ecus
     assert [one["vin"] for one in office.run("vehicle", "list")] == [car.vin]
-    assert f"vin: {car.vin}" in office.say("vehicle", "show", car.vin)
+    said = office.say("vehicle", "show", car.vin)
+    assert f"vin: {car.vin}\nid: " in said and '"sig"' not in said
+    row = next(line for line in said.splitlines() if line.startswith(car.primary))
+    assert row.split() == [car.primary, "ecu-a", "yes"]
 
 
 def test_what_the_director_refuses_is_told_with_the_field(office: Office) -> None:
@@ -102,13 +105,13 @@ def test_a_vehicle_is_retired_once_for_a_reason_and_may_register_anew(office: Of
     car = Car(1)
     office.register(car)
     assert "Missing option '--reason'" in office.say("vehicle", "retire", car.vin, code=2)
-    ended = office.run("vehicle", "retire", car.vin, "--reason", "scrapped")["retired"]
+    ended = office.run("vehicle", "retire", car.vin, "--reason", "scrapped", "--yes")["retired"]
     assert (ended["by"], ended["reason"]) == ("max", "scrapped")
     assert office.run("vehicle", "list") == []
     assert f"was retired at {ended['at']}" in office.run(
-        "vehicle", "retire", car.vin, "--reason", "again", code=1
+        "vehicle", "retire", car.vin, "--reason", "again", "--yes", code=1
     )
-    assert "no vehicle" in office.run("vehicle", "retire", Car(2).vin, "--reason", "scrapped", code=1)
+    assert "no vehicle" in office.run("vehicle", "retire", Car(2).vin, "--reason", "x", "--yes", code=1)
     office.register(car)
     shown = office.run("vehicle", "show", car.vin)
     assert (shown["state"], shown["retired"]) == ("active", None)
@@ -125,7 +128,7 @@ def test_vehicles_are_expected_by_a_file_listed_and_taken_off_again(office: Offi
     assert (found[car.vin]["credential"], found[car.vin]["registered"]) == ("one", True)
     assert (found[other.vin]["ecus"], found[other.vin]["registered"]) == (["a", "b"], False)
     said = office.say("vehicle", "expected", "--after", car.vin)
-    assert said.splitlines() == [f"{other.vin}  m  waiting  any credential  a b"]
+    assert [line.split() for line in said.splitlines()[1:]] == [[other.vin, "m", "waiting", "any", "a", "b"]]
     assert office.run("vehicle", "expect", "--remove", other.vin) == {"removed": other.vin}
     assert "is expected" in office.run("vehicle", "expect", "--remove", other.vin, code=1)
     assert [one["vin"] for one in office.run("vehicle", "expected")] == [car.vin]
@@ -144,16 +147,15 @@ def test_an_ecu_is_registered_and_gives_its_place_to_another_for_good(office: Of
     office.register(car, command="ecu")
     (_, old), new = car.ecus, spare.entries[1]
     entry = office.file("entry.json", new.document())
-    vehicle = office.run("ecu", "replace", old, entry)
+    vehicle = office.run("ecu", "replace", old, entry, "--yes")
     assert {one["ecuId"]: one["replacedBy"] for one in vehicle["ecus"]} == {
         car.primary: None,
         old: new.ecu,
         new.ecu: None,
     }
-    assert old in office.run("ecu", "replace", old, entry, code=1)
+    assert old in office.run("ecu", "replace", old, entry, "--yes", code=1)
     wrong = office.file("wrong.json", spare.entries[0].document())
-    assert "primary" in office.run("ecu", "replace", new.ecu, wrong, code=1)
-    office.run("ecu", "replace", new.ecu, office.file("x", "{"), code=2)
+    assert "primary" in office.run("ecu", "replace", new.ecu, wrong, "--yes", code=1)
 
 
 def test_a_campaign_offers_nothing_before_its_start_and_nothing_new_once_paused(office: Office) -> None:
@@ -172,7 +174,7 @@ def test_a_campaign_offers_nothing_before_its_start_and_nothing_new_once_paused(
         return [one["state"] for one in office.run("vehicle", "show", car.vin)["offers"]]
 
     assert offered(cars[0]) == []
-    assert office.run("campaign", "start", made["id"])["state"] == "running"
+    assert office.run("campaign", "start", made["id"], "--yes")["state"] == "running"
     assert offered(cars[1]) == ["offered"]
     paused = office.run("campaign", "pause", made["id"], "--reason", "a fault")
     assert (paused["state"], paused["reason"]) == ("paused", "a fault")
@@ -181,17 +183,82 @@ def test_a_campaign_offers_nothing_before_its_start_and_nothing_new_once_paused(
     assert found["counts"] == {"offered": 1, "installed": 0, "failed": 0, "recalled": 0}
     assert office.run("campaign", "status") == [found]
     assert f"{made['id']}  paused  winter" in office.say("campaign", "status")
-    assert office.run("campaign", "halt", "winter", "--reason", "for good")["state"] == "halted"
+    said = office.say("campaign", "status", "winter")
+    assert f"targets: {target.path}\n" in said and "counts:\n  offered: 1\n" in said
+    assert office.run("campaign", "halt", "winter", "--reason", "for good", "--yes")["state"] == "halted"
 
 
 def test_a_campaign_only_grows(office: Office) -> None:
     path = office.depot.release("brake", 1).path
     office.run("campaign", "create", "c", "--release", path, "--model", "model-x", "--percentage", 20)
-    office.run("campaign", "start", "c")
-    assert office.run("campaign", "start", "c", "--percentage", 50)["cohort"]["percentage"] == 50
-    assert "below" in office.run("campaign", "start", "c", "--percentage", 40, code=1)
+    office.run("campaign", "start", "c", "--yes")
+    wider = office.run("campaign", "start", "c", "--percentage", 50, "--yes")
+    assert wider["cohort"]["percentage"] == 50
+    assert "below" in office.run("campaign", "start", "c", "--percentage", 40, "--yes", code=1)
     office.run("campaign", "start", "c", "--percentage", 0, code=2)
     assert "no target" in office.run(
         "campaign", "create", "d", "--release", "ecu-a/x/1/y", "--vin", Car(1).vin, code=1
     )
     assert "cohort" in office.run("campaign", "create", "d", "--release", path, code=1)
+
+
+def test_what_cannot_be_undone_waits_for_a_yes(office: Office) -> None:
+    car, path = Car(1), office.depot.release("brake", 1).path
+    office.register(car)
+    office.run("campaign", "create", "c", "--release", path, "--vin", car.vin)
+    before = office.run("vehicle", "show", car.vin), office.run("campaign", "status", "c")
+    entry = office.file("entry.json", Car(2).entries[0].document())
+    for words in (
+        ("vehicle", "block", car.vin, "--reason", "r"),
+        ("vehicle", "retire", car.vin, "--reason", "r"),
+        ("ecu", "replace", car.primary, entry),
+        ("campaign", "start", "c"),
+        ("campaign", "halt", "c", "--reason", "r"),
+    ):
+        assert "nothing was done; --yes does it" in office.run(*words, code=1)
+    assert before == (office.run("vehicle", "show", car.vin), office.run("campaign", "status", "c"))
+
+
+def test_a_list_of_vins_is_read_with_a_mark_before_it_and_a_bad_line_is_named(office: Office) -> None:
+    car, path, vins = Car(1), office.depot.release("brake", 1).path, office.folder / "vins.txt"
+    create = ("campaign", "create", "c", "--release", path, "--vins", vins)
+    for octets, why in (
+        (f"{car.vin}\nschl\u00fcssel".encode(), "line 2: 'schl\u00fcssel' is not"),
+        (f"{car.vin}\nschl\u00fcssel".encode("latin-1"), "line 2: not UTF-8"),
+        (b"\n", "no VIN"),
+    ):
+        vins.write_bytes(octets)
+        said = office.run(*create, code=2)
+        assert str(vins) in said and why in said
+    vins.write_bytes(b"\xef\xbb\xbf" + car.vin.encode())
+    assert office.run(*create)["cohort"] == {"vins": [car.vin]}
+
+
+def test_files_that_are_not_what_is_asked_for_are_named_with_what_they_should_be(office: Office) -> None:
+    car = Car(1)
+    ecus, csr = office.file("ecus.json", [car.entries[0].document()]), office.file("csr.pem", car.csr())
+
+    def register(ecus: Path, csr: Path) -> str:
+        options = ("--model", "m", "--ecus", ecus, "--csr", csr)
+        return str(office.run("vehicle", "register", car.vin, *options, code=2))
+
+    latin = office.folder / "latin"
+    latin.write_bytes("\n\u00fc".encode("latin-1"))
+    for file, why in (
+        (office.file("object", {}), "no list"),
+        (office.file("open", "[\n{"), "line 2: no JSON"),
+        (office.file("deep", "[" * 100_000), "no JSON"),
+        (latin, "line 2: not UTF-8"),
+    ):
+        said = register(file, csr)
+        assert str(file) in said and why in said
+    for file, why in (
+        (office.file("umlaut", "\n-----BEGIN \u00fc"), "line 2: PEM is ASCII"),
+        (office.file("empty", ""), "no PEM"),
+        (latin, "line 2: not UTF-8"),
+    ):
+        said = register(ecus, file)
+        assert str(file) in said and why in said
+    for content in ("[1]", "1", "{", '"x"'):
+        entry = office.file("entry", content)
+        assert str(entry) in office.run("ecu", "replace", car.primary, entry, "--yes", code=2)

@@ -71,9 +71,13 @@ def test_the_same_over_the_interface(desks: Desks, tmp_path: Path) -> None:
         assert added["addedBy"] == "eve"
         assert run("release", "list", *https.options) == [added]
         assert "approver" in run("release", "approve", added["id"], *https.options, code=1)
-        withdrawn = run("release", "withdraw", added["id"], "--reason", "a fault", *https.options)[0]
+        withdraw = ("release", "withdraw", added["id"], "--reason", "a fault", *https.options)
+        assert "nothing was done" in run(*withdraw, code=1)
+        assert run("release", "show", added["id"], *https.options) == added
+        withdrawn = run(*withdraw, "--yes")[0]
         assert withdrawn["state"] == "withdrawn"
-        assert "campaign-manager" in run("campaign", "halt", "x", "--reason", "y", *https.options, code=1)
+        halt = ("campaign", "halt", "x", "--reason", "y", "--yes")
+        assert "campaign-manager" in run(*halt, *https.options, code=1)
 
 
 def test_one_way_to_the_desks_is_to_be_named() -> None:

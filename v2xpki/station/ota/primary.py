@@ -82,8 +82,8 @@ class Primary:
         }
 
     def update(self) -> Outcome:
-        """One cycle. Raises UpdateRefused, whose reason the next manifest tells too, and DirectorRefused where
-        the manifest is not taken; what is installed is then what was."""
+        """One cycle. Raises UpdateRefused, whose reason the next manifest tells too, and DirectorRefused
+        where the manifest is not taken; what is installed is then what was."""
         try:
             now = self._time()
             self.send_manifest(now)
