@@ -9,7 +9,7 @@ import click
 
 from v2xpki.cli import EXIT_NO
 from v2xpki.cli.client_text import station_errors
-from v2xpki.cli.output import json_option, note, print_json
+from v2xpki.cli.output import json_option, note, print_json, progress_bar
 from v2xpki.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -126,8 +126,12 @@ def update(directory: Path, as_json: bool) -> None:
     from v2xpki.station.ota.vehicle import open_primary
     from v2xpki.time import SystemClock
 
-    with station_errors(), _told_as_json(as_json, targetsVersion=None, installed={}):
-        outcome = open_primary(_vehicle(directory), SystemClock()).update()
+    with (
+        station_errors(),
+        _told_as_json(as_json, targetsVersion=None, installed={}),
+        progress_bar(quiet=as_json) as progress,
+    ):
+        outcome = open_primary(_vehicle(directory), SystemClock(), progress).update()
     if as_json:
         installed = {ecu: image.document() for ecu, image in outcome.installed.items()}
         print_json({"targetsVersion": outcome.targets_version, "installed": installed, "refused": None})

@@ -135,7 +135,10 @@ def test_a_vehicle_registers_by_its_enrolment_credential_and_is_known_by_its_cer
     assert keys == {one.ecu: vehicle.ecu(one.ecu).key.public_key.keyid for one in ECUS}
     assert [one.primary for one in asked.ecus] == [True, False, False]
     oem.direct({"brake": oem.release("brake-1", "abs", "2.0", 2, b"new brakes")})
-    assert set(open_primary(vehicle, SystemClock()).update().installed) == {"brake"}
+    told = []
+    primary = open_primary(vehicle, SystemClock(), lambda done, whole: told.append((done, whole)))
+    assert set(primary.update().installed) == {"brake"}
+    assert told[-1][0] == told[-1][1] == len(b"new brakes")
 
 
 def test_the_next_certificate_is_of_a_fresh_key_and_takes_the_place_of_the_one_before(vehicle, oem, station):

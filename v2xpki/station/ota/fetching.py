@@ -13,6 +13,8 @@ from v2xpki.station.errors import Unreachable
 from v2xpki.station.http import Reply
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 
+#: Told of octets that are there, and of all of them.
+Tell = Callable[[int, int], object]
 _OK, _PARTIAL, _NOT_FOUND, _NO_RANGE = 200, 206, 404, 416
 
 
@@ -78,7 +80,7 @@ class Fetcher:
         except Unreachable as error:
             raise UpdateRefused(Threat.DROP_REQUEST, str(error)) from error
 
-    def into(self, path: str, file: Path, length: int) -> None:
+    def into(self, path: str, file: Path, length: int, tell: Tell | None = None) -> None:
         """Download to a file that is `length` octets long; where a part of it is there, the rest.
 
         What came before a failure stays, for the next time. Nothing is said about what is in it.
@@ -102,6 +104,8 @@ class Fetcher:
                 for chunk in self._bounded(answer, url, length - have):
                     out.write(chunk)
                     have += len(chunk)
+                    if tell is not None:
+                        tell(have, length)
         if have < length:
             raise UpdateRefused(Threat.DROP_REQUEST, f"{url}: ended after {have} of {length} octets")
 

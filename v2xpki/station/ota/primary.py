@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from v2xpki.station.ota.ecu import Ecu
-from v2xpki.station.ota.fetching import Fetcher
+from v2xpki.station.ota.fetching import Fetcher, Tell
 from v2xpki.station.ota.matching import Directed, check_agreement, check_for_ecu, directed
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 from v2xpki.station.ota.refusals import DirectorRefused
@@ -55,7 +55,8 @@ class Outcome(NamedTuple):
 
 class Primary:
     """The Primary of a vehicle. clock: secure time. director: the Director by the vehicle's client
-    certificate. images: the Image repository. Not for several threads at once."""
+    certificate. images: the Image repository. tell: of the download of an image. Not for several threads at
+    once."""
 
     def __init__(
         self,
@@ -64,10 +65,11 @@ class Primary:
         director: Fetcher,
         images: Fetcher,
         secondaries: Sequence[Secondary] = (),
+        tell: Tell | None = None,
     ) -> None:
         self._directory, self._clock = directory, clock
         self._director, self._images = director, images
-        self._settings = directory.settings()
+        self._settings, self._tell = directory.settings(), tell
         self.own = directory.ecu(self._settings.primary.ecu)
         self._secondaries = {one.memory.ecu: one for one in secondaries}
         self._views = {
@@ -194,7 +196,8 @@ class Primary:
 
     def _download(self, image: Installed) -> Path:
         file = self._directory.downloads / f"{image.sha256}.part"
-        self._images.into(f"{_IMAGES}/{file_of(image.path, image.sha256)}", file, image.length)
+        path = f"{_IMAGES}/{file_of(image.path, image.sha256)}"
+        self._images.into(path, file, image.length, self._tell)
         with file.open("rb") as content:
             digest = hashlib.file_digest(content, "sha256").hexdigest()
         if digest != image.sha256:

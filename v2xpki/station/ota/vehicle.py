@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from v2xpki.station.http import Urllib3Http
-from v2xpki.station.ota.fetching import Fetcher
+from v2xpki.station.ota.fetching import Fetcher, Tell
 from v2xpki.station.ota.primary import Primary
 from v2xpki.station.ota.secondary import FullSecondary, PartialSecondary, Secondary
 from v2xpki.station.ota.state import OtaDirectory, OtaSettings
 from v2xpki.time import Clock
 
 
-def open_primary(directory: OtaDirectory, clock: Clock) -> Primary:
-    """The vehicle's Primary with its Secondaries. Raises BadState, ConfigError."""
+def open_primary(directory: OtaDirectory, clock: Clock, tell: Tell | None = None) -> Primary:
+    """The vehicle's Primary with its Secondaries. tell: as Primary's. Raises BadState, ConfigError."""
     settings = directory.settings()
     return Primary(
         directory,
@@ -19,6 +19,7 @@ def open_primary(directory: OtaDirectory, clock: Clock) -> Primary:
         director_of(directory, settings),
         Fetcher(_http(settings), settings.images, plain=settings.plain_images),
         secondaries_of(directory, clock),
+        tell,
     )
 
 
