@@ -21,6 +21,7 @@ from v2xpki.keystore._calls import ReturnValue
 from v2xpki.keystore.pkcs11 import Pkcs11Keystore
 from v2xpki.keystore.profiles import VendorProfile
 from v2xpki.keystore.secret_files import new_secret, read_environment, read_secret, write_private
+from v2xpki.keystore.token_files import BRING_BACK
 
 _LABEL_LENGTH = 32  # CK_TOKEN_INFO.label
 _SOFTHSM_CONF = """\
@@ -122,7 +123,7 @@ def _load(profile: VendorProfile, config: TokenConfig) -> _module.Module:
     conf = config.softhsm2_conf if profile.creates_tokens else None  # other vendors' lie elsewhere
     if conf is not None:
         if not conf.is_file():
-            raise KeystoreError(f"token {config.token_label!r}: there is no {conf}")
+            raise KeystoreError(f"token {config.token_label!r}: there is no {conf}", hint=BRING_BACK)
         conf = conf.resolve()
     return _module.load(profile.module, conf, profile.config_env)
 

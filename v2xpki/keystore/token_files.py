@@ -13,6 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from v2xpki.errors import TokenLost
+
+#: What to do about a token that is gone.
+BRING_BACK = (
+    "put it back, or bring the instance back from a backup (`v2xpki restore`); docs/runbooks.md has what to do "
+    "about keys that stay lost"
+)
+
 _TOKEN_DIR = re.compile(r"^\s*directories\.tokendir\s*=\s*(.+?)\s*$", re.MULTILINE)
 _OBJECT, _KEPT = "token.object", "token.kept"
 _COUNTER = 8  # octets at a file's beginning that count its changes: every login's
@@ -22,12 +30,18 @@ _COUNTER = 8  # octets at a file's beginning that count its changes: every login
 def opening(config: Path | None) -> Iterator[None]:
     """While a process loads the module with a SoftHSM configuration, or logs in: alone, and with whole files.
 
-    config: None for another vendor's module, of whose files nothing is known.
+    config: None for another vendor's module, of whose files nothing is known. Raises TokenLost where the
+    folder that it names is gone: SoftHSM would say no more than CKR_GENERAL_ERROR.
     """
     folder = None if config is None else _token_dir(config)
-    if folder is None or not folder.is_dir():
+    if folder is None:
         yield
         return
+    if not folder.is_dir():
+        raise TokenLost(
+            f"the directory of tokens {folder}, which {config} names, is missing",
+            hint=BRING_BACK,
+        )
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -66,6 +66,30 @@ def test_a_worker_can_neither_list_nor_use_another_domains_key(domains, in_own_p
     assert seen["objects"] == ["ea-sign-1"]
 
 
+def test_a_directory_of_tokens_that_is_gone_is_named_with_what_to_do(domains, in_own_process):
+    gone = domains / "root/elsewhere"
+    (domains / "root/tokens").rename(gone)
+    try:
+        out = in_own_process(
+            """
+import sys
+from pathlib import Path
+from v2xpki.errors import TokenLost
+from v2xpki.keystore import TokenConfig, open_token
+home = Path(sys.argv[1])
+try:
+    open_token(TokenConfig("softhsm2", "v2xpki-root", home / "pin", softhsm2_conf=home / "softhsm2.conf"))
+except TokenLost as error:
+    print(error.diagnostics())
+""",
+            domains / "root",
+        )
+    finally:
+        gone.rename(domains / "root/tokens")
+    assert f"{domains / 'root/tokens'}, which {domains / 'root/softhsm2.conf'} names, is missing" in out
+    assert "v2xpki restore" in out
+
+
 def test_one_domains_pin_does_not_open_another_domains_token(domains, in_own_process):
     out = in_own_process(
         """
