@@ -17,8 +17,8 @@ from v2xpki.errors import TokenLost
 
 #: What to do about a token that is gone.
 BRING_BACK = (
-    "put it back, or bring the instance back from a backup (`v2xpki restore`); docs/runbooks.md has what to do "
-    "about keys that stay lost"
+    "put it back, or bring the instance back from a backup (`v2xpki restore`); docs/runbooks.md has what to "
+    "do about keys that stay lost"
 )
 
 _TOKEN_DIR = re.compile(r"^\s*directories\.tokendir\s*=\s*(.+?)\s*$", re.MULTILINE)

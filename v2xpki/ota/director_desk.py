@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from v2xpki.config.ota import AUDITOR, CAMPAIGN_MANAGER, OPERATOR_ROLES
+from v2xpki.config.ota import AUDITOR, CAMPAIGN_MANAGER
 from v2xpki.errors import ConfigError, DecodeError, Refused
 from v2xpki.ota import evidence
 from v2xpki.ota.desk import Asked, Reason, answers, check_members, text
@@ -12,6 +12,8 @@ from v2xpki.ota.repository import Repository
 from v2xpki.ota.repository_desk import RepositoryDesk
 
 _REASON = frozenset({"reason"})
+#: Who reads of vehicles, and of campaigns, which name them: a VIN is personal data.
+_OF_VEHICLES = (CAMPAIGN_MANAGER, AUDITOR)
 #: Vehicles in one report of a release.
 MOST_VEHICLES = 10_000
 
@@ -67,12 +69,12 @@ class DirectorDesk(RepositoryDesk):
             vin=vin, model=model, ecus=ecus, csr=csr, operator=asked.operator.name
         ).document()
 
-    @answers("GET vehicles", *OPERATOR_ROLES, query=("after", "limit"))
+    @answers("GET vehicles", *_OF_VEHICLES, query=("after", "limit"))
     def vehicles(self, asked: Asked) -> list[dict[str, Any]]:
         """Some of those that are registered, by VIN, those after a VIN."""
         return self._fleet.vehicles(**_page(asked))
 
-    @answers("GET vehicles/{vin}", *OPERATOR_ROLES)
+    @answers("GET vehicles/{vin}", *_OF_VEHICLES)
     def vehicle(self, asked: Asked) -> dict[str, Any]:
         """One: its ECUs, what it is offered, what it reported, and registrations of its VIN that ended."""
         return self._fleet.vehicle(asked.parameters["vin"])
@@ -107,7 +109,7 @@ class DirectorDesk(RepositoryDesk):
         check_members(asked.body, frozenset({"vehicles"}))
         return self._fleet.expect(asked.body.get("vehicles"), asked.operator.name)
 
-    @answers("GET expected-vehicles", *OPERATOR_ROLES, query=("after", "limit"))
+    @answers("GET expected-vehicles", *_OF_VEHICLES, query=("after", "limit"))
     def expected_vehicles(self, asked: Asked) -> list[dict[str, Any]]:
         """Some of the list, by VIN, those after a VIN, and whether each has registered."""
         return self._fleet.expected(**_page(asked))
@@ -142,12 +144,12 @@ class DirectorDesk(RepositoryDesk):
             name=text(body, "name", most=64), targets=targets, cohort=cohort, operator=asked.operator.name
         )
 
-    @answers("GET campaigns", *OPERATOR_ROLES)
+    @answers("GET campaigns", *_OF_VEHICLES)
     def campaigns(self, asked: Asked) -> list[dict[str, Any]]:
         """All of them."""
         return self._fleet.campaigns()
 
-    @answers("GET campaigns/{id}", *OPERATOR_ROLES)
+    @answers("GET campaigns/{id}", *_OF_VEHICLES)
     def campaign(self, asked: Asked) -> dict[str, Any]:
         """One, with how far it is."""
         return self._fleet.campaign(asked.parameters["id"])
