@@ -4,8 +4,9 @@ after. The vehicle's view is python-tuf's client; the thief has a copy of the to
 import json
 import re
 import shlex
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from string import Template
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from tuf.ngclient import FetcherInterface, Updater
 
 from tests.support.ota_clients import forge
 from tests.support.ota_commands import Apart
-from tests.support.ota_director import Car
+from tests.support.ota_director import Car, digest_of
 from v2xpki.config import Instance, OtaPolicy
 from v2xpki.crypto import Curve
 from v2xpki.demo import ota_thief
@@ -42,7 +43,7 @@ from v2xpki.trust.ota.keys import parse_key
 from v2xpki.trust.ota.registration import EcuEntry
 
 BOOK = Path(__file__).parents[2] / "docs/runbooks.md"
-VIN = "WVWZZZ1KZAW000077"
+VIN, LATE = "WVWZZZ1KZAW000077", "WVWZZZ1KZAW000078"
 PATH = "bcm-2/brake/1.1/fw.bin"
 FAR_AHEAD = 1000
 
@@ -115,6 +116,26 @@ def begin_directing(directory: Path, car: bytes, out: Path) -> None:
     with director_at_work(Instance.load(directory)) as at_work:
         at_work.director.register_by_oem(vin=VIN, model="city", ecus=[entry], csr=csr, operator="op")
     direct(directory, out)
+
+
+def go_on(directory: Path, late: bytes, out: Path) -> None:
+    """What comes after the backup: a vehicle registers, the other one renews its certificate."""
+    csr, entry = json.loads(late)
+    with director_at_work(Instance.load(directory)) as (repository, director):
+        director.register_by_oem(vin=LATE, model="city", ecus=[entry], csr=csr, operator="op")
+        digest = digest_of(director.renew_certificate(Inventory(repository.database).vehicle(VIN), csr))
+        assert director.who(digest) is not None
+        (out / "renewed").write_bytes(digest)
+
+
+def register_again(directory: Path, car: bytes, out: Path) -> None:
+    """Where the backup was brought back: the renewed certificate is nobody's until the vehicle registers."""
+    csr, entry = json.loads(car)
+    with director_at_work(Instance.load(directory)) as at_work:
+        director = at_work.director
+        assert director.who((out / "renewed").read_bytes()) is None
+        made = director.register_by_oem(vin=VIN, model="city", ecus=[entry], csr=csr, operator="op")
+        assert made.renewed and director.who(digest_of(made.certificate)) is not None
 
 
 def direct(directory: Path, out: Path) -> None:
@@ -333,6 +354,12 @@ class Wire:
         return Reply(200, content_type, b"{}")
 
 
+def copy(source: Path, target: Path) -> None:
+    """A database with all that is in its log."""
+    with closing(sqlite3.connect(source)) as one, closing(sqlite3.connect(target)) as other:
+        one.backup(other)
+
+
 def test_a_stolen_director_installs_nothing_and_is_believed_no_more_once_its_root_is_changed(lab, tmp_path):
     directed = tmp_path / "directed"
     directed.mkdir()
@@ -349,7 +376,10 @@ def test_a_stolen_director_installs_nothing_and_is_believed_no_more_once_its_roo
     settings = OtaSettings(VIN, "city", "https://oem", "https://oem", ecus, tls_ca="not asked for here")
     folder = OtaDirectory.create(tmp_path / "car", settings, {"gateway": key}, roots, {"gateway": b"factory"})
     entry = EcuEntry("gateway", "bcm-2", True, key.public_key).document()
-    lab.apart.call(begin_directing, lab.instance, json.dumps([Car().csr(), entry]).encode(), directed)
+    car = json.dumps([Car().csr(), entry]).encode()
+    lab.apart.call(begin_directing, lab.instance, car, directed)
+    director_db, backup = lab.instance / "director/director.db", tmp_path / "backup.db"
+    copy(director_db, backup)
     fetcher = Fetcher(wire, "https://oem")
 
     def update() -> int:
@@ -362,13 +392,23 @@ def test_a_stolen_director_installs_nothing_and_is_believed_no_more_once_its_roo
         return caught.value.reason
 
     first = update()
+    late = EcuEntry("late-gateway", "bcm-2", True, EcuKey.generate("ecdsa").public_key).document()
+    lab.apart.call(go_on, lab.instance, json.dumps([Car().csr(), late]).encode(), tmp_path)
     before = lab.directors_root()
     lab.apart.call(steal_director, lab.instance, lab.thief, FAR_AHEAD)
     assert refusal() is Threat.ARBITRARY_SOFTWARE  # the Image repository has no such image
 
-    lab.names["NEXT"] = before["version"] + 1
+    kept = tmp_path / "kept"
+    for name in ("director", "image"):
+        (kept / name).mkdir(parents=True)
+        copy(lab.instance / name / f"{name}.db", kept / name / f"{name}.db")
+    (kept / "v2xpki.toml").write_bytes((lab.instance / "v2xpki.toml").read_bytes())
+    copy(backup, director_db)  # v2xpki restore
+    lab.names |= {"NEXT": before["version"] + 1, "KEPT": kept, "VIN": LATE}
     for line in steps("A stolen Director"):
         lab.run(line)
+    assert LATE in (lab.names["OUT"] / "before-the-theft.html").read_text()
+    lab.apart.command("ota", "evidence", "vehicle", LATE, "--instance", lab.instance, expect=2)
     after = lab.directors_root()
     for role in ("targets", "snapshot", "timestamp"):
         assert set(before["roles"][role]["keyids"]).isdisjoint(after["roles"][role]["keyids"])
@@ -379,3 +419,4 @@ def test_a_stolen_director_installs_nothing_and_is_believed_no_more_once_its_roo
     assert refusal() is Threat.UNKNOWN_KEY  # of what the Director signed before
     lab.apart.call(direct, lab.instance, directed)  # served again
     assert first < update() < FAR_AHEAD
+    lab.apart.call(register_again, lab.instance, car, tmp_path)
