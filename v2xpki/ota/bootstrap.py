@@ -155,7 +155,7 @@ class OtaPlan:
 def read_keys(files: Sequence[Path], use: str) -> tuple[Key, ...]:
     """Signers' public keys for a use ("root", "targets", "director"), each from a file: what
     `v2xpki ota signer show` printed, or PEM. Raises ConfigError, DecodeError."""
-    keys = []
+    keys: list[Key] = []
     for path in files:
         try:
             octets = path.read_bytes()
