@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from v2xpki.bench.ota_laboratory import DirectorLaboratory
+from v2xpki.bench.ota_laboratory import AT_ONCE, DirectorLaboratory
 from v2xpki.bench.parts import Parts, commit_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_tokens import made_tokens
@@ -57,9 +57,10 @@ def _run_targets(seconds: float, directory: Path) -> Result:
             return run(
                 Benchmark(
                     "ota_targets",
-                    laboratory.manifests,
+                    laboratory.reports,
                     laboratory.report,
                     {"sign": 3, "verify": 1, "commit": 1},
+                    size=AT_ONCE,
                 ),
                 Parts(parts),
                 seconds,
