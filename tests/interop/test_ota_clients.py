@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from tests.support.ota_clients import FollowedNot, Ngclient, Server, TufJs, forge
-from tests.support.ota_repository import PATH, database_of, entry, sign
+from tests.support.ota_repository import PATH, Supplier, database_of, entry, sign
 from v2xpki.config import OtaPolicy
 from v2xpki.crypto import Curve
 from v2xpki.issuance.metadata import document
@@ -21,7 +21,6 @@ from v2xpki.ota.metadata import moment, payload
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.signers import Signer
-from v2xpki.ota.software_keys import SoftwareSigner, _generate
 from v2xpki.store import Database, upgrade
 from v2xpki.time import SystemClock
 
@@ -181,7 +180,7 @@ class Theft:
 
     def __init__(self, scene):
         self.scene, self.far = scene, moment(scene.now + DAY)
-        self.old = SoftwareSigner("sue", _generate("ed25519"))
+        self.old = Supplier("sue")
 
     def before(self, role):
         if role == "supplier":
@@ -216,7 +215,7 @@ class Theft:
         return forge(Targets(number, expires=self.far, targets={PATH: self.evil}), stolen), number
 
     def supplier(self):
-        self.scene.delegate(SoftwareSigner("sue", _generate("ed25519")))
+        self.scene.delegate(Supplier("sue"))
         number = self.number("supplier")
         octets = payload(Targets(number, expires=self.far, targets={}))
         signature = self.old._signer.sign(octets)
@@ -271,7 +270,7 @@ def test_a_client_recovers_from_a_fast_forward_once_the_stolen_keys_are_replaced
 
 @pytest.mark.parametrize("scheme", ["ed25519", "rsa-pss", "ecdsa-p256"])
 def test_clients_find_a_suppliers_image_until_the_delegation_ends(scene, clients, scheme):
-    supplier = SoftwareSigner("sue", _generate(scheme))
+    supplier = Supplier("sue", scheme)
     scene.delegate(supplier)
     scene.supply(scene.radar(), supplier)
     for client in clients:
@@ -283,7 +282,7 @@ def test_clients_find_a_suppliers_image_until_the_delegation_ends(scene, clients
 
 
 def test_clients_follow_a_supplier_of_two_keys_by_both_signatures_alone(scene, clients):
-    sue, sam = (SoftwareSigner(name, _generate("ed25519")) for name in ("sue", "sam"))
+    sue, sam = (Supplier(name) for name in ("sue", "sam"))
     scene.delegate(sue, sam)
     asked = scene.radar()
     scene.supply(asked, sue)
@@ -340,7 +339,7 @@ def test_a_client_refuses_what_has_expired_and_follows_once_it_is_renewed(scene,
 
 def test_ngclient_follows_a_hybrid_root_and_its_renewal(tokens, tmp_path):
     scene = Scene(tokens, tmp_path, OtaPolicy(hybrid_root=True))
-    quantum = SoftwareSigner("pq", _generate("ml-dsa-65"))
+    quantum = Supplier("pq", "ml-dsa-65")
     keys = scene.people["bob"].keys()
     first = FirstRoles((keys["root"], quantum.public_key), 2, (keys["targets"],))
     requests = scene.repository.bootstrap(first, by="op")

@@ -13,7 +13,8 @@ from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.rows import Request
-from v2xpki.ota.signing_files import SignatureFile
+from v2xpki.ota.signing_files import RequestFile, SignatureFile
+from v2xpki.ota.software_keys import SoftwareKey, _generate
 from v2xpki.store import Database, upgrade
 from v2xpki.time import FixedClock
 
@@ -37,6 +38,19 @@ class TestSigner:
             for key in (self.root, self.targets)
             if any(key.public_key.keyid in asked.keys for asked in request.agree)
         ]
+
+
+class Supplier:
+    """Somebody with one key of any scheme, whose signatures are recorded nowhere."""
+
+    def __init__(self, name: str, scheme: str = "ed25519") -> None:
+        key = SoftwareKey(name, _generate(scheme))
+        self.name, self.public_key = name, key.public_key
+        self._signer = CryptoSigner(key._private_key, key.public_key)
+
+    def sign(self, request: RequestFile) -> SignatureFile:
+        made = self._signer.sign(request.octets)
+        return SignatureFile(request.repository, request.id, self.name, {made.keyid: made.signature})
 
 
 def sign(key: CryptoSigner, request: Request, name: str = "ann", repository: str = "image") -> SignatureFile:
