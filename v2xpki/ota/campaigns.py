@@ -126,11 +126,11 @@ class Campaigns:
     def finish(self, campaign: bytes) -> bool:
         """End one that is done; whether it ran until now. What blocked vehicles are still offered is taken
         back."""
-        with self._database.write(durable=True) as tx:
-            row = self._tx_find(tx, campaign.hex())
-            if row["state"] not in _FROM[store.FINISHED]:
-                return False
-            self._tx_end(tx, row, store.FINISHED, _ITSELF, _DONE)
+        try:
+            with self._database.write(durable=True) as tx:
+                self._tx_end(tx, self._tx_find(tx, campaign.hex()), store.FINISHED, _ITSELF, _DONE)
+        except DirectorRefusal:
+            return False
         return True
 
     def campaign(self, campaign: str) -> dict[str, Any]:
@@ -177,9 +177,11 @@ class Campaigns:
             raise DirectorRefusal(DirectorReason.STATE, f"the campaign is {row['state']}, not to be {state}")
         if state != store.RUNNING:
             check_reason(reason)
-        tx.execute(
-            sa.update(_CAMPAIGN).where(_C.id == row["id"]).values(state=state, reason=reason, **changes)
-        )
+        # Another process may have moved it since it was read, where the database lets two write at once.
+        as_read = _C.id == row["id"], _C.state == row["state"]
+        moved = tx.execute(sa.update(_CAMPAIGN).where(*as_read).values(state=state, reason=reason, **changes))
+        if moved.rowcount != 1:
+            raise DirectorRefusal(DirectorReason.STATE, "the campaign was moved just now; look at it again")
         tx_plan_changed(tx)
         tx.audit(
             Event.CAMPAIGN_MOVED,
