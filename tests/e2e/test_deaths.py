@@ -5,6 +5,7 @@ import itertools
 import os
 import signal
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +34,8 @@ class Client:
     done: Callable[[], None] = lambda: None
 
     def insist(self, sent: Sent) -> Answer:
-        for _ in range(200):
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
             try:
                 reply = self.lab.post(self.path, sent.body)
             except (OSError, http.client.HTTPException) as error:
@@ -64,12 +66,12 @@ def insist_while(lab: Lab, role: str, client: Client, sent: list[Sent], every: i
     answers: list[Answer] = []
     with ThreadPoolExecutor(8) as pool:
         for batch in (sent[at : at + every] for at in range(0, len(sent), every)):
-            wait_until(lambda: len(lab.workers(role)) == 2, 40)
+            wait_until(lambda: len(lab.workers(role)) == 2, 180)
             chosen = lab.workers(role)[next(victims)]
             first = threading.Event()
             client.done = first.set
             running = [pool.submit(client.insist, one) for one in batch]
-            first.wait(40)
+            first.wait(180)
             for pid in chosen:
                 os.kill(pid, signal.SIGKILL)
             answers += [future.result() for future in running]
@@ -150,10 +152,11 @@ def test_what_dies_with_the_whole_service_is_answered_after_its_return_and_that_
     with ThreadPoolExecutor(8) as pool:
         first = list(pool.map(attempt, sent))
     assert worn.process is not None
-    worn.process.wait(10)
+    worn.process.wait(60)
     (worn.directory / "run" / "serve.json").unlink(missing_ok=True)
     # the EA comes back last: what the AA cannot have confirmed meanwhile is not granted, and not lost either
     worn.serve(roles="aa,dc")
+    worn.await_ready()
     late = car.authorization(ec)
     for _ in range(2):
         answer = car.send_authorization(late)
@@ -161,6 +164,7 @@ def test_what_dies_with_the_whole_service_is_answered_after_its_return_and_that_
     assert issued(worn, "aa", "AT")[late.key.public_key.point] == 0
     worn.stop()
     worn.serve(workers=2)
+    worn.await_ready()
     assert car.send_authorization(late).ok().certificate.verification_key == late.key.public_key
     client = Client(worn, "/aa", worn.aa_certificate)
     answers = [client.insist(one) for one in sent]

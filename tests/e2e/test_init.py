@@ -4,12 +4,11 @@ import json
 import os
 import sqlite3
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import commands
 from v2xpki.authorities.etsi import bootstrap
 from v2xpki.config import Instance
 from v2xpki.crypto import Certificate
@@ -20,16 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def v2xpki(*arguments, code=0):
-    done = subprocess.run(
-        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    return done
+    return commands.v2xpki(*arguments, expect=code)
 
 
 @pytest.fixture(scope="module")

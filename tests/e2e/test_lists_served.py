@@ -64,7 +64,7 @@ def test_ea_and_aa_go_by_the_new_list_soon(worn: Lab) -> None:
     newest = max(full, key=lambda path: path.stat().st_mtime)
     for role in ("ea", "aa"):
         trust = worn.directory / role / "trust"
-        wait_until(lambda trust=trust: (trust / "ctl.oer").read_bytes() == newest.read_bytes(), 60)
+        wait_until(lambda trust=trust: (trust / "ctl.oer").read_bytes() == newest.read_bytes(), 180)
         assert not [state.problem for state in last_round(trust).lists.values() if state.problem]
     car = worn.station()
     car.authorize(car.enrol()).ok()

@@ -11,21 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import v2xpki
 from tests.support.serving import wait_for
 from v2xpki.config import Instance
 from v2xpki.web.supervisor import bind
 
 ROOT = Path(__file__).parents[2]
 PROBE = ROOT.parent / "shared" / "tools" / "probe_station.py"
-
-
-def v2xpki(*arguments: object) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
-        capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def free_port() -> int:
@@ -48,7 +40,7 @@ class Real:
             cwd=ROOT, stderr=self.log,
         )  # fmt: skip
         state = directory / "run" / "serve.json"
-        wait_for(lambda: state.exists() or self.process.poll() is not None, 60)
+        wait_for(lambda: state.exists() or self.process.poll() is not None, 180)
         assert self.process.poll() is None, (directory / "log" / "serve.log").read_text()
         self.https = json.loads(state.read_text())["listeners"]["https"]
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from tests.support import warm
 from tests.support.serving import wait_for
 from v2xpki.web.supervisor import bind
 
@@ -22,13 +23,10 @@ def environment(**more: str) -> dict[str, str]:
 
 def v2xpki(*arguments: object, expect: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
     """`v2xpki ARGUMENTS...`, which is to end with the code `expect`; `more` are environment variables."""
-    done = subprocess.run(
-        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
-        capture_output=True, text=True, cwd=ROOT, env=environment(**more), stdin=subprocess.DEVNULL,
-        timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == expect, done.stdout + done.stderr
-    return done
+    words = [*map(str, arguments)]
+    code, out, err = warm.run(words, environment(**more))
+    assert code == expect, out + err
+    return subprocess.CompletedProcess(words, code, out, err)
 
 
 def free_ports(count: int) -> list[int]:

@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.support import warm
 from tests.support.etsi import Answer, Credential, Sent, TestStation
 from tests.support.joining import Held, join
 from v2xpki import wire
@@ -57,20 +58,12 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def v2xpki(*arguments: object, expect: int = 0, timeout: float = 120) -> str:
+def v2xpki(*arguments: object, expect: int = 0) -> str:
     """A command as an operator types it; its stdout."""
-    done = subprocess.run(
-        [sys.executable, "-m", "v2xpki", *map(str, arguments)],
-        env={k: v for k, v in os.environ.items() if k != "SOFTHSM2_CONF"} | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        stdin=subprocess.DEVNULL,
-        timeout=timeout,
-        check=False,
-    )
-    assert done.returncode == expect, f"{arguments}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
+    environment = {name: text for name, text in os.environ.items() if name != "SOFTHSM2_CONF"}
+    code, out, err = warm.run([*map(str, arguments)], environment)
+    assert code == expect, f"{arguments}: exit {code}\n{out}\n{err}"
+    return out
 
 
 def free_port() -> int:
@@ -128,6 +121,10 @@ class Lab:
         wait_until(lambda: state.exists() or self.process.poll() is not None, 180)  # type: ignore[union-attr]
         if self.process.poll() is not None:
             pytest.fail(f"serve ended: {self.said()}")
+
+    def await_ready(self) -> None:
+        """Until the processes that have just been started say that they can work: tokens are open."""
+        wait_until(lambda: self.ask("GET", "/readyz").status == 200, 180)
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Self
 
 from securesystemslib.signer import CryptoSigner
 
@@ -43,10 +44,13 @@ class TestSigner:
 class Supplier:
     """Somebody with one key of any scheme, whose signatures are recorded nowhere."""
 
-    def __init__(self, name: str, scheme: str = "ed25519") -> None:
-        key = SoftwareKey(name, _generate(scheme))
-        self.name, self.public_key = name, key.public_key
+    def __init__(self, key: SoftwareKey) -> None:
+        self.name, self.public_key = key.name, key.public_key
         self._signer = CryptoSigner(key._private_key, key.public_key)
+
+    @classmethod
+    def new(cls, name: str, scheme: str = "ed25519") -> Self:
+        return cls(SoftwareKey(name, _generate(scheme)))
 
     def sign(self, request: RequestFile) -> SignatureFile:
         made = self._signer.sign(request.octets)

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from v2xpki import __version__, errors
+from v2xpki._collecting import collect_seldom
 
 EXIT_NO, EXIT_USAGE, EXIT_FAULT = 1, 2, 3
 
@@ -84,6 +85,8 @@ class LazyGroup(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """As click's, with the house's errors mapped to messages and exit codes."""
         extra["standalone_mode"] = False
+        if args is None:  # the whole process is this command
+            collect_seldom()
         try:
             result = super().main(args, *rest, **extra)
         except click.exceptions.Abort:

@@ -19,6 +19,8 @@ from v2xpki.store import random_key
 from v2xpki.time import HOUR
 from v2xpki.trust.ota.canonical import as_json
 
+_KEYID = 64  # characters
+
 
 class Payload(NamedTuple):
     """What one key is to sign: the canonical JSON of a metadata's "signed" part."""
@@ -28,13 +30,16 @@ class Payload(NamedTuple):
 
 
 class Signed(NamedTuple):
-    """A signature over a payload: keyid, and the hex that metadata has. document: the metadata with this one
-    signature, JSON."""
+    """A signature over a payload: keyid, and the hex that metadata has."""
 
     payload: bytes
     keyid: str
     signature: str
-    document: bytes
+
+    @property
+    def document(self) -> bytes:
+        """The metadata with this one signature, JSON."""
+        return document(self.payload, [(self.keyid, self.signature)])
 
 
 class _Material(NamedTuple):
@@ -54,9 +59,16 @@ class MetadataIssuer:
         self._signers = dict(signers)
 
     @classmethod
-    def open(cls, keystore: Keystore, labels: Iterable[KeyLabel]) -> Self:
-        """With the token's keys of labels. Raises what issuing_key raises, and IssuanceError for a curve."""
-        return cls({label: TokenSigner(keystore.issuing_key(label)) for label in labels})
+    def open(cls, keystore: Keystore, labels: Iterable[KeyLabel], *, check_every: int = 1) -> Self:
+        """With the token's keys of labels. check_every: of how many signatures of each key one is checked, of
+        keys that sign together each in its turn. Raises what issuing_key raises, and IssuanceError for a
+        curve."""
+        return cls(
+            {
+                label: TokenSigner(keystore.issuing_key(label), check_every=check_every, turn=turn)
+                for turn, label in enumerate(labels)
+            }
+        )
 
     def public_key(self, label: KeyLabel) -> Key:
         """As a root names it. Raises IssuanceError for a label that was not given."""
@@ -75,20 +87,19 @@ class MetadataIssuer:
         return Prepared(record, Token(record.slip, self, _Material(tuple(payloads))))
 
     def issue(self, token: Token) -> list[Signed]:
-        """Sign what was recorded, in its order; each signature is checked. What `tx_complete` takes is
-        `joined` of the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
+        """Sign what was recorded, in its order, and checked (see `open`). What `tx_complete` takes is
+        `signatures_of` the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
         material = token.material
         if token.owner is not self or not isinstance(material, _Material):
             raise IssuanceError("a token of another issuer")
         token.burn()
         made = [self._sign(label, octets) for label, octets in material.payloads]
-        token.signed(joined(made))
+        token.signed(signatures_of(made))
         return made
 
     def _sign(self, label: KeyLabel, octets: bytes) -> Signed:
         made = self._signer(label).sign(octets)
-        keyid, signature = made.keyid, made.signature
-        return Signed(octets, keyid, signature, document(octets, [(keyid, signature)]))
+        return Signed(octets, made.keyid, made.signature)
 
     def _signer(self, label: KeyLabel) -> Signer:
         found = self._signers.get(label)
@@ -97,6 +108,12 @@ class MetadataIssuer:
         return found
 
 
-def joined(made: Iterable[Signed]) -> bytes:
-    """The documents of one record, a line each: what the record keeps as signed."""
-    return b"\n".join([one.document for one in made])
+def signatures_of(made: Iterable[Signed]) -> bytes:
+    """What a record keeps as signed, a line for each payload: keyid, a space, the hex of the signature."""
+    return b"\n".join([f"{one.keyid} {one.signature}".encode() for one in made])
+
+
+def documents_of(to_be_signed: bytes, signed: bytes) -> list[bytes]:
+    """The metadata of an issued record, JSON, each with the one signature that was made for it."""
+    pairs = zip(to_be_signed.split(b"\n"), signed.decode().split("\n"), strict=True)
+    return [document(payload, [(line[:_KEYID], line[_KEYID + 1 :])]) for payload, line in pairs]

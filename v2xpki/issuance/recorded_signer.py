@@ -12,7 +12,7 @@ from tuf.api.metadata import Metadata
 from tuf.api.serialization import DeserializationError
 
 from v2xpki.errors import AuditError, IssuanceError, StoreError
-from v2xpki.issuance.metadata import MetadataIssuer, Payload, document, joined
+from v2xpki.issuance.metadata import MetadataIssuer, Payload, document, signatures_of
 from v2xpki.issuance.records import tx_complete, tx_save, tx_void
 from v2xpki.issuance.token_signer import TokenSigner
 from v2xpki.keystore import KeyLabel
@@ -62,7 +62,7 @@ class RecordedSigner(Signer):
         try:
             made = self._issuer.issue(prepared.token)
             with self._database.write(durable=True) as tx:
-                tx_complete(tx, prepared.record, joined(made))
+                tx_complete(tx, prepared.record, signatures_of(made))
                 self._more(tx)
         except BaseException as error:
             # Nobody has seen what was signed, if it was. Should this fail too, the next start does it.

@@ -23,6 +23,7 @@ import pkcs11
 
 from v2xpki.errors import KeyRefused, KeystoreError, TokenLost
 from v2xpki.keystore._calls import Calls, ReturnValue
+from v2xpki.keystore.token_files import opening
 
 LOCK = threading.RLock()
 _pid = os.getpid()  # this process's, asked at each call: so not of the system
@@ -115,13 +116,20 @@ def load(path: Path, config: Path | None, config_env: str | None) -> Module:
     """
     global _current  # noqa: PLW0603 - the library itself is one a process
     if _current is None:
-        _current = Module(path, config, config_env)
+        with opening(config):
+            _current = Module(path, config, config_env)
         return _current
     refuse_fork(_current.pid)
     if path != _current.path:
         raise KeyRefused(f"this process has {_current.path} loaded; {path} needs a process of its own")
-    _current.use(config)
+    with opening(config):
+        _current.use(config)
     return _current
+
+
+def is_loaded() -> bool:
+    """Whether this process has a module."""
+    return _current is not None
 
 
 def refuse_inherited() -> None:
@@ -161,11 +169,12 @@ class HeldSession:
             return
         if self._refusal:
             raise KeyRefused(self._refusal)
-        try:
-            self._open()
-        except TokenLost:
-            self.module.initialise()
-            self._open()
+        with opening(self.module.config):
+            try:
+                self._open()
+            except TokenLost:
+                self.module.initialise()
+                self._open()
 
     def _open(self) -> None:
         module = self.module

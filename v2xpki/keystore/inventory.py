@@ -2,20 +2,32 @@
 configuration once a process. Uses no key."""
 
 import multiprocessing
+import threading
 from collections.abc import Sequence
+from multiprocessing.context import ForkContext, ForkServerContext
 from typing import Any
 
 from v2xpki.config import DomainConfig, Instance
 from v2xpki.errors import V2xPkiError
+from v2xpki.keystore import _module
 from v2xpki.keystore.token import TokenConfig, open_token
 
-_TIMEOUT = 30.0  # seconds for a token to answer
+_TIMEOUT = 60.0  # seconds for a token to answer
+
+
+def asking() -> ForkContext | ForkServerContext:
+    """How to start a process that asks a token and does nothing else: forked from this one, which costs next
+    to nothing, unless a module is loaded here or a thread might hold a lock."""
+    if not _module.is_loaded() and threading.active_count() == 1:
+        return multiprocessing.get_context("fork")
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([__name__])
+    return server
 
 
 def keys_in_tokens(instance: Instance, names: Sequence[str]) -> dict[str, object]:
     """Domain -> its keys, or what its token said; none for a token that is not here."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context = asking()
     asked: list[tuple[str, Any, Any]] = []
     for name in names:
         domain = instance.domain(name)

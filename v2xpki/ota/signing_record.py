@@ -10,7 +10,7 @@ from tuf.api.metadata import Signed
 
 from v2xpki.audit import Event
 from v2xpki.errors import Refused
-from v2xpki.issuance.metadata import MetadataIssuer, document
+from v2xpki.issuance.metadata import MetadataIssuer, document, documents_of
 from v2xpki.issuance.recorded_signer import RecordedSigner
 from v2xpki.issuance.records import ISSUED
 from v2xpki.keystore import KeyLabel
@@ -51,10 +51,9 @@ class SigningRecord:
         repository shows, is one that these keys signed; and whether they signed another of the version."""
         keyids = {self._issuer.public_key(label).keyid for label in labels}
         with self._database.read() as tx:
-            made = list(
-                tx.execute(sa.select(IssuanceRecord.signed).where(IssuanceRecord.state == ISSUED)).scalars()
-            )
-        known = [json.loads(one) for one in made]
+            query = sa.select(IssuanceRecord.to_be_signed, IssuanceRecord.signed)
+            made = tx.execute(query.where(IssuanceRecord.state == ISSUED)).all()
+        known = [json.loads(one) for row in made for one in documents_of(row.to_be_signed, row.signed)]
         bodies = [one["signed"] for one in known if keyids & {s["keyid"] for s in one["signatures"]}]
         remarks = []
         if request.former is not None and request.former not in bodies:
@@ -69,9 +68,9 @@ class SigningRecord:
         query = sa.select(table.signed).where(table.to_be_signed == as_json(octets), table.state == ISSUED)
         with self._database.read() as tx:
             for signed in tx.execute(query).scalars():
-                signature = parse(signed, Signed).signatures.get(keyid)
-                if signature is not None:
-                    return str(signature.signature)
+                by, _, signature = signed.decode().partition(" ")
+                if by == keyid:
+                    return str(signature)
         return None
 
     def _make(self, request: RequestFile, label: KeyLabel, by: str, now: int) -> str:

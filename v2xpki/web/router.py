@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
+from v2xpki._collecting import collect_seldom
 from v2xpki.config import Instance
 from v2xpki.links.mutual_tls import client_context
 from v2xpki.web import images, logs
@@ -354,6 +355,7 @@ def _silent() -> logging.Logger:
 
 
 def main() -> None:
+    collect_seldom()
     die_with_parent(signal.SIGTERM)
     instance = Instance.from_environment()
     logs.configure("router", instance.settings.serve.log_level)

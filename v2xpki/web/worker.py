@@ -14,7 +14,6 @@ answers in one go; 155-332 us with the same view (docs/performance.md). Whatever
 (chunks, 100-continue, HTTP/1.0, two of the same header ...) is given back unread to gunicorn's parser.
 """
 
-import gc
 import io
 import os
 import signal
@@ -29,6 +28,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from gunicorn.workers.gthread import ThreadWorker
 
+from v2xpki._collecting import kept
 from v2xpki.links.mutual_tls import TlsIdentity, server_context
 from v2xpki.web.logs import JsonFormatter
 from v2xpki.web.process import SCMS_ROLES, RoleSettings, die_with_parent
@@ -301,10 +301,8 @@ def main() -> None:
     die_with_parent(signal.SIGTERM)
     # gunicorn reads its command line from here otherwise
     sys.argv[1:] = []
-    preload(settings.role)
-    # What is imported stays: the collector need not look at it again, which would copy the pages that workers
-    # share, and takes 0.35 s of CPU at each process's end.
-    gc.freeze()
+    with kept():
+        preload(settings.role)
     RoleApplication(settings).run()
 
 

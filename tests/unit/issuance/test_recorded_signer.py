@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata, Root, Timestamp
 from tests.support.databases import NOW
 from v2xpki.crypto import Curve
 from v2xpki.errors import AuditError, IssuanceError, TokenLost
-from v2xpki.issuance.metadata import MetadataIssuer
+from v2xpki.issuance.metadata import MetadataIssuer, documents_of
 from v2xpki.issuance.recorded_signer import RecordedSigner
 from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore
 from v2xpki.store import Database, upgrade
@@ -84,7 +84,9 @@ def test_metadata_that_python_tuf_signs_by_the_token_is_recorded_and_audited(
     assert {(one.state, one.kind, one.to_be_signed) for one in kept} == {
         ("issued", "METADATA", metadata.signed_bytes)
     }
-    found = [json.loads(one.signed)["signatures"] for one in kept]
+    found = [
+        json.loads(one)["signatures"] for row in kept for one in documents_of(row.to_be_signed, row.signed)
+    ]
     assert sorted(one["sig"] for [one] in found) == sorted(
         one.signature for one in metadata.signatures.values()
     )

@@ -1,10 +1,18 @@
 """A session or a token goes away behind the keystore's back; for real, in SoftHSM."""
 
+import fcntl
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
+from tests.support.lab import wait_until
 from v2xpki.crypto import Curve
 from v2xpki.errors import KeyNotFound, KeyRefused, TokenLost
 from v2xpki.keystore import KeyLabel, MemoryKey, open_token
@@ -210,3 +218,57 @@ def test_a_token_that_never_was_is_lost(token_store):
         config.pin_file.touch(0o600)
         config.pin_file.write_text("1234")
         open_token(config)
+
+
+# --- a death during a login: SoftHSM empties token.object, gives its lock up, and only then writes ----------
+
+LOGIN = """
+import resource, signal, sys
+from pathlib import Path
+from v2xpki.keystore import TokenConfig, open_token
+home, limit = Path(sys.argv[1]), int(sys.argv[3])
+if limit:  # the first write beyond it ends the process: that of the emptied token.object
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+with open_token(TokenConfig("softhsm2", sys.argv[2], pin_file=home / f"pin-{sys.argv[2]}",
+                            softhsm2_conf=home / "softhsm2.conf", token_dir=home / "tokens")) as keystore:
+    print(*(info.label.text for info in keystore.keys()))
+"""
+
+
+def login(token_store, keystore, limit=0):
+    """Another process logs in, as a worker or `status` does."""
+    environment = {name: text for name, text in os.environ.items() if name != "SOFTHSM2_CONF"}
+    return subprocess.Popen(
+        [sys.executable, "-c", LOGIN, token_store.directory, keystore.token_label, str(limit)],
+        stdout=subprocess.PIPE, text=True, env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+
+
+def test_a_process_that_is_killed_while_it_logs_in_does_not_take_the_token_along(keystore, token_store):
+    file = directory_of(token_store, keystore) / "token.object"
+    whole = file.read_bytes()
+    dying = login(token_store, keystore, limit=8)
+    dying.communicate(timeout=120)
+    assert dying.returncode == -signal.SIGXFSZ
+    assert len(file.read_bytes()) <= 8 < len(whole), "SoftHSM has got better: this room may go"
+    after = login(token_store, keystore)
+    assert after.communicate(timeout=120)[0].split() == [ENCRYPT.text, SIGN.text]
+    close_sessions(keystore)
+    with pytest.raises(TokenLost):
+        keystore.keys()
+    keystore.self_test(SIGN)
+
+
+def test_processes_open_a_token_one_after_the_other(keystore, token_store):
+    """Else one finds the file that another one has emptied, and no token in it."""
+    folder = os.open(token_store.config("").token_dir, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        waiting = login(token_store, keystore)
+        blocked = re.compile(rf"-> FLOCK\s+ADVISORY\s+WRITE {waiting.pid} ")
+        wait_until(lambda: blocked.search(Path("/proc/locks").read_text()), 120)
+    finally:
+        os.close(folder)
+    assert waiting.communicate(timeout=120)[0].split() == [ENCRYPT.text, SIGN.text]

@@ -1,13 +1,11 @@
 """A campaign that has reached all of its vehicles ends by itself, and no other does."""
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import event
 
 from tests.support.ota_director import Car, Depot
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.store.auditing import examine
-from v2xpki.store.base import table_of
-from v2xpki.store.director import Campaign
 from v2xpki.time import iso_from_time32
 
 
@@ -215,23 +213,6 @@ def test_halted_at_the_same_moment_it_stays_halted(depot, fleet, monkeypatch):
 
     monkeypatch.setattr(depot.director._campaigns, "finish", late)
     assert state(depot, campaign) == "halted"
-
-
-def test_a_campaign_that_another_process_moves_in_between_is_not_moved_twice(depot, fleet, monkeypatch):
-    release = depot.release("brake", 2)
-    campaign = depot.campaign(release)
-    campaigns = depot.director._campaigns
-    find = campaigns._tx_find
-
-    def stale(tx, name):
-        row = find(tx, name)
-        tx.execute(update(table_of(Campaign)).values(state="halted"))
-        return row
-
-    monkeypatch.setattr(campaigns, "_tx_find", stale)
-    assert campaigns.finish(bytes.fromhex(campaign)) is False
-    with pytest.raises(DirectorRefusal, match="just now"):
-        depot.director.pause_campaign(campaign, "wait", "op")
 
 
 def test_many_vins_are_asked_about_in_pieces(depot, fleet, monkeypatch):

@@ -10,7 +10,6 @@ A generation that was asked for and never installed can be asked for again witho
 generation has to answer it goes on answering until its certificate ends.
 """
 
-import multiprocessing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from v2xpki.config import DomainConfig, Instance, installed_generations
 from v2xpki.crypto import Certificate, Curve, PublicKey
 from v2xpki.errors import CeremonyRefused, ConfigError, InvalidChain, KeystoreError, V2xPkiError
 from v2xpki.keystore import KeyLabel, TokenConfig, open_token
+from v2xpki.keystore.inventory import asking
 from v2xpki.store import Database, require_current
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.trust import detect_kind
@@ -324,7 +324,7 @@ def _database(domain: DomainConfig) -> Database:
 def token_keys(domain: DomainConfig) -> Mapping[KeyLabel, PublicKey]:
     """The keys of a domain's token, asked in a process of its own: SoftHSM reads its configuration once a
     process. Raises KeystoreError."""
-    context = multiprocessing.get_context("forkserver")
+    context = asking()
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_list_keys, args=(theirs, domain), daemon=True)
     process.start()
