@@ -45,7 +45,7 @@ class Supplier:
     """Somebody with one key of any scheme, whose signatures are recorded nowhere."""
 
     def __init__(self, key: SoftwareKey) -> None:
-        self.name, self.public_key = key.name, key.public_key
+        self.name, self.public_key, self.keys = key.name, key.public_key, key.keys
         self._signer = CryptoSigner(key._private_key, key.public_key)
 
     @classmethod
