@@ -24,7 +24,7 @@ from v2xpki.ota.kinds import IMAGE
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
-from v2xpki.ota.software_keys import SoftwareSigner
+from v2xpki.ota.software_keys import SoftwareKey, SoftwareSigner
 from v2xpki.store import Database, upgrade
 from v2xpki.time import FixedClock, SystemClock
 
@@ -93,10 +93,11 @@ def _image_repository(keystore: Keystore, database: Database) -> tuple[Repositor
     repository = Repository(
         database, IMAGE, OnlineKeys(keystore, IMAGE), policy, clock, follower=ReleaseFollower()
     )
-    root, targets = (SoftwareSigner("bench", Ed25519PrivateKey.generate()) for _ in range(2))
+    root, targets = keys = [SoftwareKey("bench", Ed25519PrivateKey.generate()) for _ in range(2)]
     first = FirstRoles((root.public_key,), 1, (targets.public_key,))
-    for request, signer in zip(repository.bootstrap(first, by="bench"), (root, targets), strict=True):
-        repository.submit(signer.sign(repository.request_file(request.id)), by="bench")
+    for request, key in zip(repository.bootstrap(first, by="bench"), keys, strict=True):
+        signer = SoftwareSigner(key, database, clock)
+        repository.submit(signer.sign(repository.request_file(request.id), by="bench"), by="bench")
     return repository, clock
 
 
