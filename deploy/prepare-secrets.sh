@@ -1,6 +1,6 @@
 #!/bin/sh
 # prepare-secrets.sh [ROLE...]: makes the passwords of compose.yaml's databases in ../pki-secrets, once; of
-# compose-scms.yaml's with eca ra aca la1 la2 ma. As root: each file belongs to the user of the container that
+# compose-scms.yaml's with eca ra aca la1 la2 ma, of compose-ota-postgresql.yaml's with image director. As root: each file belongs to the user of the container that
 # reads it.
 set -eu
 umask 077
@@ -16,6 +16,7 @@ for role; do
     case $role in
         ea) user=10001 ;; aa) user=10002 ;; eca) user=10012 ;; ra) user=10013 ;;
         aca) user=10014 ;; la1) user=10015 ;; la2) user=10016 ;; ma) user=10017 ;;
+        image) user=10018 ;; director) user=10019 ;;
         *) echo "no role with a database: $role" >&2; exit 2 ;;
     esac
     if [ "$(id -u)" = 0 ]; then

@@ -86,11 +86,11 @@ if [ "$what" = full ]; then
             (cd $tuf_js && "$wheel/bin/node" "$wheel/lib/node_modules/npm/bin/npm-cli.js" ci \
                 --ignore-scripts --loglevel=silent --fetch-retries=2 --fetch-retry-maxtimeout=5000)
         }
-        # Nothing but some interoperability tests needs them, and those say why they are skipped.
+        # Nothing but some interoperability tests needs them, and those say why they are skipped, or fail in CI.
         if [ -n "$wheel" ] && { npm_ci >/dev/null || { sleep 5; npm_ci >/dev/null; }; }; then
             printf '%s\n' "$want" > $tuf_js/node_modules/.installed
         else
-            say "tuf-js could not be installed; the tests with it will be skipped"
+            say "tuf-js could not be installed; the tests with it are skipped, and fail where CI=true"
         fi
     fi
 fi

@@ -96,6 +96,10 @@ class Event(StrEnum):
     VEHICLE_REGISTERED = "vehicle.registered"
     VEHICLE_BLOCKED = "vehicle.blocked"
     VEHICLE_UNBLOCKED = "vehicle.unblocked"
+    VEHICLE_RETIRED = "vehicle.retired"
+    VEHICLES_EXPECTED = "vehicles.expected"
+    VEHICLE_UNEXPECTED = "vehicle.unexpected"
+    REGISTRATION_REFUSED = "registration.refused"
     ECU_REPLACED = "ecu.replaced"
     ATTACK_REPORTED = "attack.reported"
     CAMPAIGN_CREATED = "campaign.created"
@@ -189,6 +193,11 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.VEHICLE_REGISTERED: frozenset({"vehicle", "operator"}),
     Event.VEHICLE_BLOCKED: frozenset({"vehicle", "reason", "operator"}),
     Event.VEHICLE_UNBLOCKED: frozenset({"vehicle", "reason", "operator"}),
+    Event.VEHICLE_RETIRED: frozenset({"vehicle", "reason", "operator"}),
+    Event.VEHICLES_EXPECTED: frozenset({"count", "operator"}),
+    Event.VEHICLE_UNEXPECTED: frozenset({"operator"}),
+    # credential: the keyed digest that the database would know it by
+    Event.REGISTRATION_REFUSED: frozenset({"reason", "credential"}),
     Event.ECU_REPLACED: frozenset({"vehicle", "operator"}),
     Event.ATTACK_REPORTED: frozenset({"vehicle", "count"}),
     Event.CAMPAIGN_CREATED: frozenset({"campaign", "operator"}),

@@ -137,6 +137,17 @@ def test_a_blocked_vehicle_and_one_whose_certificate_ended_get_nothing(served):
     assert served.get(served.other, "timestamp.json")[0] == 403
 
 
+def test_a_retired_vehicle_gets_nothing_and_reports_nothing(served):
+    assert served.get(served.own, "timestamp.json")[0] == 200
+    served.depot.director.retire(served.own.vin, "stolen", "op")
+    before = served.known()
+    for name in ("timestamp.json", "1.snapshot.json", "1.targets.json"):
+        assert served.get(served.own, name)[0] == 403
+    assert served.send(served.own, served.own.manifest(served.depot.clock)) == 403
+    assert served.known() == before
+    assert served.get(served.other, "timestamp.json")[0] == 200
+
+
 @pytest.mark.parametrize(
     "name", ["..%2f1.root.json", "1.root.json/../x", "0.targets.json", "timestamp.json.bak", "9.targets.json"]
 )

@@ -1,7 +1,6 @@
 """docs/runbooks.md, followed word for word, with keys in SoftHSM and a vehicle before, during and
 after. The vehicle's view is python-tuf's client; the thief has a copy of the token."""
 
-import hashlib
 import json
 import re
 import shlex
@@ -12,23 +11,22 @@ from string import Template
 from types import SimpleNamespace
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from tuf.api.exceptions import DownloadHTTPError, RepositoryError
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
 from tuf.ngclient import FetcherInterface, Updater
 
+from tests.support.ota_clients import forge
 from tests.support.ota_commands import Apart
 from tests.support.ota_director import Car
 from v2xpki.config import Instance, OtaPolicy
 from v2xpki.crypto import Curve
 from v2xpki.demo import ota_thief
-from v2xpki.issuance.metadata import document, tuf_key
 from v2xpki.keystore import KeyLabel, TokenConfig, create_token, open_token
 from v2xpki.ota.director import label_of
 from v2xpki.ota.director_opening import director_at_work
 from v2xpki.ota.inventory import Inventory
 from v2xpki.ota.kinds import DIRECTOR, IMAGE
-from v2xpki.ota.metadata import TargetEntry, payload
+from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.opening import repository_at_work
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.vehicle_ca import make_ca
@@ -98,10 +96,8 @@ def steal(directory: Path, out: Path, number: int) -> None:
         ("snapshot", snapshot, f"{number}.snapshot.json"),
         ("timestamp", timestamp, "timestamp.json"),
     ):
-        key, octets = keystore.issuing_key(KeyLabel(f"image-{role}", "sign")), payload(signed)
-        raw = key.sign(hashlib.sha256(octets).digest())
-        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-        (out / name).write_bytes(document(octets, [(tuf_key(key).keyid, der.hex())]))
+        key = keystore.issuing_key(KeyLabel(f"image-{role}", "sign"))
+        (out / name).write_bytes(forge(signed, key))
 
 
 def begin_directing(directory: Path, car: bytes, out: Path) -> None:

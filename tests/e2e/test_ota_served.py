@@ -2,8 +2,9 @@
 
 import hashlib
 import json
+import socket
 import ssl
-from collections.abc import Iterator
+import threading
 from pathlib import Path
 
 import pytest
@@ -12,13 +13,14 @@ import urllib3
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from tuf.api.exceptions import DownloadHTTPError
-from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
-from tests.support.etsi import EC_PERMISSIONS
+from tests.support.etsi import EC_PERMISSIONS, Credential
 from tests.support.lab import Lab, v2xpki
+from tests.support.nginx import passing_tls_through
 from tests.support.ota_director import Car
+from tests.support.ota_lab import Fetcher, updater
 from tests.support.serving import wait_for
+from v2xpki.audit import Event
 from v2xpki.backup import back_up, restore
 from v2xpki.cli import main
 from v2xpki.cli.status import _print
@@ -32,7 +34,7 @@ from v2xpki.ota.status import collect_firmware
 from v2xpki.secured import etsi_header
 from v2xpki.secured import sign as sign_message
 from v2xpki.store import Database
-from v2xpki.store.base import IssuanceRecord, table_of
+from v2xpki.store.base import AuditRow, IssuanceRecord, table_of
 from v2xpki.time import SystemClock
 from v2xpki.trust.ota.registration import Registration
 from v2xpki.wire import dot2, etsi
@@ -41,25 +43,6 @@ IMAGE = b"firmware " * 50_000
 SHA256 = hashlib.sha256(IMAGE).hexdigest()
 TARGET = "brake-ecu/brakes/1.0/brakes.bin"
 FILE = f"brake-ecu/brakes/1.0/{SHA256}.brakes.bin"
-
-
-class Fetcher(FetcherInterface):
-    """The clients' way to the laboratory; with a vehicle's certificate, if it has one."""
-
-    def __init__(self, lab: Lab, client: Path | None = None) -> None:
-        self.pool = urllib3.PoolManager(
-            ca_certs=str(lab.directory / "tls/ca.pem"), cert_file=client and str(client), retries=False
-        )
-
-    def _fetch(self, url: str) -> Iterator[bytes]:
-        answer = self.pool.request("GET", url, preload_content=False)
-        if answer.status != 200:
-            raise DownloadHTTPError(url, answer.status)
-        return iter(answer.stream(65536))
-
-    def ask(self, url: str, method: str = "GET", body: bytes | None = None, **headers: str):
-        named = {name.replace("_", "-"): text for name, text in headers.items()}
-        return self.pool.request(method, url, body=body, headers=named)
 
 
 class NoReleases:
@@ -87,8 +70,14 @@ def publish(directory: Path, signatures: list[SignatureFile]) -> list[bool]:
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory, token_store):
     del token_store  # asked for so that the tests are skipped where there is no SoftHSM
-    directory = tmp_path_factory.mktemp("ota") / "pki"
-    started = Lab.start(directory, "--profile", "etsi+ota", scheme="https", roles="ea,image,director")
+    started = Lab(tmp_path_factory.mktemp("ota") / "pki", scheme="https")
+    options = ("--profile", "etsi+ota", "--base-url", started.base_url, "--lab", "--yes")
+    v2xpki("init", started.directory, *options)
+    settings = started.directory / "v2xpki.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace('# registration = "expected"', 'registration = "expected"'))
+    assert started.instance.settings.ota.registration == "expected"
+    started.serve(roles="ea,image,director")
     yield started
     started.end()
 
@@ -109,38 +98,55 @@ def released(lab):
     return lab
 
 
+def enrolled(lab: Lab, name: str) -> Credential:
+    """A station's credential that may register a vehicle: any one."""
+    wanted = etsi.CertificateSubjectAttributes(
+        app_permissions=(*EC_PERMISSIONS, dot2.PsidSsp(psid=LAB_ITS_AID))
+    )
+    return lab.station(name).enrol(attributes=wanted)
+
+
+def registration(lab: Lab, car: Car, ec: Credential) -> bytes:
+    challenge = json.loads(lab.ask("GET", "/ota/v1/challenge").body)["challenge"]
+    payload = Registration(challenge, car.vin, car.model, car.csr(), car.entries).octets()
+    return sign_message(
+        ec.key, etsi_header(LAB_ITS_AID, lab.clock.time64()), payload=payload, certificate=ec.certificate,
+        identifier="certificate",
+    )  # fmt: skip
+
+
+def registered(lab: Lab, car: Car, message: bytes, path: Path) -> Path:
+    """The vehicle's certificate and key in a file."""
+    reply = lab.post("/ota/v1/registrations", message)
+    assert reply.status == 201, reply.body
+    key = car.tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    path.write_text(json.loads(reply.body)["certificate"] + key)
+    return path
+
+
+def operators_reach(lab: Lab) -> list[object]:
+    tls = lab.directory / "tls"
+    reach = ["--server", lab.url("admin"), "--tls-ca", tls / "ca.pem"]
+    return [*reach, "--cert", tls / "operator.pem", "--key", tls / "operator.key"]
+
+
+def expect(lab: Lab, folder: Path, car: Car, ec: Credential) -> None:
+    """By an operator, over the interface."""
+    listed = folder / "expected.csv"
+    listed.write_text(f"vin,model,credential\n{car.vin},{car.model},{ec.certificate.hex8}\n")
+    done = json.loads(v2xpki("ota", "vehicle", "expect", listed, *operators_reach(lab), "--json"))
+    assert done == {"added": 1, "replaced": 0, "registration": "expected"}
+
+
 @pytest.fixture(scope="module")
 def vehicle(lab, tmp_path_factory):
     """A vehicle that its enrolment credential has registered: its certificate and key in a file, and the
     registration that it sent."""
-    car, station = Car(), lab.station("obu-1")
-    wanted = etsi.CertificateSubjectAttributes(
-        app_permissions=(*EC_PERMISSIONS, dot2.PsidSsp(psid=LAB_ITS_AID))
-    )
-    ec = station.enrol(attributes=wanted)
-    challenge = json.loads(lab.ask("GET", "/ota/v1/challenge").body)["challenge"]
-    payload = Registration(challenge, car.vin, car.model, car.csr(), car.entries).octets()
-    message = sign_message(
-        ec.key, etsi_header(LAB_ITS_AID, lab.clock.time64()), payload=payload, certificate=ec.certificate,
-        identifier="certificate",
-    )  # fmt: skip
-    reply = lab.post("/ota/v1/registrations", message)
-    assert reply.status == 201, reply.body
-    path = tmp_path_factory.mktemp("vehicle") / "client.pem"
-    key = car.tls_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    path.write_text(json.loads(reply.body)["certificate"] + key)
-    return path, message
-
-
-def updater(lab: Lab, folder: Path, repository: str, client: Path | None = None) -> Updater:
-    fetcher = Fetcher(lab, client)
-    base = f"{lab.base_url}/ota/{repository}"
-    root = fetcher.ask(f"{base}/metadata/1.root.json").data
-    folder.mkdir(parents=True, exist_ok=True)
-    return Updater(
-        str(folder), f"{base}/metadata/", str(folder), f"{base}/targets/", fetcher=fetcher,
-        config=UpdaterConfig(prefix_targets_with_hash=True), bootstrap=root,
-    )  # fmt: skip
+    car, folder = Car(), tmp_path_factory.mktemp("vehicle")
+    ec = enrolled(lab, "obu-1")
+    expect(lab, folder, car, ec)
+    message = registration(lab, car, ec)
+    return registered(lab, car, message, folder / "client.pem"), message
 
 
 def test_an_independent_client_follows_the_image_repository_and_fetches_the_image(released, tmp_path):
@@ -227,13 +233,54 @@ def test_operators_ask_both_repositories_by_their_roles(released):
 
 
 def test_an_auditor_has_evidence_of_a_vehicle_without_a_database(lab, vehicle, tmp_path):
-    tls, page = lab.directory / "tls", tmp_path / "vehicle.html"
-    reach = ["--server", lab.url("admin"), "--tls-ca", tls / "ca.pem"]
-    reach += ["--cert", tls / "operator.pem", "--key", tls / "operator.key"]
-    done = v2xpki("ota", "evidence", "vehicle", Car().vin, *reach, "--html", page, "--json")
+    page = tmp_path / "vehicle.html"
+    done = v2xpki("ota", "evidence", "vehicle", Car().vin, *operators_reach(lab), "--html", page, "--json")
     report = json.loads(done)
     assert (report["vehicle"]["registeredBy"], report["releases"]) == ("credential", [])
     assert Car().vin in page.read_text()
+
+
+def test_a_stranger_does_not_register_an_expected_vehicle_and_a_retired_one_is_served_no_more(lab, tmp_path):
+    owner, url = Car(2), f"{lab.base_url}/ota/director/metadata/timestamp.json"
+    owners, strangers = enrolled(lab, "obu-owner"), enrolled(lab, "obu-stranger")
+    expect(lab, tmp_path, owner, owners)
+    # the stranger's credential is valid, holds the ITS-AID, and asks for a VIN that nobody has registered
+    for car in (Car(2), Car(3)):
+        refused = lab.post("/ota/v1/registrations", registration(lab, car, strangers))
+        assert (refused.status, json.loads(refused.body)["title"]) == (
+            403,
+            "no such registration is expected here",
+        )
+    with lab.database("director") as database, database.read() as tx:
+        audited = sa.select(table_of(AuditRow).c.detail).where(
+            table_of(AuditRow).c.event == Event.REGISTRATION_REFUSED
+        )
+        assert [json.loads(one)["reason"] for one in tx.execute(audited).scalars()] == [
+            "the credential is not the expected one",
+            "vehicleId is not on the list of expected vehicles",
+        ]
+
+    first = registered(lab, owner, registration(lab, owner, owners), tmp_path / "first.pem")
+    seen = json.loads(Fetcher(lab, first).ask(url).data)["signed"]["version"]
+    retire = ("ota", "vehicle", "retire", owner.vin, "--reason", "sold")
+    ended = json.loads(v2xpki(*retire, *operators_reach(lab), "--json"))["retired"]
+    assert ended["by"] in lab.instance.settings.ota.operators and ended["reason"] == "sold"
+    assert Fetcher(lab, first).ask(url).status == 403
+    manifests = f"{lab.base_url}/ota/v1/manifests"
+    manifest = owner.manifest(lab.clock)
+    sent = Fetcher(lab, first).ask(manifests, "POST", manifest, Content_Type="application/json")
+    assert sent.status == 403
+    v2xpki(*retire, *operators_reach(lab), expect=1)
+
+    # the same vehicle comes back: its entry is free again, and its own credential fits
+    second = registered(lab, owner, registration(lab, owner, owners), tmp_path / "second.pem")
+    assert json.loads(Fetcher(lab, second).ask(url).data)["signed"]["version"] > seen
+    assert Fetcher(lab, first).ask(url).status == 403
+    evidence = v2xpki("ota", "evidence", "vehicle", owner.vin, *operators_reach(lab), "--json")
+    report = json.loads(evidence)["vehicle"]
+    assert (report["state"], [one["retired"] for one in report["earlier"]]) == ("active", [ended])
+    v2xpki(*retire, "--instance", lab.directory)  # on the host, beside the service
+    assert Fetcher(lab, second).ask(url).status == 403
 
 
 def test_the_director_believes_the_root_that_init_had_signed_and_no_other(lab):
@@ -303,3 +350,42 @@ def test_without_a_laboratory_init_leaves_what_given_keys_are_to_sign(tmp_path, 
     status = collect_firmware(Instance.load(directory))
     assert "image: no root is published yet" in status.warnings
     assert [one["missing"] for one in status.document["repositories"][1]["requests"]] == [{"root 1": 1}]
+
+
+def test_a_vehicles_certificate_reaches_the_director_through_nginx(lab, vehicle, tmp_path):
+    """deploy/nginx/v2xpki-ota.conf: by the name that is asked for, TLS unopened."""
+    ca = str(lab.directory / "tls/ca.pem")
+    with socket.create_server(("127.0.0.1", 0)) as other:  # in the place of the Image repository
+        other.settimeout(20)
+        upstreams = {
+            "director": lab.url("https").partition("://")[2],
+            "image": f"127.0.0.1:{other.getsockname()[1]}",
+        }
+        with passing_tls_through(tmp_path, upstreams) as port:
+
+            def ask(name, method="GET", path="director/metadata/timestamp.json", client=None, **more):
+                link = urllib3.HTTPSConnectionPool(
+                    "127.0.0.1", port, ca_certs=ca, cert_file=client and str(client), retries=False,
+                    server_hostname=name, assert_hostname="127.0.0.1", timeout=20,
+                )  # fmt: skip
+                return link.request(method, f"/ota/{path}", **more)
+
+            mine = ask("director.ota.example", client=vehicle[0])
+            assert (mine.status, json.loads(mine.data)["signed"]["_type"]) == (200, "timestamp")
+            # what a front that opened TLS would have to say of the client is believed of nobody
+            said = {"X-V2xpki-Client": "00" * 32}
+            assert ask("director.ota.example", headers=said).status == 403
+            sent = ask("director.ota.example", "POST", "v1/manifests", vehicle[0], body=b"{}",
+                       headers={"Content-Type": "application/json"})  # fmt: skip
+            assert sent.status == 400  # it came to the Director, who reads it
+
+            def ask_in_vain():
+                with pytest.raises(urllib3.exceptions.HTTPError):
+                    ask("ota.example")
+
+            asked = threading.Thread(target=ask_in_vain)
+            asked.start()
+            came, _ = other.accept()
+            with came:
+                assert b"ota.example" in came.recv(4096)  # the client's own hello
+            asked.join(20)

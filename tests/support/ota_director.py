@@ -1,4 +1,4 @@
-"""A Director in this process, over a memory keystore and SQLite; vehicles that report to it; releases that it
+"""A Director in this process, over a memory keystore; vehicles that report to it; releases that it
 knows. A release is put where following the Image repository would put it."""
 
 import hashlib
@@ -34,11 +34,11 @@ from v2xpki.trust.ota.registration import EcuEntry
 
 
 class Depot:
-    """A Director and what is around it."""
+    """A Director and what is around it. where: a folder, or a database's URL."""
 
     def __init__(
         self,
-        directory: Path,
+        where: Path | str,
         clock: FixedClock,
         *,
         policy: OtaPolicy | None = None,
@@ -48,7 +48,8 @@ class Depot:
         self.clock, self.keystore = clock, keystore or MemoryKeystore("test")
         for role in (*ROLES, "ca"):
             self.keystore.generate(label_of(role), Curve.NIST_P256)
-        self.database = Database.open(directory / "director.db", clock=clock)
+        url = where if isinstance(where, str) else where / "director.db"
+        self.database = Database.open(url, clock=clock)
         upgrade(self.database, "director")
         self.ca = make_ca(self.keystore, self.database, clock)
         self.policy = policy or OtaPolicy()

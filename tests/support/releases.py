@@ -60,9 +60,9 @@ class FakeTargets:
 class Shop:
     """All of it."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, url: str = "", **settings: Any) -> None:
         self.clock = FixedClock(NOW)
-        self.database = Database.open(f"sqlite:///{folder}/image.db", clock=self.clock)
+        self.database = Database.open(url or f"sqlite:///{folder}/image.db", clock=self.clock)
         upgrade(self.database, "image")
         self.settings = OtaPolicy(**settings)
         self.uploads = Uploads(folder / "uploads", limit=1 << 20, clock=self.clock)

@@ -1,28 +1,35 @@
 """ota_targets, ota_timestamp: firmware metadata signed by one process, its keys in SoftHSM.
 
 ota_targets     a vehicle's manifest is verified; its targets, snapshot and timestamp are signed
-ota_timestamp   a timestamp of the Image repository is signed anew
+ota_timestamp   the Image role looks after its repository, and signs the timestamp anew
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from v2xpki.bench.ota_laboratory import DirectorLaboratory
 from v2xpki.bench.parts import Parts, commit_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_tokens import made_tokens
+from v2xpki.config import OtaPolicy
+from v2xpki.config.tables import Seconds
 from v2xpki.crypto import Curve
-from v2xpki.issuance import tx_complete, tx_save
-from v2xpki.issuance.metadata import MetadataIssuer, Payload, joined
 from v2xpki.keystore import KeyLabel, Keystore
+from v2xpki.ota.changes import FirstRoles
 from v2xpki.ota.director import label_of
+from v2xpki.ota.kinds import IMAGE
+from v2xpki.ota.online_keys import OnlineKeys
+from v2xpki.ota.releases import ReleaseFollower
+from v2xpki.ota.repository import Repository
+from v2xpki.ota.software_keys import SoftwareSigner
 from v2xpki.store import Database, upgrade
-from v2xpki.store.image import RoleVersion
-from v2xpki.time import SystemClock, iso_from_time32
+from v2xpki.time import FixedClock, SystemClock
 
-_DAY = 86400
-_IMAGE_TIMESTAMP = KeyLabel("image-timestamp", "sign")
+#: Seconds from one timestamp to when the next is due, by the policy of ota_timestamp.
+_TICK = 2
 
 
 def names() -> list[str]:
@@ -62,56 +69,41 @@ def _run_targets(seconds: float, directory: Path) -> Result:
 
 
 def _run_timestamp(seconds: float, directory: Path) -> Result:
-    with made_tokens(directory, ["image"]) as keystores:
-        keystore = keystores["image"]
-        keystore.generate(_IMAGE_TIMESTAMP, Curve.NIST_P256)
-        with Database.open(directory / "image.db") as database:
-            upgrade(database, "image")
-            parts = sign_part(keystore, _IMAGE_TIMESTAMP) | commit_part(directory)
-            benchmark = Benchmark(
-                "ota_timestamp", _versions(), _timestamps(keystore, database), {"sign": 1, "commit": 1}
-            )
-            return run(benchmark, Parts(parts), seconds)
-
-
-def _versions() -> Callable[[int], list[Any]]:
-    last = 0
-
-    def inputs(count: int) -> list[Any]:
-        nonlocal last
-        last += count
-        return list(range(last - count + 1, last + 1))
-
-    return inputs
-
-
-def _timestamps(keystore: Keystore, database: Database) -> Callable[[int], object]:
-    """Signs and publishes the timestamp of a version."""
-    issuer, clock = MetadataIssuer.open(keystore, [_IMAGE_TIMESTAMP]), SystemClock()
-
-    def work(version: int) -> object:
-        now = clock.time32()
-        text = (
-            f'{{"_type":"timestamp","expires":"{iso_from_time32(now + _DAY)}",'
-            f'"meta":{{"snapshot.json":{{"version":1}}}},"spec_version":"1.0.31","version":{version}}}'
+    with (
+        made_tokens(directory, ["image"]) as keystores,
+        Database.open(directory / "image.db") as database,
+    ):
+        upgrade(database, "image")
+        repository, clock = _image_repository(keystores["image"], database)
+        parts = sign_part(keystores["image"], KeyLabel(IMAGE.online["timestamp"], "sign"))
+        benchmark = Benchmark(
+            "ota_timestamp",
+            lambda count: [None] * count,
+            lambda _: _tend(repository, clock),
+            {"sign": 1, "commit": 1},
         )
-        prepared = issuer.prepare([Payload(_IMAGE_TIMESTAMP, text.encode())], now + _DAY)
-        with database.write(durable=True) as tx:
-            tx_save(tx, prepared.record)
-        made = issuer.issue(prepared.token)
-        with database.write(durable=False) as tx:
-            tx_complete(tx, prepared.record, joined(made))
-            tx.insert(
-                RoleVersion,
-                role="timestamp",
-                version=version,
-                octets=made[0].document,
-                expires=now + _DAY,
-                published=now,
-            )
-        return made
+        return run(benchmark, Parts(parts | commit_part(directory)), seconds)
 
-    return work
+
+def _image_repository(keystore: Keystore, database: Database) -> tuple[Repository, FixedClock]:
+    """As the Image role has it, its first metadata published; its timestamps are due again at once."""
+    clock, usual = FixedClock(SystemClock().time32()), OtaPolicy()
+    policy = replace(usual, timestamp_validity=Seconds(usual.renew_before + 1))
+    repository = Repository(
+        database, IMAGE, OnlineKeys(keystore, IMAGE), policy, clock, follower=ReleaseFollower()
+    )
+    root, targets = (SoftwareSigner("bench", Ed25519PrivateKey.generate()) for _ in range(2))
+    first = FirstRoles((root.public_key,), 1, (targets.public_key,))
+    for request, signer in zip(repository.bootstrap(first, by="bench"), (root, targets), strict=True):
+        repository.submit(signer.sign(repository.request_file(request.id)), by="bench")
+    return repository, clock
+
+
+def _tend(repository: Repository, clock: FixedClock) -> None:
+    """One unit of work: the look of the Image role's task, which finds the timestamp due."""
+    clock.advance(_TICK)
+    if repository.tend() != 1:
+        raise RuntimeError("something else than the timestamp was due")
 
 
 _RUNS: dict[str, Callable[[float, Path], Result]] = {

@@ -43,13 +43,15 @@ _CERTIFY = Statement(
 
 
 class DirectorLaboratory:
-    """A Director over a database in `directory` (SQLite), with a campaign over all of its vehicles."""
+    """A Director over a database, with a campaign over all of its vehicles. where: a folder, for SQLite, or a
+    URL."""
 
-    def __init__(self, directory: Path, keystore: Keystore, clock: Clock) -> None:
+    def __init__(self, where: Path | str, keystore: Keystore, clock: Clock) -> None:
         self.clock = clock
         for role in (*ROLES, "ca"):
             keystore.generate(label_of(role), Curve.NIST_P256)
-        self.database = Database.open(directory / "director.db", clock=clock)
+        url = where if isinstance(where, str) else where / "director.db"
+        self.database = Database.open(url, clock=clock)
         upgrade(self.database, "director")
         self.director: Director = open_director(
             keystore=keystore,

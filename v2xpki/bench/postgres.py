@@ -37,10 +37,19 @@ class Server:
             shutil.chown(self.directory, self._user, self._user)
         data = self.directory / "data"
         self._call("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
+        self._start()
+
+    def _start(self) -> None:
         options = (
             f"-c listen_addresses='' -c unix_socket_directories='{self.directory}' -c shared_buffers=32MB"
         )
-        self._call("pg_ctl", "-D", data, "-w", "-s", "-l", self.directory / "log", "-o", options, "start")
+        data, log = self.directory / "data", self.directory / "log"
+        self._call("pg_ctl", "-D", data, "-w", "-s", "-l", log, "-o", options, "start")
+
+    def crash(self) -> None:
+        """Stop at once, as if killed, and start again."""
+        self._call("pg_ctl", "-D", self.directory / "data", "-w", "-s", "-m", "immediate", "stop")
+        self._start()
 
     def _call(self, program: str, *arguments: str | Path) -> None:
         done = subprocess.run(  # noqa: S603 - a program of the server's, found below

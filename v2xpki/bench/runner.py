@@ -1,5 +1,6 @@
 """Runs benchmarks: rounds of work, with rounds of the floor's parts between them."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -71,6 +72,7 @@ def floor_of(detail: Mapping[str, Mapping[str, float]]) -> float:
 
 def run(benchmark: Benchmark, parts: Parts, seconds: float) -> Result:
     """Five rounds of work in about `seconds`, the floor's parts timed before each and after the last."""
+    gc.freeze()  # as a worker does (web/worker.py)
     names: Iterable[str] = tuple(benchmark.floor)
     size = benchmark.size
     half = max(1, 10 // size)

@@ -11,7 +11,7 @@ from v2xpki.cli.output import confirm, json_option, note, print_json
 from v2xpki.config import OFFLINE_DOMAINS, PROFILES, parts_of
 
 if TYPE_CHECKING:
-    from securesystemslib.signer import SSlibKey
+    from securesystemslib.signer import Key
 
     from v2xpki.ota.bootstrap import OtaPlan
 
@@ -215,7 +215,7 @@ def _ota_plan(
             "whose keys sign firmware metadata? --ota-root-key and --ota-targets-key; --lab makes some"
         )
 
-    def read(use: str) -> "tuple[tuple[SSlibKey, ...], int]":
+    def read(use: str) -> "tuple[tuple[Key, ...], int]":
         files, threshold = signers[use]
         keys = read_keys(files or signers["root"][0], use)
         return keys, threshold or len(keys) // 2 + 1

@@ -98,7 +98,7 @@ def status(identifier: str | None, *, as_json: bool, **reach: Any) -> None:
         print_json(campaigns)
         return
     for one in campaigns:
-        click.echo("  ".join(str(one[key]) for key in ("id", "state", "name") if key in one))
+        click.echo("  ".join(str(one[key]) for key in ("id", "state", "name", "ended") if one.get(key)))
 
 
 def _path(found: Desks, release: str) -> str:

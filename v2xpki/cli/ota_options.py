@@ -13,7 +13,7 @@ from v2xpki.cli import EXIT_NO
 from v2xpki.cli.output import confirm, note, print_json
 
 if TYPE_CHECKING:
-    from securesystemslib.signer import SSlibKey
+    from securesystemslib.signer import Key
 
     from v2xpki.ota.repository import Repository
     from v2xpki.ota.rows import Request
@@ -73,7 +73,7 @@ def require_yes(question: str, *, yes: bool) -> None:
         raise click.exceptions.Exit(EXIT_NO)
 
 
-def signer_key(file: Path, role: str, repository: str = "image") -> "SSlibKey":
+def signer_key(file: Path, role: str, repository: str = "image") -> "Key":
     """A signer's public key for a role, of what `ota signer show` printed. Raises DecodeError."""
     from v2xpki.ota.signers import SignerKeys, root_use
 

@@ -11,12 +11,14 @@ from v2xpki.cli.output import json_option, note, print_json
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _VIN = click.argument("vin", metavar="VIN")
+_AFTER = click.option("--after", default="", help="Those after this VIN.")
+_LIMIT = click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
 _REASON = click.option("--reason", required=True, help="Why, for the record.")
 
 
 @click.group("vehicle")
 def command() -> None:
-    """Vehicles: register in the OEM's name, show, list, block."""
+    """Vehicles: register in the OEM's name, show, list, block, retire; expect them to register."""
 
 
 @command.command("register")
@@ -53,7 +55,7 @@ def register(
 @desk_options
 @json_option
 def show(vin: str, *, as_json: bool, **reach: Any) -> None:
-    """Its ECUs, what it is offered and why not, what it reported."""
+    """Its ECUs, what it is offered and why not, what it reported; registrations of VIN that ended."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
@@ -61,12 +63,12 @@ def show(vin: str, *, as_json: bool, **reach: Any) -> None:
 
 
 @command.command("list")
-@click.option("--after", default="", help="Those after this VIN.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True)
+@_AFTER
+@_LIMIT
 @desk_options
 @json_option
 def list_vehicles(after: str, limit: int, *, as_json: bool, **reach: Any) -> None:
-    """List vehicles by VIN."""
+    """List the vehicles that are registered, by VIN."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     with desks(**reach) as found:
@@ -96,6 +98,66 @@ def block(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
 def unblock(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
     """Serve it again."""
     _call("unblock_vehicle", vin, reason, reach, as_json=as_json)
+
+
+@command.command("retire")
+@_VIN
+@_REASON
+@desk_options
+@json_option
+def retire(vin: str, reason: str, *, as_json: bool, **reach: Any) -> None:
+    """End its registration for good. VIN, credential and ECUs may then register anew; what it was offered and
+    reported stays as evidence."""
+    _call("retire_vehicle", vin, reason, reach, as_json=as_json)
+
+
+@command.command("expect")
+@click.argument("file", type=_FILE, required=False)
+@click.option("--remove", "removed", metavar="VIN", help="Take this one off the list instead.")
+@desk_options
+@json_option
+def expect(file: Path | None, removed: str | None, *, as_json: bool, **reach: Any) -> None:
+    """Put the vehicles of FILE on the list of those that may register by their credential.
+
+    FILE is CSV with the columns vin, model and, where they are known, credential (HashedId8 of the enrolment
+    credential) and ecus (ids, with spaces between them); or the same as JSON, a line each. All of it is taken
+    or none; an entry of the same VIN is replaced. The list is asked where `[ota] registration` is "expected".
+    """
+    from v2xpki.ota.director_desk import DirectorDesk
+    from v2xpki.trust.ota.expected import read_expectations
+
+    if (file is None) == (removed is None):
+        raise click.UsageError("either FILE or --remove VIN")
+    with desks(**reach) as found:
+        if removed is not None:
+            _show(found.call(DirectorDesk, "remove_expected_vehicle", {"vin": removed}), as_json=as_json)
+            return
+        assert file is not None
+        listed = [one.document() for one in read_expectations(file.read_bytes(), str(file))]
+        done = found.call(DirectorDesk, "expect_vehicles", None, {"vehicles": listed})
+    _show(done, as_json=as_json)
+    if done["registration"] != "expected":
+        note('the list is not asked: set registration = "expected" in [ota] and start the service anew')
+
+
+@command.command("expected")
+@_AFTER
+@_LIMIT
+@desk_options
+@json_option
+def expected(after: str, limit: int, *, as_json: bool, **reach: Any) -> None:
+    """List the vehicles that may register by their credential, by VIN, and those of them that have."""
+    from v2xpki.ota.director_desk import DirectorDesk
+
+    with desks(**reach) as found:
+        listed = found.call(DirectorDesk, "expected_vehicles", {"after": after, "limit": str(limit)})
+    if as_json:
+        print_json(listed)
+        return
+    for one in listed:
+        ecus = "any ECUs" if one["ecus"] is None else " ".join(one["ecus"])
+        state = "registered" if one["registered"] else "waiting"
+        click.echo(f"{one['vin']}  {one['model']}  {state}  {one['credential']} credential  {ecus}")
 
 
 def _call(name: str, vin: str, reason: str, reach: dict[str, Any], *, as_json: bool) -> None:

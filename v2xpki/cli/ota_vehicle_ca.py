@@ -26,8 +26,8 @@ def rotate(directory: Path, *, retire: bool, yes: bool, operator: str | None, as
     """Make the CA's next key and certificate, served or not.
 
     The router trusts it within 30 seconds; the Director signs with it a minute or so later. Certificates of
-    former CAs hold until they end, unless --retire removes these: the router, started anew, then refuses
-    them.
+    former CAs hold until they end, unless --retire removes these: the router then refuses them, likewise
+    within 30 seconds.
     """
     from v2xpki.config import Instance
     from v2xpki.ota.vehicle_ca_files import rotate_vehicle_ca_of
@@ -42,4 +42,4 @@ def rotate(directory: Path, *, retire: bool, yes: bool, operator: str | None, as
     for path in made.retired:
         note(f"{path} is removed")
     if made.retired:
-        note("start the router anew: it trusts a CA until then; vehicles must register again")
+        note("the router trusts them no more within 30 seconds; vehicles must register again")

@@ -11,6 +11,8 @@ from v2xpki.errors import ConfigError
 RELEASE_ENGINEER, APPROVER, CAMPAIGN_MANAGER, AUDITOR = (
     "release-engineer", "approver", "campaign-manager", "auditor",
 )  # fmt: skip
+#: Whose enrolment credential may register a vehicle: anybody's that holds the ITS-AID; expected vehicles'.
+OPEN, EXPECTED = "open", "expected"
 OPERATOR_ROLES = (RELEASE_ENGINEER, APPROVER, CAMPAIGN_MANAGER, AUDITOR)
 #: The highest ITS-AID that the 4-octet form of IEEE 1609.12 can hold.
 _HIGHEST_ITS_AID = 270_549_119
@@ -23,6 +25,9 @@ class OtaPolicy:
     #: The ITS-AID under which an enrolment credential signs its vehicle's registration; the EA's profile must
     #: grant it. 0: vehicles are registered through the OEM's interface alone.
     its_aid: int = 0
+    #: "open": a credential that holds the ITS-AID registers any VIN that is not registered. "expected": only
+    #: a vehicle that operators have put on the list, as the list has it.
+    registration: str = OPEN
     #: How far the times of a registration or a manifest may be from the Director's clock, either way.
     time_window: Seconds = seconds("10 minutes")
     #: How long a challenge for a registration may be used.
@@ -64,6 +69,11 @@ class OtaPolicy:
         check_positive(self, "targets_validity", "snapshot_validity", "timestamp_validity")
         check_positive(self, "director_validity", "image_octets", "warn_before")
         check_not_negative(self, "its_aid", "approvals")
+        if self.registration not in (OPEN, EXPECTED):
+            raise ConfigError(
+                f"registration is {self.registration!r}",
+                hint=f'"{OPEN}" for any credential with its_aid, "{EXPECTED}" for vehicles on the list alone',
+            )
         if self.its_aid > _HIGHEST_ITS_AID:
             raise ConfigError(f"its_aid is {self.its_aid}, above {_HIGHEST_ITS_AID}")
         if self.its_aid in (36, 37, 622, 623, 624):

@@ -14,6 +14,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from securesystemslib.dsse import Envelope
@@ -84,8 +85,11 @@ class Demo(DemoBasis):
     report: OtaReport
     issued = ("RCA", "TLM", "EA", "AA", "EC", "ECTL", "CTL", "CRL")
 
-    def __init__(self, directory: Path, steps: Steps, clock: Clock) -> None:
+    def __init__(
+        self, directory: Path, steps: Steps, clock: Clock, databases: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         super().__init__(directory, steps, clock)
+        self.databases = databases
         self.pipeline = CryptoSigner.generate_ecdsa()  # the build service's key
         self.gateway = _firmware("gateway", "gw-1", 2, "R156-GW-02")
         self.brakes = {
@@ -101,6 +105,7 @@ class Demo(DemoBasis):
                 profile="etsi+ota",
                 base_url=ports.url("https"),
                 lab=True,
+                databases=self.databases,
                 operator=OPERATOR,
                 ota=OtaPlan(OPERATOR, LAB_ITS_AID),
                 its_aid=LAB_ITS_AID,
@@ -415,9 +420,15 @@ class Demo(DemoBasis):
             )
 
 
-def run(directory: Path, steps: Steps, clock: Clock | None = None) -> OtaReport:
-    """The whole demo in a new or empty folder. Raises what a step that cannot go on raises."""
-    demo = Demo(directory, steps, clock or SystemClock())
+def run(
+    directory: Path,
+    steps: Steps,
+    clock: Clock | None = None,
+    databases: Mapping[str, str] = MappingProxyType({}),
+) -> OtaReport:
+    """The whole demo in a new or empty folder. databases: domain -> URL, for those that are not files there.
+    Raises what a step that cannot go on raises."""
+    demo = Demo(directory, steps, clock or SystemClock(), databases)
     ports = Ports()
     with interruptible():
         try:

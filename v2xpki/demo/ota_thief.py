@@ -1,16 +1,14 @@
 """A thief who has the Director's token and database, and what can be had with them: metadata for a vehicle,
 signed as the Director signs it. Run in a process of its own (keystore.apart)."""
 
-import hashlib
 import json
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
 from v2xpki.config import Instance
-from v2xpki.issuance.metadata import document, tuf_key
+from v2xpki.issuance.metadata import document
+from v2xpki.issuance.token_signer import TokenSigner
 from v2xpki.keystore import TokenConfig, open_token
 from v2xpki.ota.director import label_of
 from v2xpki.ota.vehicle_metadata import ROLES
@@ -48,15 +46,11 @@ def direct(directory: Path, vin: str, wish: Wish, version: int, now: int) -> dic
     domain = Instance.load(directory).domain("director")
     with closing(open_token(TokenConfig.of_domain(domain))) as keystore:
         for role in ROLES:
-            key, octets = (
-                keystore.issuing_key(label_of(role)),
-                canonical({"_type": role, **common, **signed[role]}),
-            )
-            raw = key.sign(hashlib.sha256(octets).digest())
-            half = len(raw) // 2
-            der = encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
+            signer = TokenSigner(keystore.issuing_key(label_of(role)))
+            octets = canonical({"_type": role, **common, **signed[role]})
+            signature = signer.sign(octets)
             name = f"{role}.json" if role == "timestamp" else f"{version}.{role}.json"
-            made[name] = document(octets, [(tuf_key(key).keyid, der.hex())])
+            made[name] = document(octets, [(signature.keyid, signature.signature)])
     return made
 
 

@@ -1,33 +1,57 @@
-"""A key of the token as securesystemslib's Signer: python-tuf signs with it, and nothing unrecorded.
+"""A key of the token as securesystemslib's Signer: the one way to its signature over metadata (TUF).
 
-metadata.sign(TokenSigner(issuer, label, database), append=True)
+The issuer holds them (issuance/metadata.py) and lets them sign what was recorded. ECDSA signatures are hex of
+DER, over SHA-256 on P-256 and SHA-384 on P-384, as securesystemslib checks them.
 """
 
-import contextlib
-from typing import Any, NoReturn
+import hashlib
+import itertools
+from typing import NoReturn
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from securesystemslib.signer import Key, SecretsHandler, Signature, Signer, SSlibKey
-from tuf.api.metadata import Metadata
-from tuf.api.serialization import DeserializationError
 
-from v2xpki.errors import AuditError, IssuanceError, StoreError
-from v2xpki.issuance.metadata import MetadataIssuer, Payload, document, joined
-from v2xpki.issuance.records import tx_complete, tx_save, tx_void
-from v2xpki.keystore import KeyLabel
-from v2xpki.store import Database
-from v2xpki.time import time32_from_unix
+from v2xpki.crypto import Curve
+from v2xpki.errors import IssuanceError
+from v2xpki.keystore import IssuingKey, KeyLabel
+
+_SCHEMES = {
+    Curve.NIST_P256: ("ecdsa-sha2-nistp256", hashlib.sha256, ec.ECDSA(Prehashed(hashes.SHA256()))),
+    Curve.NIST_P384: ("ecdsa-sha2-nistp384", hashlib.sha384, ec.ECDSA(Prehashed(hashes.SHA384()))),
+}
+
+#: On which curves keys may sign here.
+SIGNING_CURVES = tuple(_SCHEMES)
 
 
 class TokenSigner(Signer):
-    """One key of an issuer. Each signature has a record of its own, durable before the key is touched.
-    Raises IssuanceError for a label that the issuer has not."""
+    """One key, in the token's held session. Raises IssuanceError for a curve that TUF has no scheme for.
 
-    def __init__(self, issuer: MetadataIssuer, label: KeyLabel, database: Database) -> None:
-        self._issuer, self._label, self._database = issuer, label, database
-        self._public_key = issuer.public_key(label)
+    check_every: of how many signatures one is checked; the first one is, and each whose number leaves `turn`.
+    """
+
+    def __init__(self, key: IssuingKey, *, check_every: int = 1, turn: int = 0) -> None:
+        curve = key.public_key.curve
+        if curve not in _SCHEMES:
+            raise IssuanceError(
+                f"{key.label} is on {curve.text}; firmware metadata is signed on P-256 or P-384"
+            )
+        self._key, self._size = key, curve.size
+        scheme, self._hash, self._algorithm = _SCHEMES[curve]
+        self._verify = key.public_key.handle.verify
+        self._public_key = SSlibKey.from_crypto(key.public_key.handle, scheme=scheme)
+        self._every, self._turn, self._numbers = check_every, turn % check_every, itertools.count()
 
     def __repr__(self) -> str:
-        return f"TokenSigner({self._label})"
+        return f"TokenSigner({self.label})"
+
+    @property
+    def label(self) -> KeyLabel:
+        """The key's name in the token."""
+        return self._key.label
 
     @property
     def public_key(self) -> SSlibKey:
@@ -44,32 +68,27 @@ class TokenSigner(Signer):
         )
 
     def sign(self, payload: bytes) -> Signature:
-        """Record, sign, store. payload: the canonical JSON of a metadata's "signed" part.
-
-        Raises IssuanceError for anything else; StoreError, AuditError, KeystoreError: nothing was signed, or
-        nobody sees it, and a record that was made is void.
-        """
-        prepared = self._issuer.prepare([Payload(self._label, payload)], _expires(payload))
-        with self._database.write(durable=True) as tx:
-            tx_save(tx, prepared.record)
-        try:
-            made = self._issuer.issue(prepared.token)
-            with self._database.write(durable=True) as tx:
-                tx_complete(tx, prepared.record, joined(made))
-        except BaseException as error:
-            # Nobody has seen what was signed, if it was. Should this fail too, the next start does it.
-            with contextlib.suppress(StoreError, AuditError), self._database.write(durable=True) as tx:
-                tx_void(tx, prepared.record, type(error).__name__)
-            raise
-        return Signature(made[0].keyid, made[0].signature)
+        """Sign once; the signature is checked if it is its turn. payload: what was recorded. Raises
+        TokenLost, KeyNotFound, IssuanceError."""
+        digest = self._hash(payload).digest()
+        der = _der(self._key.sign(digest), self._size)
+        number = next(self._numbers)
+        if number == 0 or number % self._every == self._turn:
+            try:
+                # As it goes out. By the package whose form this is: of three in a row, 15 us each less.
+                self._verify(der, digest, self._algorithm)
+            except InvalidSignature as error:
+                raise IssuanceError("the signature made does not verify") from error
+        return Signature(self._public_key.keyid, der.hex())
 
 
-def _expires(payload: bytes) -> int:
-    """TAI seconds: until when a record of this metadata is kept."""
-    try:
-        found: Metadata[Any] = Metadata.from_bytes(document(payload, ()))
-    except DeserializationError:
-        raise IssuanceError("the token signs metadata of TUF, and this is none") from None
-    if found.signed_bytes != payload:
-        raise IssuanceError("the token signs metadata in canonical JSON alone")
-    return time32_from_unix(found.signed.expires.timestamp())
+def _der(raw: bytes, size: int) -> bytes:
+    """r || s as DER (RFC 3279 2.2.3), which has less than 128 octets on both curves. Three by the package: 44
+    of the 1,100 us that a vehicle's metadata takes."""
+    numbers = b""
+    for octets in (raw[:size], raw[size:]):
+        number = octets.lstrip(b"\0")
+        if number[:1] >= b"\x80":
+            number = b"\0" + number
+        numbers += b"\x02%c%b" % (len(number), number)
+    return b"\x30%c%b" % (len(numbers), numbers)

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from v2xpki.ota.inventory import Ecu, Vehicle
 from v2xpki.ota.plan import Blinding, Plan
 from v2xpki.ota.resolving import Resolution, Target, resolve
-from v2xpki.store import Statement, Transaction
+from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
 
@@ -40,8 +40,8 @@ _OFFER_AGAIN = Statement(
     .where(*_THIS)
     .values(
         state=store.OFFERED,
-        version=sa.bindparam("new_version", type_=sa.Integer()),
-        offered=sa.bindparam("now", type_=sa.Integer()),
+        version=sa.bindparam("new_version", type_=sa.BigInteger()),
+        offered=sa.bindparam("now", type_=sa.BigInteger()),
     )
 )
 _OPEN = (store.OFFERED, store.FAILED)
@@ -75,9 +75,9 @@ class Outlook(NamedTuple):
         return {(ecu, target.path, self.campaign[ecu]) for ecu, target in self.resolution.directed.items()}
 
 
-def tx_assignments(tx: Transaction, vehicle: bytes) -> list[Assignment]:
+def assignments_of(database: Database, vehicle: bytes) -> list[Assignment]:
     """All of a vehicle's."""
-    return [Assignment(*row) for row in tx.rows(_OF, vehicle=vehicle)]
+    return [Assignment(*row) for row in database.rows(_OF, vehicle=vehicle)]
 
 
 def outlook(
@@ -138,7 +138,8 @@ def tx_offer(
         row = states.get(key)
         if row is None:
             ecu, path, campaign = key
-            tx.insert(
+            # It is there where another process's version, made meanwhile, has offered it.
+            tx.insert_if_new(
                 store.Assignment,
                 vehicle=vehicle,
                 ecu=ecu,

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Key
 
 from v2xpki.audit import Event
 from v2xpki.config import OTA_DOMAINS, Instance
@@ -21,7 +21,7 @@ from v2xpki.crypto import Curve
 from v2xpki.errors import ConfigError
 from v2xpki.keystore import KeyLabel, TokenConfig, create_token, open_token
 from v2xpki.keystore.apart import Apart
-from v2xpki.ota.changes import FirstRoles
+from v2xpki.ota.changes import POST_QUANTUM, FirstRoles, hybrid_fault
 from v2xpki.ota.kinds import DIRECTOR, IMAGE, KINDS, ROOT
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.opening import open_repository, repository_at_work
@@ -59,16 +59,24 @@ class OtaPlan:
                 raise ConfigError("a hybrid root is for signers whose keys are given")
             return
         image, director = (self.first[kind.name] for kind in (IMAGE, DIRECTOR))
+        roots = {"root": image, "the Director's root": director}
         for what, keys, threshold in (
-            ("root", image.root_keys, image.root_threshold),
+            *((what, first.root_keys, first.root_threshold) for what, first in roots.items()),
             ("targets", image.targets_keys, image.targets_threshold),
-            ("the Director's root", director.root_keys, director.root_threshold),
         ):
             if not 0 < threshold <= len(keys):
                 raise ConfigError(f"{what}: {len(keys)} keys and threshold {threshold}")
         if {key.keyid for key in image.root_keys} & {key.keyid for key in director.root_keys}:
             # a root does not say whose it is: one would do for the other
-            raise ConfigError("the two roots have keys of their own, each its")
+            raise ConfigError(
+                "a key is to be of both roots; each has its own",
+                hint="--ota-director-key names the Director's",
+            )
+        for what, first in roots.items():
+            if self.hybrid and (fault := hybrid_fault(first.root_keys, first.root_threshold)):
+                raise ConfigError(f"{what}: {fault}")
+            if not self.hybrid and any(key.scheme == POST_QUANTUM for key in first.root_keys):
+                raise ConfigError(f"{what}: an ML-DSA-65 key is for --ota-hybrid-root alone")
 
     @property
     def lab(self) -> bool:
@@ -95,6 +103,8 @@ class OtaPlan:
             "[ota]",
             "# ITS-AID of registrations that enrolment credentials sign; 0: by the OEM's interface alone.",
             f"its_aid = {self.its_aid}",
+            "# Of vehicles on the list alone (v2xpki ota vehicle expect); production should have it so.",
+            '# registration = "expected"',
             "# Which statements of provenance a release needs; without it no release is taken.",
             '# provenance = "provenance.toml"',
             *(["hybrid_root = true"] if self.hybrid else ()),
@@ -142,7 +152,7 @@ class OtaPlan:
             progress("roots and targets of both repositories, published")
 
 
-def read_keys(files: Sequence[Path], use: str) -> tuple[SSlibKey, ...]:
+def read_keys(files: Sequence[Path], use: str) -> tuple[Key, ...]:
     """Signers' public keys for a use ("root", "targets", "director"), each from a file: what
     `v2xpki ota signer show` printed, or PEM. Raises ConfigError, DecodeError."""
     keys = []

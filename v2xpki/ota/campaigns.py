@@ -1,10 +1,11 @@
 """Campaigns: which releases go to which vehicles, begun and stopped by operators.
 
-    draft -> running <-> paused;  running, paused -> halted
+    draft -> running <-> paused;  running, paused -> halted;  running -> finished
 
 A campaign that pauses offers nothing new and takes nothing back; one that is halted takes back what is not
-installed. A share of the fleet only grows. Each step is one transaction with its audit entry, and begins a
-new generation of the plan, so that no vehicle is offered anything by a plan that was changed before.
+installed; one that is done is finished by the Director itself (finishing.py). Both ends are final. A share of
+the fleet only grows. Each step is one transaction with its audit entry, and begins a new generation of the
+plan, so that no vehicle is offered anything by a plan that was changed before.
 """
 
 import json
@@ -26,6 +27,7 @@ from v2xpki.trust.ota.names import PART
 _CAMPAIGN, _C = table_of(store.Campaign), table_of(store.Campaign).c
 _ASSIGNMENT, _A = table_of(store.Assignment), table_of(store.Assignment).c
 _K = table_of(store.KnownTarget).c
+_VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
 MOST_TARGETS = 256
 _LONGEST_REASON = 500
 _COUNTED = (store.OFFERED, store.INSTALLED, store.FAILED, store.RECALLED)
@@ -33,7 +35,11 @@ _FROM = {
     store.RUNNING: (store.DRAFT, store.RUNNING, store.PAUSED),
     store.PAUSED: (store.RUNNING,),
     store.HALTED: (store.DRAFT, store.RUNNING, store.PAUSED),
+    store.FINISHED: (store.RUNNING,),
 }
+#: Who finishes a campaign, and why, for the record.
+_ITSELF = "director"
+_DONE = "every vehicle of the cohort has reported it"
 
 
 class Campaigns:
@@ -86,7 +92,7 @@ class Campaigns:
         """Begin, go on, or with a percentage above the one so far, widen. Raises DecodeError,
         DirectorRefusal."""
         with self._database.write(durable=True) as tx:
-            row = self._tx_find(tx, campaign)
+            row = self._tx_hold(tx, campaign)
             cohort = Cohort.parse(json.loads(row["cohort"]))
             if percentage is not None:
                 wider = Cohort.parse(cohort.document() | {"percentage": percentage})
@@ -109,24 +115,24 @@ class Campaigns:
     def pause(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """Offer nothing new. Raises DirectorRefusal."""
         with self._database.write(durable=True) as tx:
-            self._tx_move(tx, self._tx_find(tx, campaign), store.PAUSED, operator, reason, {})
+            self._tx_move(tx, self._tx_hold(tx, campaign), store.PAUSED, operator, reason, {})
         return self.campaign(campaign)
 
     def halt(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """End it, and take back what is not installed. Raises DirectorRefusal."""
         with self._database.write(durable=True) as tx:
-            row = self._tx_find(tx, campaign)
-            self._tx_move(tx, row, store.HALTED, operator, reason, {"ended": self._clock.time32()})
-            tx.execute(
-                sa.update(_ASSIGNMENT)
-                .where(
-                    _A.path.in_(json.loads(row["targets"])),
-                    _A.campaign == row["id"],
-                    _A.state.in_((store.OFFERED, store.FAILED)),
-                )
-                .values(state=store.RECALLED)
-            )
+            self._tx_end(tx, self._tx_hold(tx, campaign), store.HALTED, operator, reason)
         return self.campaign(campaign)
+
+    def finish(self, campaign: bytes) -> bool:
+        """End one that is done; whether it ran until now. What blocked vehicles are still offered is taken
+        back."""
+        with self._database.write(durable=True) as tx:
+            row = self._tx_hold(tx, campaign.hex())
+            if row["state"] not in _FROM[store.FINISHED]:
+                return False
+            self._tx_end(tx, row, store.FINISHED, _ITSELF, _DONE)
+        return True
 
     def campaign(self, campaign: str) -> dict[str, Any]:
         """With its counts. Raises DirectorRefusal for an unknown one."""
@@ -140,14 +146,33 @@ class Campaigns:
             return [_document(tx, row) for row in rows]
 
     def _tx_find(self, tx: Transaction, campaign: str) -> Mapping[str, Any]:
-        query = sa.select(_CAMPAIGN).where(_C.name == campaign)
-        row = tx.execute(query).mappings().first()
-        if row is None:
-            with_id = sa.select(_CAMPAIGN).where(_C.id == _octets(campaign))
-            row = tx.execute(with_id).mappings().first()
-        if row is None:
-            raise DirectorRefusal(DirectorReason.UNKNOWN, f"no campaign {campaign[:64]!r}")
-        return dict(row)
+        for named in (_C.name == campaign, _C.id == _octets(campaign)):
+            row = tx.execute(sa.select(_CAMPAIGN).where(named)).mappings().first()
+            if row is not None:
+                return dict(row)
+        raise DirectorRefusal(DirectorReason.UNKNOWN, f"no campaign {campaign[:64]!r}")
+
+    def _tx_hold(self, tx: Transaction, campaign: str) -> Mapping[str, Any]:
+        """As _tx_find, and nobody else's until the transaction ends: a halt is not undone by a start that had
+        read before it."""
+        key = self._tx_find(tx, campaign)["id"]
+        query = sa.select(_CAMPAIGN).where(_C.id == key).with_for_update()
+        return dict(tx.execute(query).mappings().one())
+
+    def _tx_end(
+        self, tx: Transaction, row: Mapping[str, Any], state: str, operator: str, reason: Any
+    ) -> None:
+        self._tx_move(tx, row, state, operator, reason, {"ended": self._clock.time32()})
+        offered = (
+            _A.path.in_(json.loads(row["targets"])),
+            _A.campaign == row["id"],
+            _A.state.in_((store.OFFERED, store.FAILED)),
+        )
+        # Who writes assignments holds their vehicle: else two could wait for each other.
+        whose = sa.select(_A.vehicle).where(*offered)
+        held = sa.select(_V.id).where(_V.id.in_(whose)).with_for_update(of=_VEHICLE).subquery()
+        tx.execute(sa.select(sa.func.count()).select_from(held))  # counted, for they may be a million
+        tx.execute(sa.update(_ASSIGNMENT).where(*offered).values(state=store.RECALLED))
 
     @staticmethod
     def _tx_move(

@@ -19,8 +19,8 @@ from v2xpki.trust.ota.names import PART
 
 #: <hardware id>/<name>/<version>/<file>: a part each, or any; a file's name is never fixed.
 _PATTERN_PART = re.compile(r"\*|[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\*?")
-_HYBRID = ["ecdsa-sha2-nistp256", "ml-dsa-65/1"]
-_POST_QUANTUM = "ml-dsa-65/1"
+POST_QUANTUM = "ml-dsa-65/1"
+_HYBRID = ["ecdsa-sha2-nistp256", POST_QUANTUM]
 
 
 class FirstRoles(NamedTuple):
@@ -110,13 +110,23 @@ def check_root(kind: Kind, root: Root, *, hybrid: bool) -> None:
             if keyid in seen:
                 _bad(f"key {keyid[:8]} is to be of {seen[keyid]} and of {name}; each role has its own")
             seen[keyid] = name
-    schemes = {keyid: key.scheme for keyid, key in root.keys.items()}
-    of_root = sorted(schemes[keyid] for keyid in root.roles[ROOT].keyids)
-    if hybrid and (of_root != _HYBRID or root.roles[ROOT].threshold != 2):
-        _bad("a hybrid root has exactly two keys, ECDSA P-256 and ML-DSA-65, and threshold 2")
-    for keyid, scheme in schemes.items():
-        if scheme == _POST_QUANTUM and not (hybrid and keyid in root.roles[ROOT].keyids):
+    own = root.roles[ROOT]
+    if hybrid and (fault := hybrid_fault((root.keys[keyid] for keyid in own.keyids), own.threshold)):
+        _bad(fault)
+    for keyid, key in root.keys.items():
+        if key.scheme == POST_QUANTUM and not (hybrid and keyid in own.keyids):
             _bad("ML-DSA-65 is for a hybrid root ([ota] hybrid_root) and for delegated roles")
+
+
+def hybrid_fault(keys: Iterable[Key], threshold: int) -> str | None:
+    """Why these are not the keys and the threshold of a hybrid root; None where they are."""
+    schemes = sorted(key.scheme for key in keys)
+    if schemes == _HYBRID and threshold == len(_HYBRID):
+        return None
+    return (
+        "a hybrid root has exactly two keys, ECDSA P-256 and ML-DSA-65, and threshold 2; here are "
+        f"{len(schemes)} ({', '.join(schemes)}) and threshold {threshold}"
+    )
 
 
 def next_targets(

@@ -21,15 +21,15 @@ from v2xpki.ota import manifests
 from v2xpki.ota.assignments import (
     Assignment,
     Outlook,
+    assignments_of,
     outlook,
-    tx_assignments,
     tx_offer,
     tx_recall,
     tx_report,
 )
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
-from v2xpki.ota.inventory import Ecu, Inventory, Vehicle, tx_ecus
-from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner, tx_generation
+from v2xpki.ota.inventory import ECUS, Ecu, Inventory, Vehicle
+from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner
 from v2xpki.ota.vehicle_metadata import (
     Next,
     VehicleMetadata,
@@ -43,19 +43,20 @@ from v2xpki.time import Clock
 
 _TRIES = 5
 _V = table_of(store.Vehicle).c
+_ECUS = Statement(ECUS.add_columns(sa.type_coerce(GENERATION, sa.Integer()).label("generation")))
 _CLAIM = Statement(
     sa.update(table_of(store.Vehicle))
     .where(
         _V.id == sa.bindparam("of_vehicle"),
         _V.state == store.ACTIVE,
-        _V.counter == sa.bindparam("old_counter", type_=sa.Integer()),
-        _V.version == sa.bindparam("old_version", type_=sa.Integer()),
-        sa.bindparam("plan", type_=sa.Integer()) == GENERATION,
+        _V.counter == sa.bindparam("old_counter", type_=sa.BigInteger()),
+        _V.version == sa.bindparam("old_version", type_=sa.BigInteger()),
+        sa.bindparam("plan", type_=sa.BigInteger()) == GENERATION,
     )
     .values(
-        counter=sa.bindparam("new_counter", type_=sa.Integer()),
-        version=sa.bindparam("new_version", type_=sa.Integer()),
-        reported=sa.func.coalesce(sa.bindparam("now", type_=sa.Integer()), _V.reported),
+        counter=sa.bindparam("new_counter", type_=sa.BigInteger()),
+        version=sa.bindparam("new_version", type_=sa.BigInteger()),
+        reported=sa.func.coalesce(sa.bindparam("now", type_=sa.BigInteger()), _V.reported),
     )
 )
 
@@ -126,14 +127,16 @@ class Directing:
             except _Moved:
                 vehicle = self._inventory.again(vehicle)
                 if not vehicle.is_active:
-                    raise DirectorRefusal(DirectorReason.FORBIDDEN, "the vehicle is blocked") from None
+                    state = f"the vehicle is {vehicle.state}"
+                    raise DirectorRefusal(DirectorReason.FORBIDDEN, state) from None
         raise RecordFailed("the vehicle's metadata is being made elsewhere, and is not done yet")
 
     def _view(self, vehicle: Vehicle) -> _View:
-        with self._database.read() as tx:
-            ecus, rows = tx_ecus(tx, vehicle.id), tx_assignments(tx, vehicle.id)
-            generation = tx_generation(tx)
-        return _View(ecus, rows, self._planner.plan(generation))
+        # No transaction: what changes from here on, or did since the vehicle was read, is found by the claim.
+        # The generation comes with the ECUs, of which each vehicle has one: five statements less.
+        found = self._database.rows(_ECUS, vehicle=vehicle.id)
+        ecus = [Ecu(*row[:-1]) for row in found]
+        return _View(ecus, assignments_of(self._database, vehicle.id), self._planner.plan(found[0][-1]))
 
     def _bring(
         self,

@@ -20,9 +20,12 @@ from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.ota.campaigns import Campaigns, check_reason
 from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
-from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus
+from v2xpki.ota.expected import Expected
+from v2xpki.ota.finishing import Finishing
+from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_hold_vehicle_of, tx_known
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
+from v2xpki.ota.retiring import tx_retire
 from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
 from v2xpki.ota.vehicle_metadata import ROLES, Labels, VehicleMetadata, tx_forget_plan
 from v2xpki.store import Database
@@ -32,6 +35,10 @@ from v2xpki.time import Clock, iso_from_time32
 from v2xpki.trust.ota.canonical import text_of
 from v2xpki.trust.ota.names import PART, VIN
 from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
+
+#: Of how many signatures of a key for vehicles one is checked as it is made: 62 us each, of 1,000 that a
+#: vehicle's metadata takes. Keys that are lost or wrong are found by the first; vehicles check them all.
+CHECK_EVERY = 16
 
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
@@ -61,7 +68,7 @@ def open_director(
     numbers = generations or {}
     labels = Labels(*(label_of(role, numbers.get(role, 1)) for role in ROLES))
     metadata = VehicleMetadata(
-        MetadataIssuer.open(keystore, labels),
+        MetadataIssuer.open(keystore, labels, check_every=CHECK_EVERY),
         labels,
         database,
         validity=policy.director_validity,
@@ -85,10 +92,12 @@ class Director:
         credentials: Credentials | None,
     ) -> None:
         self._database, self._clock, self._metadata = database, clock, metadata
+        self._policy, self._expected = policy, Expected(database, clock)
         self._inventory = Inventory(database)
         self._directing = Directing(database, clock, metadata, window=policy.time_window)
-        self._registrar = Registrar(database, clock, ca, policy, credentials)
+        self._registrar = Registrar(database, clock, ca, policy, credentials, self._expected)
         self._campaigns = Campaigns(database, clock)
+        self._finishing = Finishing(database, self._campaigns)
         self._known = KnownTargets(database, clock)
 
     # --- vehicles ------------------------------------------------------------------------------------
@@ -152,17 +161,23 @@ class Director:
         return self._registrar.register_by_oem(vin, model, parse_ecus(ecus, "ecus"), csr, operator)
 
     def vehicles(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]:
-        """At most `limit`, by VIN, beginning after one."""
-        query = sa.select(_VEHICLE).where(_V.vin > after).order_by(_V.vin).limit(max(1, min(limit, 1000)))
+        """Those that are registered: at most `limit`, by VIN, beginning after one."""
+        registered = sa.select(_VEHICLE).where(_V.vin > after, _V.retired.is_(None))
+        query = registered.order_by(_V.vin).limit(max(1, min(limit, 1000)))
         with self._database.read() as tx:
             return [_vehicle_document(row) for row in tx.execute(query).mappings()]
 
     def vehicle(self, vin: str) -> dict[str, Any]:
-        """All that is known of a vehicle, and why a release is withheld. Raises DirectorRefusal."""
-        vehicle = self._inventory.vehicle(vin)
-        withheld = self._directing.outlook(vehicle).resolution.withheld
+        """All that is known of a vehicle, and why a release is withheld; of registrations that ended before,
+        in short. Raises DirectorRefusal."""
         with self._database.read() as tx:
-            row = tx.execute(sa.select(_VEHICLE).where(_V.id == vehicle.id)).mappings().one()
+            vehicle, *earlier = tx_known(tx, vin)
+        withheld = self._directing.outlook(vehicle).resolution.withheld if vehicle.retired is None else {}
+        with self._database.read() as tx:
+            known = [
+                tx.execute(sa.select(_VEHICLE).where(_V.id == one.id)).mappings().one()
+                for one in (vehicle, *earlier)
+            ]
             ecus = (
                 tx.execute(sa.select(_ECU).where(_E.vehicle == vehicle.id).order_by(_E.id)).mappings().all()
             )
@@ -175,7 +190,8 @@ class Director:
                 .order_by(_M.counter)
             ).mappings()
             return {
-                **_vehicle_document(row),
+                **_vehicle_document(known[0]),
+                "earlier": [_vehicle_document(one) for one in known[1:]],
                 "ecus": [_ecu_document(one) for one in ecus],
                 "offers": [_offer_document(one) for one in offers],
                 "withheld": dict(withheld),
@@ -198,13 +214,33 @@ class Director:
         """The reverse."""
         return self._set_state(vin, store.ACTIVE, Event.VEHICLE_UNBLOCKED, reason, operator)
 
+    def retire(self, vin: str, reason: Any, operator: str) -> dict[str, Any]:
+        """End a vehicle's registration for good, as tx_retire. Raises DirectorRefusal, DecodeError."""
+        check_reason(reason)
+        with self._database.write(durable=True) as tx:
+            tx_retire(tx, vin, reason, operator, self._clock.time32())
+        return self.vehicle(vin)
+
+    def expect(self, vehicles: Any, operator: str) -> dict[str, Any]:
+        """As Expected.add; and whether the list is asked at all."""
+        return {**self._expected.add(vehicles, operator), "registration": self._policy.registration}
+
+    def expected(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]:
+        """As Expected.entries."""
+        return self._expected.entries(limit=limit, after=after)
+
+    def remove_expected(self, vin: str, operator: str) -> None:
+        """As Expected.remove."""
+        self._expected.remove(vin, operator)
+
     def _set_state(self, vin: str, state: str, event: Event, reason: Any, operator: str) -> dict[str, Any]:
         check_reason(reason)
         vehicle = self._inventory.vehicle(vin)
         with self._database.write(durable=True) as tx:
-            query = sa.update(_VEHICLE).where(_V.id == vehicle.id, _V.state != state).values(state=state)
+            standing = _V.state.not_in((state, store.RETIRED))
+            query = sa.update(_VEHICLE).where(_V.id == vehicle.id, standing).values(state=state)
             if tx.execute(query).rowcount != 1:
-                raise DirectorRefusal(DirectorReason.STATE, f"the vehicle is {state}")
+                raise DirectorRefusal(DirectorReason.STATE, f"the vehicle is {state}, or retired")
             tx.audit(event, vehicle=vehicle.id, reason=reason, operator=operator)
         return self.vehicle(vin)
 
@@ -214,10 +250,11 @@ class Director:
         new = parse_ecu(entry, "entry")
         try:
             with self._database.write(durable=True) as tx:
+                tx_hold_vehicle_of(tx, ecu)
                 old = tx.execute(
                     sa.select(_E.vehicle, _E.primary, _V.vin)
                     .join(_VEHICLE, _V.id == _E.vehicle)
-                    .where(_E.id == ecu, _E.replaced_by.is_(None))
+                    .where(_E.id == ecu, _E.replaced_by.is_(None), _E.retired.is_(None))
                 ).first()
                 if old is None:
                     raise DirectorRefusal(DirectorReason.UNKNOWN, f"no ECU {ecu[:64]!r} in use")
@@ -229,7 +266,8 @@ class Director:
                         DirectorReason.CONFLICT, "entry.key is or was of an ECU of this vehicle"
                     )
                 tx_add_ecus(tx, old.vehicle, [new], self._clock.time32())
-                tx.execute(sa.update(_ECU).where(_E.id == ecu).values(replaced_by=new.ecu))
+                this = _E.id == ecu, _E.vehicle == old.vehicle
+                tx.execute(sa.update(_ECU).where(*this).values(replaced_by=new.ecu))
                 tx_forget_plan(tx, old.vehicle)
                 tx.audit(Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator)
         except AlreadyRecorded as error:
@@ -253,6 +291,10 @@ class Director:
     def halt_campaign(self, campaign: str, reason: Any, operator: str) -> dict[str, Any]:
         """As Campaigns.halt."""
         return self._campaigns.halt(campaign, reason, operator)
+
+    def finish_campaigns(self) -> int:
+        """As Finishing.look."""
+        return self._finishing.look()
 
     def campaign(self, campaign: str) -> dict[str, Any]:
         """As Campaigns.campaign."""
@@ -288,6 +330,12 @@ def _vehicle_document(row: Mapping[Any, Any]) -> dict[str, Any]:
         "state": row["state"],
         "registered": iso_from_time32(row["registered"]),
         "registeredBy": row["registered_by"],
+        "retired": row["retired"]
+        and {
+            "at": iso_from_time32(row["retired"]),
+            "by": row["retired_by"],
+            "reason": row["retired_reason"],
+        },
         "certificateExpires": _iso(row["certificate_expires"]),
         "reported": _iso(row["reported"]),
         "metadataVersion": row["issued"],

@@ -30,6 +30,10 @@ class Fleet(Protocol):
     def vehicle(self, vin: str) -> dict[str, Any]: ...
     def block(self, vin: str, reason: str, operator: str) -> object: ...
     def unblock(self, vin: str, reason: str, operator: str) -> object: ...
+    def retire(self, vin: str, reason: str, operator: str) -> dict[str, Any]: ...
+    def expect(self, vehicles: Any, operator: str) -> dict[str, Any]: ...
+    def expected(self, *, limit: int = 100, after: str = "") -> list[dict[str, Any]]: ...
+    def remove_expected(self, vin: str, operator: str) -> object: ...
     def replace_ecu(self, ecu: str, entry: dict[str, Any], operator: str) -> dict[str, Any]: ...
     def create_campaign(
         self, *, name: str, targets: list[str], cohort: dict[str, Any], operator: str
@@ -65,13 +69,12 @@ class DirectorDesk(RepositoryDesk):
 
     @answers("GET vehicles", *OPERATOR_ROLES, query=("after", "limit"))
     def vehicles(self, asked: Asked) -> list[dict[str, Any]]:
-        """Some of them, by VIN, those after a VIN."""
-        limit = _count(asked, "limit", 100, 1000)
-        return self._fleet.vehicles(limit=limit, after=asked.parameters.get("after", ""))
+        """Some of those that are registered, by VIN, those after a VIN."""
+        return self._fleet.vehicles(**_page(asked))
 
     @answers("GET vehicles/{vin}", *OPERATOR_ROLES)
     def vehicle(self, asked: Asked) -> dict[str, Any]:
-        """One: its ECUs, what it is offered, what it reported."""
+        """One: its ECUs, what it is offered, what it reported, and registrations of its VIN that ended."""
         return self._fleet.vehicle(asked.parameters["vin"])
 
     @answers("POST vehicles/{vin}/block", CAMPAIGN_MANAGER)
@@ -89,6 +92,33 @@ class DirectorDesk(RepositoryDesk):
         vin = asked.parameters["vin"]
         self._fleet.unblock(vin, text(asked.body, "reason"), asked.operator.name)
         return self._fleet.vehicle(vin)
+
+    @answers("POST vehicles/{vin}/retire", CAMPAIGN_MANAGER)
+    def retire_vehicle(self, asked: Asked) -> dict[str, Any]:
+        """End its registration for good, for a reason: its VIN, credential and ECUs may register anew."""
+        check_members(asked.body, _REASON)
+        return self._fleet.retire(asked.parameters["vin"], *_why(asked))
+
+    @answers("POST expected-vehicles", CAMPAIGN_MANAGER)
+    def expect_vehicles(self, asked: Asked) -> dict[str, Any]:
+        """Put vehicles on the list of those that may register by their credential, all of them or none:
+        {"vehicles": [{"vin", "model", "credential"?: HashedId8 in hex, "ecus"?: [ids]}]}. An entry of the
+        same VIN is replaced."""
+        check_members(asked.body, frozenset({"vehicles"}))
+        return self._fleet.expect(asked.body.get("vehicles"), asked.operator.name)
+
+    @answers("GET expected-vehicles", *OPERATOR_ROLES, query=("after", "limit"))
+    def expected_vehicles(self, asked: Asked) -> list[dict[str, Any]]:
+        """Some of the list, by VIN, those after a VIN, and whether each has registered."""
+        return self._fleet.expected(**_page(asked))
+
+    @answers("POST expected-vehicles/{vin}/remove", CAMPAIGN_MANAGER)
+    def remove_expected_vehicle(self, asked: Asked) -> dict[str, Any]:
+        """Take one off the list; if it has registered, it stays so."""
+        check_members(asked.body, frozenset())
+        vin = asked.parameters["vin"]
+        self._fleet.remove_expected(vin, asked.operator.name)
+        return {"removed": vin}
 
     @answers("POST ecus/{id}/replace", CAMPAIGN_MANAGER)
     def replace_ecu(self, asked: Asked) -> dict[str, Any]:
@@ -169,6 +199,10 @@ def _count(asked: Asked, name: str, default: int, most: int) -> int:
     if not re.fullmatch(r"[1-9][0-9]{0,8}", value) or int(value) > most:
         raise DecodeError(f"{name} is no whole number from 1 to {most}")
     return int(value)
+
+
+def _page(asked: Asked) -> dict[str, Any]:
+    return {"limit": _count(asked, "limit", 100, 1000), "after": asked.parameters.get("after", "")}
 
 
 def _why(asked: Asked) -> tuple[str, str]:

@@ -12,6 +12,7 @@ class DirectorReason(Enum):
     NOT_AUTHENTIC = "not by whom it must be"
     OUT_OF_TIME = "a time is outside the window"
     FORBIDDEN = "not this one's to ask for"
+    NOT_EXPECTED = "no such registration is expected here"
     UNKNOWN = "no such thing here"
     REPLAYED = "was used before"
     CONFLICT = "contradicts what is registered"

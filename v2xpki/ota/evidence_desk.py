@@ -42,4 +42,5 @@ class EvidenceDesk:
 
 def _paths(vehicle: Document) -> list[str]:
     """As VehicleHalf.paths, of its document."""
-    return sorted({one["path"] for one in (*vehicle["ecus"], *vehicle["offers"])} - {None})
+    found = {one["path"] for one in (*vehicle["ecus"], *vehicle["offers"])} - {None}
+    return sorted(found.union(*map(_paths, vehicle["earlier"])))

@@ -12,6 +12,7 @@ from v2xpki.ota.resolving import Holding
 from v2xpki.store import Database, Statement, Transaction
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
+from v2xpki.time import iso_from_time32
 from v2xpki.trust.ota.canonical import as_json, canonical
 from v2xpki.trust.ota.keys import key_document
 from v2xpki.trust.ota.registration import EcuEntry
@@ -38,6 +39,7 @@ class Vehicle(NamedTuple):
     pending: bytes | None
     pending_expires: int | None
     credential: bytes | None
+    retired: int | None
 
     @property
     def is_active(self) -> bool:
@@ -81,7 +83,12 @@ _VEHICLE = [_V[name] for name in Vehicle._fields]
 _BY_CERTIFICATE = Statement(sa.select(*_VEHICLE).where(_V.certificate == sa.bindparam("digest")))
 _BY_PENDING = Statement(sa.select(*_VEHICLE).where(_V.pending == sa.bindparam("digest")))
 _BY_ID = Statement(sa.select(*_VEHICLE).where(_V.id == sa.bindparam("vehicle")))
-_BY_VIN = Statement(sa.select(*_VEHICLE).where(_V.vin == sa.bindparam("vin")))
+_BY_VIN = Statement(sa.select(*_VEHICLE).where(_V.vin == sa.bindparam("vin"), _V.retired.is_(None)))
+_RETIRED = Statement(
+    sa.select(*_VEHICLE)
+    .where(_V.vin == sa.bindparam("vin"), _V.retired.is_not(None))
+    .order_by(_V.retired.desc(), _V.version.desc())
+)
 _BY_CREDENTIAL = Statement(sa.select(*_VEHICLE).where(_V.credential == sa.bindparam("credential")))
 _PROMOTE = Statement(
     sa.update(table_of(store.Vehicle))
@@ -90,11 +97,18 @@ _PROMOTE = Statement(
         certificate=_V.pending, certificate_expires=_V.pending_expires, pending=None, pending_expires=None
     )
 )
-_ECUS = Statement(
+_HOLD = Statement(
+    sa.select(_V.id)
+    .where(_V.id.in_(sa.select(_E.vehicle).where(_E.id == sa.bindparam("ecu"))))
+    .with_for_update(of=table_of(store.Vehicle))
+)
+#: The ECUs in use of a :vehicle.
+ECUS = (
     sa.select(*(_E[name] for name in Ecu._fields))
     .where(_E.vehicle == sa.bindparam("vehicle"), _E.replaced_by.is_(None))
     .order_by(_E.id)
 )
+_ECUS = Statement(ECUS)
 
 
 class Inventory:
@@ -118,11 +132,9 @@ class Inventory:
         return self.who(digest, now)
 
     def vehicle(self, vin: str) -> Vehicle:
-        """Raises DirectorRefusal for an unknown VIN."""
-        row = self._database.row(_BY_VIN, vin=vin)
-        if row is None:
-            raise DirectorRefusal(DirectorReason.UNKNOWN, f"no vehicle {vin} is registered")
-        return Vehicle(*row)
+        """The registered one. Raises as tx_registered."""
+        with self._database.read() as tx:
+            return tx_registered(tx, vin)
 
     def again(self, vehicle: Vehicle) -> Vehicle:
         """As it is now."""
@@ -146,15 +158,53 @@ def tx_by_vin(tx: Transaction, vin: str) -> Vehicle | None:
     return None if row is None else Vehicle(*row)
 
 
+def tx_registered(tx: Transaction, vin: str) -> Vehicle:
+    """The vehicle that is registered under a VIN. Raises DirectorRefusal where none is, or none any more."""
+    found = tx_known(tx, vin)[0]
+    if found.retired is not None:
+        raise DirectorRefusal(
+            DirectorReason.STATE,
+            f"vehicle {vin} was retired at {iso_from_time32(found.retired)}, and has not registered since; "
+            "`v2xpki ota vehicle show` has its history",
+        )
+    return found
+
+
+def tx_known(tx: Transaction, vin: str) -> list[Vehicle]:
+    """The vehicle that is registered under a VIN, if one is, and those retired before, the last one first.
+    Raises DirectorRefusal for a VIN that never was."""
+    registered = tx_by_vin(tx, vin)
+    known = [*([] if registered is None else [registered]), *tx_retired(tx, vin)]
+    if not known:
+        raise DirectorRefusal(
+            DirectorReason.UNKNOWN,
+            f"no vehicle {vin} is or was registered; `v2xpki ota vehicle list` has those that are",
+        )
+    return known
+
+
+def tx_retired(tx: Transaction, vin: str) -> list[Vehicle]:
+    """Those that were registered under a VIN before, the last one first."""
+    return [Vehicle(*row) for row in tx.rows(_RETIRED, vin=vin)]
+
+
 def tx_by_credential(tx: Transaction, credential: bytes) -> Vehicle | None:
     row = tx.row(_BY_CREDENTIAL, credential=credential)
     return None if row is None else Vehicle(*row)
 
 
+def tx_hold_vehicle_of(tx: Transaction, ecu: str) -> None:
+    """Nobody else changes the vehicle of an ECU, or its ECUs, until the transaction ends: who writes of a
+    vehicle has its row first."""
+    tx.rows(_HOLD, ecu=ecu)
+
+
 def tx_add_vehicle(
     tx: Transaction, vehicle: bytes, vin: str, model: str, *, credential: bytes | None, by: str, now: int
 ) -> None:
-    """A new row. Raises AlreadyRecorded for a VIN or a credential that is there."""
+    """A new row. Raises AlreadyRecorded for a VIN or a credential that is in use."""
+    # A car that had metadata under an earlier registration takes no lower version (TUF 5.5.5, 5.6.5).
+    version = max((one.version for one in tx_retired(tx, vin)), default=0)
     tx.insert(
         store.Vehicle,
         id=vehicle,
@@ -168,9 +218,12 @@ def tx_add_vehicle(
         state=store.ACTIVE,
         registered=now,
         registered_by=by,
+        retired=None,
+        retired_by=None,
+        retired_reason=None,
         counter=0,
         reported=None,
-        version=0,
+        version=version,
         issued=0,
         expires=0,
         record=None,
@@ -180,8 +233,10 @@ def tx_add_vehicle(
 
 
 def tx_add_ecus(tx: Transaction, vehicle: bytes, entries: Iterable[EcuEntry], now: int) -> None:
-    """New rows. Raises AlreadyRecorded for an id that any vehicle ever had."""
-    tx.insert_many(store.Ecu, [_row(vehicle, entry, now) for entry in entries])
+    """New rows. Raises AlreadyRecorded for an id that is in a vehicle, or was replaced in one."""
+    # In order: of two that register the same ECUs, one waits for the other, and none for each other.
+    in_order = sorted(entries, key=lambda entry: entry.ecu)
+    tx.insert_many(store.Ecu, [_row(vehicle, entry, now) for entry in in_order])
 
 
 def _row(vehicle: bytes, entry: EcuEntry, now: int) -> dict[str, Any]:
@@ -193,6 +248,7 @@ def _row(vehicle: bytes, entry: EcuEntry, now: int) -> dict[str, Any]:
         "key": as_json(canonical(key_document(entry.key))).decode(),
         "primary": int(entry.primary),
         "replaced_by": None,
+        "retired": None,
         "added": now,
         "counter": 0,
         "path": None,

@@ -6,6 +6,7 @@ themselves. What is withdrawn there is directed no more. A target counts where a
 first role, in the order of delegations, that a path is delegated to and that has it (TUF 5.6.7).
 """
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from tuf.api.metadata import Metadata, Root, Snapshot, TargetFile, Targets, Time
 from tuf.api.serialization import DeserializationError
 
 from v2xpki.audit import Event
-from v2xpki.errors import DecodeError, InvalidList
+from v2xpki.errors import DecodeError, InvalidList, RecordFailed
 from v2xpki.ota.plan import tx_plan_changed
+from v2xpki.ota.rows import tx_alone
 from v2xpki.store import Database, Transaction
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
@@ -30,10 +32,15 @@ from v2xpki.trust.ota.names import SHA256
 #: A document's octets by its name, e.g. "3.snapshot.json"; None where there is none. Raises LinkError.
 Fetch = Callable[[str], bytes | None]
 
+_TRIES = 5
 _MOST_ROOTS, _MOST_ROLES = 256, 1024  # of one refresh
 _ONLINE = ("snapshot", "timestamp")
 _K, _F = table_of(store.KnownTarget).c, table_of(store.FollowedRole).c
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
+
+
+class _Overtaken(Exception):
+    """Another process has followed the repository since."""
 
 
 class Followed(NamedTuple):
@@ -50,7 +57,7 @@ class Followed(NamedTuple):
 
 
 class KnownTargets:
-    """One refresh at a time."""
+    """For all processes: whose look was overtaken by another's looks again."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database, self._clock = database, clock
@@ -59,13 +66,23 @@ class KnownTargets:
         """Follow the repository to its newest snapshot. root: the trusted root, for the first time; later the
         newest one that followed it counts. Raises InvalidList for what does not verify, has expired, or is
         older than what was seen; what fetch raises. Then all stays as it was."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(_Overtaken):
+                return self._refresh(fetch, root)
+        raise RecordFailed("other processes follow the Image repository all the time")
+
+    def _refresh(self, fetch: Fetch, root: bytes) -> Followed:
+        """Raises _Overtaken."""
         with self._database.read() as tx:
-            rows: Any = tx.execute(sa.select(_F.role, _F.octets)).all()
-        seen: dict[str, bytes] = dict(rows)
+            seen = _tx_seen(tx)
         following = _Following(fetch, seen, self._clock.time32())
         following.follow(seen.get("root", root))
         targets = dict(following.targets())
         with self._database.write(durable=True) as tx:
+            # What another process has followed to since may be newer than this: none goes back.
+            tx_alone(tx)
+            if _tx_seen(tx) != seen:
+                raise _Overtaken
             gone, changed, strange = _tx_keep(tx, targets)
             _tx_remember(tx, following.documents)
             if changed:
@@ -219,6 +236,12 @@ class _Following:
             by.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
         except (RepositoryError, ValueError) as error:
             raise InvalidList(f"{role} {metadata.signed.version}: {error}", rule="signature") from error
+
+
+def _tx_seen(tx: Transaction) -> dict[str, bytes]:
+    """Role -> the newest document that was followed."""
+    rows: Any = tx.execute(sa.select(_F.role, _F.octets)).all()
+    return dict(rows)
 
 
 def _tx_keep(tx: Transaction, targets: Mapping[str, TargetFile]) -> tuple[int, bool, int]:

@@ -25,7 +25,7 @@ _UPDATE = Statement(
         _E.id == sa.bindparam("of_ecu"),
         _E.vehicle == sa.bindparam("of_vehicle"),
         _E.replaced_by.is_(None),
-        _E.counter < sa.bindparam("new_counter", type_=sa.Integer()),
+        _E.counter < sa.bindparam("new_counter", type_=sa.BigInteger()),
     )
     .values(
         {

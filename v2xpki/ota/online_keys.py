@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from v2xpki.crypto import Curve
 from v2xpki.errors import IssuanceError, KeyNotFound
-from v2xpki.issuance.metadata import SIGNING_CURVES, MetadataIssuer
+from v2xpki.issuance.metadata import MetadataIssuer
+from v2xpki.issuance.token_signer import SIGNING_CURVES
 from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.ota.kinds import Kind
 

@@ -23,7 +23,7 @@ from v2xpki.trust.ota.names import PART, VIN
 _G, _C, _K = table_of(store.PlanGeneration).c, table_of(store.Campaign).c, table_of(store.KnownTarget).c
 #: The generation, as part of other queries; 0 before the first change.
 GENERATION = sa.func.coalesce(sa.select(_G.generation).where(_G.id == 1).scalar_subquery(), 0)
-_GENERATION = Statement(sa.select(sa.type_coerce(GENERATION, sa.Integer())))
+_GENERATION = Statement(sa.select(sa.type_coerce(GENERATION, sa.BigInteger())))
 _NEXT = Statement(
     sa.update(table_of(store.PlanGeneration)).where(_G.id == 1).values(generation=_G.generation + 1)
 )

@@ -18,12 +18,12 @@ from v2xpki.audit import Event
 from v2xpki.config import OtaPolicy
 from v2xpki.errors import AlreadyRecorded, IssuanceError, RecordFailed, StoreError, V2xPkiError
 from v2xpki.issuance import Prepared, Token, tx_complete, tx_save, tx_void
-from v2xpki.issuance.metadata import Payload, Signed, document, joined
+from v2xpki.issuance.metadata import Payload, Signed, document, signatures_of
 from v2xpki.keystore import KeyLabel
 from v2xpki.ota.kinds import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from v2xpki.ota.metadata import State, Version, expiry, parse, payload, snapshot_of, timestamp_of
 from v2xpki.ota.online_keys import OnlineKeys
-from v2xpki.ota.rows import Request, Rows
+from v2xpki.ota.rows import Request, Rows, tx_alone
 from v2xpki.store import Database, Transaction
 from v2xpki.store.tuf import DROPPED, PUBLISHED
 from v2xpki.time import Clock
@@ -174,7 +174,7 @@ class Publisher:
             ]
             with self._database.write(durable=True) as tx:
                 self._insert(tx, before, after, [*new, *signed], requests)
-                tx_complete(tx, record, joined(made))
+                tx_complete(tx, record, signatures_of(made))
         except BaseException as error:
             # Nobody has seen what was signed, if it was. Should this fail too, the next start does it.
             with contextlib.suppress(StoreError), self._database.write(durable=True) as tx:
@@ -221,7 +221,7 @@ class Publisher:
         requests: Sequence[Request],
     ) -> None:
         """All rows of a publication. Raises _Overtaken, and whatever the follower raises."""
-        self._rows.lock(tx)
+        tx_alone(tx)
         if self._rows.numbers(tx) != {role: one.version for role, one in before.versions.items()}:
             raise _Overtaken
         for request in requests:

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
-from v2xpki.config.ota import OtaPolicy
+from v2xpki.config.ota import EXPECTED, OtaPolicy
 from v2xpki.crypto import Certificate
 from v2xpki.errors import AlreadyRecorded, CryptoError, InvalidChain, InvalidMessage, StoreError
 from v2xpki.issuance import Prepared, tx_complete, tx_save, tx_void
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.ota.expected import Expected
 from v2xpki.ota.inventory import (
     Ecu,
     Vehicle,
@@ -50,7 +51,7 @@ def _certified(column: str) -> Statement:
         .values(
             {
                 column: sa.bindparam("digest", type_=sa.LargeBinary()),
-                f"{column}_expires": sa.bindparam("end", type_=sa.Integer()),
+                f"{column}_expires": sa.bindparam("end", type_=sa.BigInteger()),
             }
         )
     )
@@ -100,9 +101,10 @@ class Registrar:
         ca: VehicleCa,
         policy: OtaPolicy,
         credentials: Credentials | None,
+        expected: Expected,
     ) -> None:
         self._database, self._clock, self._ca = database, clock, ca
-        self._policy, self._credentials = policy, credentials
+        self._policy, self._credentials, self._expected = policy, credentials, expected
         self._old = Expiry(store.UsedChallenge)
 
     # --- challenges ----------------------------------------------------------------------------------
@@ -130,8 +132,10 @@ class Registrar:
     # --- registrations -------------------------------------------------------------------------------
 
     def register(self, octets: bytes) -> Registered:
-        """Of a message that an enrolment credential signed: COER. Raises DecodeError, UnexpectedContent,
-        DirectorRefusal; StoreError, TokenLost and the like where the service is not able to."""
+        """Of a message that an enrolment credential signed: COER. Where only expected vehicles register, a
+        first registration is as the list has it; else it is refused and audited, and its challenge used.
+        Raises DecodeError, UnexpectedContent, DirectorRefusal; StoreError, TokenLost and the like where the
+        service is not able to."""
         if self._credentials is None or not self._policy.its_aid:
             raise DirectorRefusal(
                 DirectorReason.FORBIDDEN, "vehicles are registered through the OEM's interface here"
@@ -149,9 +153,15 @@ class Registrar:
             if not tx.insert_if_new(store.UsedChallenge, id=used, expires=expires + -expires % HOUR):
                 raise DirectorRefusal(DirectorReason.REPLAYED, "challenge was used before")
 
+        def deviation(tx: Transaction) -> str:
+            if self._policy.registration != EXPECTED:
+                return ""
+            return self._expected.tx_deviation(tx, wish, credential.hashed_id8)
+
         return self._register(
-            wish.vin, wish.model, wish.ecus, key, credential=blinded, by=BY_CREDENTIAL, first=use, now=now
-        )
+            wish.vin, wish.model, wish.ecus, key, credential=blinded, by=BY_CREDENTIAL, first=use, now=now,
+            deviation=deviation,
+        )  # fmt: skip
 
     def register_by_oem(
         self, vin: str, model: str, ecus: Sequence[EcuEntry], csr: Any, operator: str
@@ -159,7 +169,7 @@ class Registrar:
         """Of a vehicle whose credential does not say so itself. Raises DirectorRefusal; as register."""
         return self._register(
             vin, model, ecus, key_of_csr(csr), credential=None, by=operator, first=_nothing,
-            now=self._clock.time32(),
+            now=self._clock.time32(), deviation=lambda _: "",
         )  # fmt: skip
 
     def renew(self, vehicle: Vehicle, csr: Any) -> str:
@@ -196,29 +206,39 @@ class Registrar:
 
     def _register(
         self, vin: str, model: str, ecus: Sequence[EcuEntry], key: Any, *, credential: bytes | None, by: str,
-        first: Callable[[Transaction], None], now: int,
+        first: Callable[[Transaction], None], now: int, deviation: Callable[[Transaction], str],
     ) -> Registered:  # fmt: skip
-        try:
+        """deviation: why a vehicle that is not registered may not be; that refusal is recorded."""
+
+        def record() -> tuple[Vehicle | None, bytes, Prepared | str]:
             with self._database.write(durable=True) as tx:
                 first(tx)
                 standing = tx_by_vin(tx, vin)
                 vehicle = random_key() if standing is None else standing.id
+                refused = deviation(tx) if standing is None else ""
+                if refused:
+                    tx.audit(Event.REGISTRATION_REFUSED, reason=refused, credential=credential)
+                    return standing, vehicle, refused
                 if standing is not None:
                     _check_same(standing, tx_ecus(tx, vehicle), model, ecus, credential, by)
                 else:
-                    if credential is not None and tx_by_credential(tx, credential) is not None:
-                        raise DirectorRefusal(
-                            DirectorReason.CONFLICT, "this credential has registered another vehicle"
-                        )
-                    tx_add_vehicle(tx, vehicle, vin, model, credential=credential, by=by, now=now)
-                    tx_add_ecus(tx, vehicle, ecus, now)
-                    tx.audit(Event.VEHICLE_REGISTERED, vehicle=vehicle, operator=by)
+                    _tx_add(tx, vehicle, vin, model, ecus, credential, by, now)
                 prepared = self._ca.prepare(vehicle, key)
                 tx_save(tx, prepared.record)
+            return standing, vehicle, prepared
+
+        try:
+            try:
+                standing, vehicle, prepared = record()
+            except AlreadyRecorded:
+                # It may have come from another process since this one looked: then it stands now.
+                standing, vehicle, prepared = record()
         except AlreadyRecorded as error:
             raise DirectorRefusal(
-                DirectorReason.CONFLICT, "ecus: an id that is or was another ECU's"
+                DirectorReason.CONFLICT, "ecus: an id that is another ECU's, or was replaced in a vehicle"
             ) from error
+        if isinstance(prepared, str):
+            raise DirectorRefusal(DirectorReason.NOT_EXPECTED, prepared)
         made = self._certify(
             vehicle, prepared, pending=standing is not None and (standing.certificate_expires or 0) > now
         )
@@ -240,6 +260,17 @@ class Registrar:
                 tx_void(tx, prepared.record, "signing or storing failed")
             raise
         return made
+
+
+def _tx_add(
+    tx: Transaction, vehicle: bytes, vin: str, model: str, ecus: Sequence[EcuEntry],
+    credential: bytes | None, by: str, now: int,
+) -> None:  # fmt: skip
+    if credential is not None and tx_by_credential(tx, credential) is not None:
+        raise DirectorRefusal(DirectorReason.CONFLICT, "this credential has registered another vehicle")
+    tx_add_vehicle(tx, vehicle, vin, model, credential=credential, by=by, now=now)
+    tx_add_ecus(tx, vehicle, ecus, now)
+    tx.audit(Event.VEHICLE_REGISTERED, vehicle=vehicle, operator=by)
 
 
 def _check_same(

@@ -27,7 +27,7 @@ from v2xpki.ota.files import beside, sync_folder, write_durably
 from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.new_release import NewRelease
 from v2xpki.ota.publishing import TargetsChange
-from v2xpki.ota.rows import Request
+from v2xpki.ota.rows import Request, tx_alone
 from v2xpki.ota.uploads import Finished, Uploads
 from v2xpki.store import Database, Transaction, random_key
 from v2xpki.store.base import table_of
@@ -115,6 +115,7 @@ class Releases:
             ready = [stack.enter_context(beside(one.parent, image.path, image.sha256)) for one in targets]
             undo = stack.enter_context(contextlib.ExitStack())
             with self._database.write(durable=True) as tx:
+                tx_alone(tx)  # of two that come with one counter, one is the second
                 for n, fields in enumerate(wanted.fields):
                     self._check_counter(tx, fields, pending=True)
                     self._record(tx, ids[n], operator, wanted, fields, image, accepted[n], roles[n])

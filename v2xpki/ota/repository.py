@@ -31,7 +31,7 @@ from v2xpki.ota.metadata import Agreement, State, TargetEntry, expiry, parse, pa
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.publishing import Follower, Publisher, change_of
 from v2xpki.ota.repository_reasons import SigningReason
-from v2xpki.ota.rows import Request, Rows, Submitted
+from v2xpki.ota.rows import Request, Rows, Submitted, tx_alone
 from v2xpki.ota.signing_files import RequestFile, SignatureFile, agreements_text, request_id
 from v2xpki.store import Database, Transaction
 from v2xpki.store.tuf import OPEN, PUBLISHED
@@ -220,7 +220,7 @@ class Repository:
         if signature.repository != self.kind.name:
             raise Refused(SigningReason.NO_SUCH_REQUEST, f"the signature is for {signature.repository}")
         with self.database.write(durable=True) as tx:
-            self._rows.lock(tx)
+            tx_alone(tx)
             request = self._required(tx, signature.request)
             self._check_signatures(request, signature)
             now = self._clock.time32()
@@ -250,7 +250,7 @@ class Repository:
         """Give an open request up, with those that make no sense without it. Raises Refused(NO_SUCH_REQUEST,
         NOT_OPEN)."""
         with self.database.write(durable=True) as tx:
-            self._rows.lock(tx)
+            tx_alone(tx)
             found, state = self._required(tx, request), self._rows.state(tx)
             if not self._publisher.drop(tx, found, state, reason=reason, by=by):
                 raise Refused(SigningReason.NOT_OPEN)
@@ -265,7 +265,7 @@ class Repository:
 
     def _ask(self, draft: Callable[[State, int], list[Draft]], by: str) -> list[Request]:
         with self.database.write(durable=True) as tx:
-            self._rows.lock(tx)
+            tx_alone(tx)
             state, now = self._rows.state(tx), self._clock.time32()
             return [self._add(tx, one, state, by, now) for one in draft(state, now)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
@@ -14,6 +14,12 @@ from v2xpki.store.base import Setting, table_of
 from v2xpki.store.tuf import OPEN
 
 _LOCK = sa.select(Setting.name).where(Setting.name == "domain").with_for_update()
+
+
+def tx_alone(tx: Transaction) -> None:
+    """One writer of metadata and of what stands in it at a time, where the database has several. The first
+    statement of its transaction: what was read before may be old."""
+    tx.execute(_LOCK).all()
 
 
 class Request(NamedTuple):
@@ -49,10 +55,6 @@ class Rows:
         self._requests = table_of(kind.signing_request)
         self._signatures = table_of(kind.submitted_signature)
 
-    def lock(self, tx: Transaction) -> None:
-        """One writer of metadata at a time, where the database has several."""
-        tx.execute(_LOCK).all()
-
     @cached_property
     def octets_of(self) -> Statement:
         """Octets of a role's version, by `role` and `version`."""
@@ -71,27 +73,51 @@ class Rows:
         newest = sa.select(t.c.octets).where(t.c.role == sa.bindparam("role", type_=sa.Text()))
         return Statement(newest.order_by(t.c.version.desc()).limit(sa.literal_column("1")))
 
+    @cached_property
+    def _numbers(self) -> Statement:
+        """Each role and its newest version."""
+        newest = self._newest
+        return Statement(sa.select(newest.c.role, newest.c.version))
+
+    @cached_property
+    def _present(self) -> Statement:
+        """Of each role its newest version's row, as `Version`."""
+        t, newest = self._versions, self._newest
+        there = sa.and_(t.c.role == newest.c.role, t.c.version == newest.c.version)
+        return Statement(sa.select(*(t.c[name] for name in Version._fields)).join(newest, there))
+
+    @property
+    def _newest(self) -> sa.Subquery:
+        """Role and newest version, by steps from role to role in the key's index: timestamps add up, and
+        GROUP BY would read them all."""
+        t = self._versions
+        roles = sa.select(sa.func.min(t.c.role).label("role")).cte("roles", recursive=True)
+        other = t.alias()
+        next_role = sa.select(sa.func.min(other.c.role)).where(other.c.role > roles.c.role).scalar_subquery()
+        roles = roles.union_all(sa.select(next_role).where(roles.c.role.is_not(None)))
+        number = sa.select(sa.func.max(t.c.version)).where(t.c.role == roles.c.role).scalar_subquery()
+        named = sa.select(roles.c.role, number.label("version")).where(roles.c.role.is_not(None))
+        return named.subquery()
+
+    @cached_property
+    def _end_of(self) -> Statement:
+        """When a role's newest version expires, by `role`."""
+        t = self._versions
+        newest = sa.select(t.c.expires).where(t.c.role == sa.bindparam("role", type_=sa.Text()))
+        return Statement(newest.order_by(t.c.version.desc()).limit(sa.literal_column("1")))
+
     def state(self, tx: Transaction) -> State:
         """The newest version of each role."""
-        t = self._versions
-        newest = sa.select(t.c.role, sa.func.max(t.c.version).label("version")).group_by(t.c.role).subquery()
-        query = sa.select(t.c.role, t.c.version, t.c.octets, t.c.expires).join(
-            newest, sa.and_(t.c.role == newest.c.role, t.c.version == newest.c.version)
-        )
-        return State({row.role: Version._make(row) for row in tx.execute(query)})
+        return State({row[0]: Version._make(row) for row in tx.rows(self._present)})
 
     def numbers(self, tx: Transaction) -> dict[str, int]:
         """Role -> its newest version."""
-        t = self._versions
-        query = sa.select(t.c.role, sa.func.max(t.c.version).label("version")).group_by(t.c.role)
-        return {row.role: row.version for row in tx.execute(query)}
+        return dict(cast(list[tuple[str, int]], tx.rows(self._numbers)))
 
     def ends(self, tx: Transaction, *roles: str) -> list[int]:
-        """When the newest versions of roles expire."""
-        t = self._versions
-        newest = sa.select(t.c.role, sa.func.max(t.c.version)).where(t.c.role.in_(roles)).group_by(t.c.role)
-        query = sa.select(t.c.expires).where(sa.tuple_(t.c.role, t.c.version).in_(newest))
-        return list(tx.execute(query).scalars())
+        """When the newest versions of roles expire, of those that have one."""
+        found = [tx.row(self._end_of, role=role) for role in roles]
+        return [row[0] for row in found if row is not None]
 
     def publish(self, tx: Transaction, versions: Iterable[Version], now: int) -> None:
         for one in versions:

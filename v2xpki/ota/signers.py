@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Key
 from tuf.api.metadata import Signed
 
 from v2xpki.audit import Event
@@ -25,15 +25,17 @@ from v2xpki.config import FILE_NAME, FORMAT, UNFINISHED, Instance
 from v2xpki.config.instance import SIGNER_PROFILE
 from v2xpki.crypto import Curve
 from v2xpki.errors import ConfigError, DecodeError, IssuanceError, Refused
-from v2xpki.issuance import recover, tx_complete, tx_save
-from v2xpki.issuance.metadata import SIGNING_CURVES, MetadataIssuer, Payload, document, joined
+from v2xpki.issuance import recover
+from v2xpki.issuance.metadata import MetadataIssuer, document, documents_of
+from v2xpki.issuance.recorded_signer import RecordedSigner
 from v2xpki.issuance.records import ISSUED
+from v2xpki.issuance.token_signer import SIGNING_CURVES
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, create_token, open_token
 from v2xpki.ota.kinds import DIRECTOR, IMAGE, ROOT, TARGETS
 from v2xpki.ota.metadata import expiry, parse
 from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.signing_files import RequestFile, SignatureFile
-from v2xpki.store import Database, require_current, upgrade
+from v2xpki.store import Database, Transaction, require_current, upgrade
 from v2xpki.store.base import IssuanceRecord
 from v2xpki.time import Clock, SystemClock, iso_from_time32
 from v2xpki.trust.ota.canonical import as_json, read_object
@@ -51,7 +53,7 @@ _LONGEST_KEYS = 64 << 10
 class SignerKeys:
     """What a signer hands to a repository: a name, and the public keys for each use."""
 
-    def __init__(self, name: str, keys: Mapping[str, SSlibKey]) -> None:
+    def __init__(self, name: str, keys: Mapping[str, Key]) -> None:
         self.name, self.keys = require(name, PART, "a signer's name"), dict(keys)
 
     def document(self) -> dict[str, Any]:
@@ -80,7 +82,7 @@ class Signer:
         issuer = MetadataIssuer.open(self._keystore, labels)
         return issuer, {issuer.public_key(label).keyid: label for label in labels}
 
-    def keys(self) -> dict[str, SSlibKey]:
+    def keys(self) -> dict[str, Key]:
         """Of each use the newest."""
         return {
             label.authority.removeprefix(f"{DOMAIN}-"): self._issuer.public_key(label)
@@ -97,13 +99,12 @@ class Signer:
         if not labels:
             raise Refused(SigningReason.UNKNOWN_KEY, f"no key of {self.name} is asked to sign this")
         octets, now = request.octets, self._clock.time32()
-        expires = expiry(parse(document(octets, ()), Signed).signed)
-        if expires <= now:
+        if expiry(parse(document(octets, ()), Signed).signed) <= now:
             raise Refused(SigningReason.EXPIRED, f"{request.role} version {request.version} has expired")
         signatures = {}
         for label in labels:
             keyid = self._issuer.public_key(label).keyid
-            made = self._made_before(octets, keyid) or self._make(request, label, expires, by, now)
+            made = self._made_before(octets, keyid) or self._make(request, label, by, now)
             signatures[keyid] = made
         return SignatureFile(request.repository, request.id, self.name, signatures)
 
@@ -112,10 +113,12 @@ class Signer:
         repository shows, is one that was signed here; and whether another of the same version was."""
         keyids = {self._issuer.public_key(label).keyid for label in self._asked(request)}
         with self._database.read() as tx:
-            made = list(
-                tx.execute(sa.select(IssuanceRecord.signed).where(IssuanceRecord.state == ISSUED)).scalars()
-            )
-        known = [json.loads(one) for one in made]
+            made = tx.execute(
+                sa.select(IssuanceRecord.to_be_signed, IssuanceRecord.signed).where(
+                    IssuanceRecord.state == ISSUED
+                )
+            ).all()
+        known = [json.loads(one) for row in made for one in documents_of(row.to_be_signed, row.signed)]
         bodies = [one["signed"] for one in known if keyids & {s["keyid"] for s in one["signatures"]}]
         remarks = []
         if request.former is not None and request.former not in bodies:
@@ -131,7 +134,7 @@ class Signer:
         ours = {_authority(use) for use in _USES_OF[request.repository]}
         return [label for keyid, label in self._labels.items() if keyid in asked and label.authority in ours]
 
-    def rotate(self, use: str) -> SSlibKey:
+    def rotate(self, use: str) -> Key:
         """Make the next key of a use, on the curve of the one before. Raises KeystoreError."""
         last = max(label for label in self._labels.values() if label.authority == _authority(use))
         label = replace(last, generation=last.generation + 1)
@@ -144,18 +147,13 @@ class Signer:
         query = sa.select(table.signed).where(table.to_be_signed == as_json(octets), table.state == ISSUED)
         with self._database.read() as tx:
             for signed in tx.execute(query).scalars():
-                signature = parse(signed, Signed).signatures.get(keyid)
-                if signature is not None:
-                    return str(signature.signature)
+                by, _, signature = signed.decode().partition(" ")
+                if by == keyid:
+                    return str(signature)
         return None
 
-    def _make(self, request: RequestFile, label: KeyLabel, expires: int, by: str, now: int) -> str:
-        prepared = self._issuer.prepare([Payload(label, request.octets)], expires)
-        with self._database.write(durable=True) as tx:
-            tx_save(tx, prepared.record)
-        made = self._issuer.issue(prepared.token)
-        with self._database.write(durable=True) as tx:
-            tx_complete(tx, prepared.record, joined(made))
+    def _make(self, request: RequestFile, label: KeyLabel, by: str, now: int) -> str:
+        def tell(tx: Transaction) -> None:
             tx.audit(
                 Event.METADATA_SIGNATURE_MADE,
                 repository=request.repository,
@@ -166,7 +164,9 @@ class Signer:
                 operator=by,
                 at=iso_from_time32(now),
             )
-        return made[0].signature
+
+        signer = RecordedSigner(self._issuer, label, self._database, tell)
+        return str(signer.sign(request.octets).signature)
 
 
 def create_signer(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from v2xpki.errors import StoreError
-from v2xpki.issuance.metadata import MetadataIssuer, Payload, joined
+from v2xpki.issuance.metadata import MetadataIssuer, Payload, documents_of, signatures_of
 from v2xpki.issuance.records import Prepared, tx_complete, tx_void
 from v2xpki.keystore import KeyLabel
 from v2xpki.ota.inventory import Vehicle
@@ -35,18 +35,19 @@ _V, _R = table_of(store.Vehicle).c, table_of(IssuanceRecord).c
 _OF = _V.id == sa.bindparam("of_vehicle")
 _DOCUMENTS = Statement(
     sa.select(
+        _R.to_be_signed,
         _R.signed,
         _V.issued,
         _V.expires,
         _V.plan,
-        sa.type_coerce(GENERATION, sa.Integer()).label("generation"),
+        sa.type_coerce(GENERATION, sa.BigInteger()).label("generation"),
     )
     .join_from(table_of(store.Vehicle), table_of(IssuanceRecord), _R.id == _V.record)
     .where(_OF)
 )
 _REPLACE = Statement(
     sa.update(table_of(store.Vehicle))
-    .where(_OF, _V.issued < sa.bindparam("new_issued", type_=sa.Integer()))
+    .where(_OF, _V.state == store.ACTIVE, _V.issued < sa.bindparam("new_issued", type_=sa.BigInteger()))
     .values(
         {
             name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
@@ -57,7 +58,7 @@ _REPLACE = Statement(
 _MOVE_PLAN = Statement(
     sa.update(table_of(store.Vehicle))
     .where(_OF, _V.issued == sa.bindparam("at_version"))
-    .values(plan=sa.bindparam("new_plan", type_=sa.Integer()))
+    .values(plan=sa.bindparam("new_plan", type_=sa.BigInteger()))
 )
 # The number that is given away has whoever works at the old state read again.
 _FORGET_PLAN = Statement(
@@ -88,9 +89,11 @@ class Next(NamedTuple):
 
 
 class Documents(NamedTuple):
-    """What is handed out. generation: of the plan as it is now."""
+    """What is handed out, a line for each role: what was signed, and its signature (issuance/metadata.py).
+    generation: of the plan as it is now."""
 
-    signed: bytes  # a line each
+    payloads: bytes
+    signatures: bytes
     version: int
     expires: int
     plan: int
@@ -98,7 +101,7 @@ class Documents(NamedTuple):
 
     def of(self, role: str) -> bytes:
         """One role's document: JSON."""
-        return self.signed.split(b"\n")[ROLES.index(role)]
+        return documents_of(self.payloads, self.signatures)[ROLES.index(role)]
 
 
 def targets_json(directed: Mapping[str, Target]) -> bytes:
@@ -120,12 +123,13 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
                 "length": target.length,
             }
             for path, target in targets.items()
-        }
+        },
+        whole=True,
     )
 
 
 class _Overtaken(Exception):
-    """A later version is handed out already."""
+    """A later version is handed out already, or the vehicle is served no more."""
 
 
 class VehicleMetadata:
@@ -139,9 +143,8 @@ class VehicleMetadata:
     ) -> None:
         self._issuer, self._labels, self._database = issuer, labels, database
         self._validity, self._renew_before = validity, renew_before
-        keyids = [issuer.public_key(label).keyid.encode() for label in labels]
-        self._keyids = b"".join(keyids)
-        self._beginnings = [b'{"signatures":[{"keyid":"%b"' % keyid for keyid in keyids]
+        self._each_keyid = [issuer.public_key(label).keyid.encode() for label in labels]
+        self._keyids = b"".join(self._each_keyid)
 
     def content_of(self, targets: bytes) -> bytes:
         """What tells whether a vehicle's metadata would say something new, whatever its version: other
@@ -150,7 +153,7 @@ class VehicleMetadata:
 
     def is_current(self, documents: Documents) -> bool:
         """Whether the keys that sign now have signed what is handed out."""
-        return all(map(bytes.startswith, documents.signed.split(b"\n"), self._beginnings))
+        return all(map(bytes.startswith, documents.signatures.split(b"\n"), self._each_keyid))
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
@@ -183,13 +186,12 @@ class VehicleMetadata:
 
     def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> bool:
         """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
-        transaction. False: a later version was handed out meanwhile, and this one never will be. Raises as
-        MetadataIssuer.issue and tx_complete. In both cases the record is void, the number is used up and what
-        was handed out before still is."""
+        transaction. False: a later version was handed out meanwhile, or the vehicle was blocked or retired,
+        and this one never will be. Raises as MetadataIssuer.issue and tx_complete. In both cases the record
+        is void, the number is used up and what was handed out before still is."""
         record = coming.prepared.record
         try:
-            made = self._issuer.issue(coming.prepared.token)
-            signed = joined(made)
+            signed = signatures_of(self._issuer.issue(coming.prepared.token))
             with self._database.write(durable=False) as tx:
                 tx_complete(tx, record, signed)
                 _replace(tx, vehicle.id, coming)

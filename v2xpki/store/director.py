@@ -4,7 +4,7 @@ what it reported back.
 Of a vehicle's enrolment credential it holds a salted digest alone. Times are TAI seconds.
 """
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from v2xpki.store.base import WITHOUT_ROWID, DirectorBase, Key16
@@ -13,7 +13,9 @@ from v2xpki.store.tuf import RoleVersionColumns, SigningRequestColumns, Submitte
 Base = DirectorBase
 
 #: A vehicle's state.
-ACTIVE, BLOCKED = "active", "blocked"
+ACTIVE, BLOCKED, RETIRED = "active", "blocked", "retired"
+# What a retired vehicle gave free: rows of it are history, and bind nobody.
+_IN_USE, _HISTORY = text("retired IS NULL"), text("retired IS NOT NULL")
 #: A campaign's state.
 DRAFT, RUNNING, PAUSED, HALTED, FINISHED = "draft", "running", "paused", "halted", "finished"
 #: An assignment's state: in the vehicle's targets; reported as installed; reported as failed; taken back.
@@ -35,8 +37,10 @@ class SubmittedSignature(SubmittedSignatureColumns, DirectorBase):
 
 
 class Vehicle(DirectorBase):
-    """A vehicle. `counter` and `reported` are of its last manifest: none with a counter that is not higher is
-    taken. `version` is the last number that was given to its metadata, whatever became of the signatures."""
+    """A vehicle, from its registration to its retirement; after that the row is history, and its VIN may be
+    registered anew. `counter` and `reported` are of its last manifest: none with a counter that is not higher
+    is taken. `version` is the last number that was given to its metadata, whatever became of the signatures.
+    """
 
     __tablename__ = "vehicle"
 
@@ -47,11 +51,14 @@ class Vehicle(DirectorBase):
     #: A newer certificate, which takes the other's place when it is first used: its answer may get lost.
     pending: Mapped[bytes | None] = mapped_column(unique=True)
     pending_expires: Mapped[int | None]
-    vin: Mapped[str] = mapped_column(unique=True)
+    vin: Mapped[str]
     model: Mapped[str]
     state: Mapped[str]
     registered: Mapped[int]
     registered_by: Mapped[str]  # "credential", or an operator's name
+    retired: Mapped[int | None]
+    retired_by: Mapped[str | None]
+    retired_reason: Mapped[str | None]
     counter: Mapped[int]
     reported: Mapped[int | None]
     version: Mapped[int]
@@ -64,22 +71,27 @@ class Vehicle(DirectorBase):
     content: Mapped[bytes | None]
     plan: Mapped[int]
 
-    __table_args__ = (WITHOUT_ROWID,)
+    __table_args__ = (
+        Index("uq_vehicle_vin", "vin", unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE),
+        Index("ix_vehicle_retired_vin", "vin", sqlite_where=_HISTORY, postgresql_where=_HISTORY),
+        WITHOUT_ROWID,
+    )
 
 
 class Ecu(DirectorBase):
     """An ECU of a vehicle. `key`: its public key as TUF's JSON has it. A replaced one keeps its row, so that
-    its id is never used twice."""
+    its id is never used twice; those that were in a vehicle when it was retired give their ids free."""
 
     __tablename__ = "ecu"
 
+    vehicle: Mapped[bytes] = mapped_column(LargeBinary(16), primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
-    vehicle: Mapped[bytes] = mapped_column(index=True)
-    hardware_id: Mapped[str]
+    hardware_id: Mapped[str] = mapped_column(index=True)  # by which a campaign's last ones are found
     keyid: Mapped[str]
     key: Mapped[str]
     primary: Mapped[int]  # 1: the Primary
     replaced_by: Mapped[str | None]
+    retired: Mapped[int | None]
     added: Mapped[int]
     counter: Mapped[int]  # of its last report
     #: What it last reported as installed.
@@ -88,7 +100,10 @@ class Ecu(DirectorBase):
     release_counter: Mapped[int | None]
     attack: Mapped[str | None]
 
-    __table_args__ = (WITHOUT_ROWID,)
+    __table_args__ = (
+        Index("uq_ecu_id", "id", unique=True, sqlite_where=_IN_USE, postgresql_where=_IN_USE),
+        WITHOUT_ROWID,
+    )
 
 
 class VehicleManifest(DirectorBase):
@@ -101,8 +116,6 @@ class VehicleManifest(DirectorBase):
     received: Mapped[int]
     attacks: Mapped[int]  # ECUs that reported one
     octets: Mapped[bytes]
-
-    __table_args__ = (WITHOUT_ROWID,)
 
 
 class PlanGeneration(DirectorBase):
@@ -150,7 +163,7 @@ class Campaign(DirectorBase):
     state: Mapped[str]
     targets: Mapped[str]  # JSON: paths
     cohort: Mapped[str]
-    reason: Mapped[str]  # of the last pause or halt
+    reason: Mapped[str]  # of the last pause, or of the end
     created_by: Mapped[str]
     created: Mapped[int]
     started: Mapped[int | None]
@@ -174,6 +187,22 @@ class Assignment(DirectorBase):
     state: Mapped[str]
     reported: Mapped[int | None]
     detail: Mapped[str]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
+class ExpectedVehicle(DirectorBase):
+    """A vehicle that may register by its credential where `[ota] registration` is "expected". `ecus`: JSON of
+    their sorted ids. Whether it has registered is the vehicles' table to say."""
+
+    __tablename__ = "expected_vehicle"
+
+    vin: Mapped[str] = mapped_column(primary_key=True)
+    model: Mapped[str]
+    credential: Mapped[bytes | None]  # salted digest of the EC's HashedId8; none: any EC
+    ecus: Mapped[str | None]  # none: any ECUs
+    added: Mapped[int]
+    added_by: Mapped[str]
 
     __table_args__ = (WITHOUT_ROWID,)
 

@@ -1,5 +1,6 @@
 """How the Director is opened in its workers, and what is checked of it."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -24,8 +25,9 @@ from v2xpki.web.open_ca import lists_accepted, trust_refresh
 from v2xpki.web.open_image import RepositoryService, build_repository, keys_sign, metadata_in_force
 from v2xpki.web.process import RoleSettings
 
-#: Seconds between two looks at the Image repository's targets.
+#: Seconds between two looks at the Image repository's targets, at keys, at campaigns.
 EVERY = 15.0
+_REST = 20  # times as long as a look at the campaigns took
 _LOOK_AGAIN = 0.1  # seconds after which changed lists count
 
 
@@ -55,6 +57,12 @@ class DirectorService:
         if present != self._generations:
             self.director, self._generations = self._build(present), present
         return EVERY
+
+    def finish_campaigns(self) -> float:
+        """Ends the campaigns that are done; the seconds to the next look, more after a long one."""
+        began = time.monotonic()
+        self.director.finish_campaigns()
+        return max(EVERY, _REST * (time.monotonic() - began))
 
     def purge(self) -> int:
         """As Director.purge."""
@@ -136,6 +144,7 @@ def open_director(settings: RoleSettings, clock: Clock | None = None) -> Opened[
         "tend": shared.tend,
         "keys": service.follow_keys,
         "targets": following.round,
+        "campaigns": service.finish_campaigns,
     }
     if credentials is not None:
         peers, interval = credentials.peers, int(instance.settings.lists.refresh)

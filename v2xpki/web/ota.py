@@ -30,6 +30,7 @@ _STATUSES: Mapping[Enum, int] = {
     DirectorReason.NOT_AUTHENTIC: 403,
     DirectorReason.OUT_OF_TIME: 403,
     DirectorReason.FORBIDDEN: 403,
+    DirectorReason.NOT_EXPECTED: 403,
     DirectorReason.UNKNOWN: 404,
     DirectorReason.REPLAYED: 409,
     DirectorReason.CONFLICT: 409,

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from v2xpki.config.ota import EXPECTED, OPEN
 from v2xpki.ota.campaigns import MOST_TARGETS
 from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.trust.ota.expected import MOST_VEHICLES
 from v2xpki.trust.ota.fields import MOST_ECUS
 from v2xpki.trust.ota.keys import ECU_SCHEMES
 from v2xpki.trust.ota.registration import LONGEST_CSR
@@ -47,9 +49,11 @@ _COHORT = _closed(
     models=_list(_PART, minItems=1, maxItems=1_000_000), vins=_list(_VIN, minItems=1, maxItems=1_000_000),
     percentage=_SHARE,
 ) | {"minProperties": 1}  # fmt: skip
+_RETIRED = _object("at by reason", at=_TIME, by=_TEXT, reason=_TEXT) | {"type": ["object", "null"]}
 _IN_SHORT: dict[str, Schema] = {
-    "vin": _VIN, "id": _TEXT, "model": _PART, "state": {"enum": ["active", "blocked"]}, "registered": _TIME,
-    "registeredBy": _TEXT, "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
+    "vin": _VIN, "id": _TEXT, "model": _PART, "state": {"enum": ["active", "blocked", "retired"]},
+    "registered": _TIME, "registeredBy": _TEXT, "retired": _RETIRED,
+    "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
     "metadataVersion": _WHOLE,
 }  # fmt: skip
 _RELATIONS = _list(_object("name", name=_PART, min=_WHOLE, max=_WHOLE))
@@ -110,8 +114,9 @@ SCHEMAS: dict[str, Schema] = {
     "Registered": _object("vehicleId certificate", vehicleId=_VIN, certificate=_TEXT),
     "VehicleInShort": _object(" ".join(_IN_SHORT), **_IN_SHORT),
     "Vehicle": _object(
-        " ".join((*_IN_SHORT, "ecus", "offers", "withheld", "manifests")),
+        " ".join((*_IN_SHORT, "earlier", "ecus", "offers", "withheld", "manifests")),
         **_IN_SHORT,
+        earlier=_list(_ref("VehicleInShort")) | {"description": "Registrations that ended"},
         ecus=_list(
             _object(
                 "ecuId hardwareId primary keyid added replacedBy installed attack",
@@ -134,6 +139,19 @@ SCHEMAS: dict[str, Schema] = {
             )
         ),
     ),
+    "Expectation": _closed(
+        "vin model",
+        vin=_VIN, model=_PART,
+        credential={"type": "string", "pattern": "^[0-9A-Fa-f]{16}$", "description": "HashedId8; none: any"},
+        ecus=_list(_PART, minItems=1, maxItems=MOST_ECUS) | {"uniqueItems": True, "description": "none: any"},
+    ),
+    "ExpectedVehicle": _object(
+        "vin model credential ecus registered added addedBy",
+        vin=_VIN, model=_PART, credential={"enum": ["any", "one"]},
+        ecus={"type": ["array", "null"], "items": _PART},
+        registered={"type": "boolean", "description": "Used up until that vehicle is retired"},
+        added=_TIME, addedBy=_TEXT,
+    ),
     "NewCampaign": _closed(
         "name targets cohort",
         name=_PART, cohort=_COHORT,
@@ -141,9 +159,9 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Campaign": _object(
         "id name state targets cohort reason createdBy created started ended counts",
-        id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused", "halted"]}, targets=_list(_TEXT),
-        cohort=_COHORT, reason=_TEXT, createdBy=_TEXT, created=_TIME, started=_TIME_OR_NULL,
-        ended=_TIME_OR_NULL,
+        id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused", "halted", "finished"]},
+        targets=_list(_TEXT), cohort=_COHORT, reason=_TEXT, createdBy=_TEXT, created=_TIME,
+        started=_TIME_OR_NULL, ended=_TIME_OR_NULL,
         counts=_object(
             "offered installed failed recalled",
             offered=_WHOLE, installed=_WHOLE, failed=_WHOLE, recalled=_WHOLE,
@@ -163,10 +181,13 @@ SCHEMAS: dict[str, Schema] = {
         roots=_list(_ANY), offers=_list(_ANY), more={"type": ["string", "null"]},
     ),
     "VehicleEvidence": _object(
-        "vin model state registered reported manifests rxswin ecus directed roots campaigns offers",
-        vin=_TEXT, model=_TEXT, state=_TEXT, registered=_TIME, reported=_TIME_OR_NULL, manifests=_list(_ANY),
+        "vin model state registered retired reported manifests rxswin ecus directed roots campaigns offers "
+        "earlier",
+        vin=_TEXT, model=_TEXT, state=_TEXT, registered=_TIME, retired=_RETIRED,
+        reported=_TIME_OR_NULL, manifests=_list(_ANY),
         rxswin={"type": "object", "additionalProperties": _list(_TEXT)}, ecus=_list(_ANY),
         directed={"type": ["object", "null"]}, roots=_list(_ANY), campaigns=_list(_ANY), offers=_list(_ANY),
+        earlier=_list(_ref("VehicleEvidence")),
     ),
 }  # fmt: skip
 
@@ -185,6 +206,11 @@ _TAKES: dict[str, Schema] = {
     "register_vehicle": _ref("NewVehicle"),
     "block_vehicle": _ref("Reason"),
     "unblock_vehicle": _ref("Reason"),
+    "retire_vehicle": _ref("Reason"),
+    "expect_vehicles": _closed(
+        "vehicles", vehicles=_list(_ref("Expectation"), minItems=1, maxItems=MOST_VEHICLES)
+    ),
+    "remove_expected_vehicle": _closed(),
     "replace_ecu": _ref("NewEcu"),
     "create_campaign": _ref("NewCampaign"),
     "start_campaign": _closed(percentage=_SHARE),
@@ -209,6 +235,13 @@ _GIVES: dict[str, Schema] = {
     "vehicle": _ref("Vehicle"),
     "block_vehicle": _ref("Vehicle"),
     "unblock_vehicle": _ref("Vehicle"),
+    "retire_vehicle": _ref("Vehicle"),
+    "expect_vehicles": _object(
+        "added replaced registration", added=_WHOLE, replaced=_WHOLE,
+        registration={"enum": [OPEN, EXPECTED], "description": "open: the list is not asked"},
+    ),
+    "expected_vehicles": _list(_ref("ExpectedVehicle")),
+    "remove_expected_vehicle": _object("removed", removed=_VIN),
     "replace_ecu": _ref("Vehicle"),
     "create_campaign": _ref("Campaign"),
     "campaigns": _list(_ref("Campaign")),

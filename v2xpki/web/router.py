@@ -21,6 +21,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ from v2xpki.web.process import (
     internal_identity,
     socket_path,
 )
-from v2xpki.web.station_tls import VehicleCas, client_digest, server_context
+from v2xpki.web.station_tls import VehicleListener, client_digest, server_context
 from v2xpki.web.upstream import Away, Crowded, Upstream
 
 #: Headers that a role reads, and those of its answer that a station gets; all others end here.
@@ -316,18 +317,22 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
     stop = asyncio.Event()
     for sig in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sig, stop.set)
-    started: list[asyncio.Server] = []
+    started: list[asyncio.Server | VehicleListener] = []
     watching: list[asyncio.Task[None]] = []
+
+    async def listen(sock: socket.socket, context: ssl.SSLContext | None) -> asyncio.Server:
+        options: dict[str, Any] = {"ssl_handshake_timeout": float(limits.read_timeout)} if context else {}
+        return await loop.create_server(server, sock=sock, ssl=context, backlog=512, **options)
+
     for name, descriptor in listeners.items():
         sock = socket.socket(fileno=descriptor)
-        vehicles = "director" in roles
-        context = server_context(instance, vehicles=vehicles) if name == "https" else None
-        if context is not None and vehicles:
-            cas = VehicleCas(instance, context)
-            cas.look()
-            watching.append(asyncio.create_task(cas.watch()))
-        options: dict[str, Any] = {"ssl_handshake_timeout": float(limits.read_timeout)} if context else {}
-        started.append(await loop.create_server(server, sock=sock, ssl=context, backlog=512, **options))
+        if name == "https" and "director" in roles:
+            vehicles = VehicleListener(instance, sock, listen)
+            await vehicles.look()
+            watching.append(asyncio.create_task(vehicles.watch()))
+            started.append(vehicles)
+        else:
+            started.append(await listen(sock, server_context(instance) if name == "https" else None))
     await stop.wait()
     for task in watching:
         task.cancel()

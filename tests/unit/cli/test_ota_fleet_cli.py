@@ -98,6 +98,47 @@ def test_what_the_director_refuses_is_told_with_the_field(office: Office) -> Non
     office.run("vehicle", "register", car.vin, *options[:3], office.file("x", "{"), *options[4:], code=2)
 
 
+def test_a_vehicle_is_retired_once_for_a_reason_and_may_register_anew(office: Office) -> None:
+    car = Car(1)
+    office.register(car)
+    assert "Missing option '--reason'" in office.say("vehicle", "retire", car.vin, code=2)
+    ended = office.run("vehicle", "retire", car.vin, "--reason", "scrapped")["retired"]
+    assert (ended["by"], ended["reason"]) == ("max", "scrapped")
+    assert office.run("vehicle", "list") == []
+    assert f"was retired at {ended['at']}" in office.run(
+        "vehicle", "retire", car.vin, "--reason", "again", code=1
+    )
+    assert "no vehicle" in office.run("vehicle", "retire", Car(2).vin, "--reason", "scrapped", code=1)
+    office.register(car)
+    shown = office.run("vehicle", "show", car.vin)
+    assert (shown["state"], shown["retired"]) == ("active", None)
+    assert [one["retired"] for one in shown["earlier"]] == [ended]
+
+
+def test_vehicles_are_expected_by_a_file_listed_and_taken_off_again(office: Office) -> None:
+    car, other = Car(1), Car(2)
+    lines = f"vin,model,credential,ecus\n{car.vin},{car.model},0123456789ABCDEF,\n{other.vin},m,,a b\n"
+    listed = office.file("fleet.csv", lines)
+    assert office.run("vehicle", "expect", listed) == {"added": 2, "replaced": 0, "registration": "open"}
+    office.register(car)
+    found = {one["vin"]: one for one in office.run("vehicle", "expected")}
+    assert (found[car.vin]["credential"], found[car.vin]["registered"]) == ("one", True)
+    assert (found[other.vin]["ecus"], found[other.vin]["registered"]) == (["a", "b"], False)
+    said = office.say("vehicle", "expected", "--after", car.vin)
+    assert said.splitlines() == [f"{other.vin}  m  waiting  any credential  a b"]
+    assert office.run("vehicle", "expect", "--remove", other.vin) == {"removed": other.vin}
+    assert "is expected" in office.run("vehicle", "expect", "--remove", other.vin, code=1)
+    assert [one["vin"] for one in office.run("vehicle", "expected")] == [car.vin]
+
+
+def test_a_list_of_expected_vehicles_with_a_bad_line_is_not_taken(office: Office) -> None:
+    bad = office.file("bad.csv", f"vin,model\n{Car(1).vin},m\nshort,m\n")
+    assert "line 3.vin" in office.run("vehicle", "expect", bad, code=1)
+    assert office.run("vehicle", "expected") == []
+    office.run("vehicle", "expect", code=2)
+    office.run("vehicle", "expect", bad, "--remove", Car(1).vin, code=2)
+
+
 def test_an_ecu_is_registered_and_gives_its_place_to_another_for_good(office: Office) -> None:
     car, spare = Car(1, ("ecu-a", "ecu-b")), Car(2, ("ecu-a", "ecu-b"))
     office.register(car, command="ecu")

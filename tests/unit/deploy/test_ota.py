@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
+from v2xpki.authorities.etsi.bootstrap_plan import parse_databases
 from v2xpki.cli.init import command as init_command
 from v2xpki.cli.serve import command as serve_command
 from v2xpki.cli.serve import role_names
@@ -21,6 +22,19 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose-ota.yaml").read_text())
 SERVICES, UNITS = COMPOSE["services"], DEPLOY / "systemd"
 
 
+def merged(base, over):
+    """Two compose files as one, as compose itself merges what is in these: mappings by name, lists one after
+    the other, all else by the later file."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        return base | {
+            name: merged(base[name], found) if name in base else found for name, found in over.items()
+        }
+    return base + over if isinstance(base, list) else over
+
+
+ON_SERVER = merged(COMPOSE, yaml.safe_load((DEPLOY / "compose-ota-postgresql.yaml").read_text()))
+
+
 def sources(service):
     return {volume["source"] for volume in SERVICES[service].get("volumes", []) if isinstance(volume, dict)}
 
@@ -30,9 +44,10 @@ def env(role):
     return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
 
 
-def test_it_has_the_form_of_the_compose_specification():
+@pytest.mark.parametrize("compose", [COMPOSE, ON_SERVER])
+def test_it_has_the_form_of_the_compose_specification(compose):
     schema = json.loads((Path(__file__).parent / "compose.schema.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(COMPOSE)
+    jsonschema.Draft202012Validator(schema).validate(compose)
 
 
 @pytest.mark.parametrize("role", OTA_ROLES)
@@ -46,6 +61,22 @@ def test_a_repository_sees_its_own_folder_alone_and_is_hardened(role):
     assert service["read_only"] and service["cap_drop"] == ["ALL"] and "ports" not in service
 
 
+@pytest.mark.parametrize("role", OTA_ROLES)
+def test_on_a_server_each_database_is_reached_by_its_own_repository_alone(role):
+    services = ON_SERVER["services"]
+    assert services.keys() - SERVICES.keys() == {f"{one}-db" for one in OTA_ROLES}
+    [network] = services[f"{role}-db"]["networks"]
+    assert ON_SERVER["networks"][network] == {"internal": True}
+    users = {name for name, service in services.items() if network in service["networks"]}
+    assert users == {role, f"{role}-db", "init"}
+    assert services[role]["secrets"] == [f"{role}-passfile"]
+    assert services[role]["networks"].keys() == {*SERVICES[role]["networks"], network}
+    for service in services.values():
+        assert set(service.get("secrets", ())) <= ON_SERVER["secrets"].keys()
+    secrets = (DEPLOY / "prepare-secrets.sh").read_text()
+    assert f"{role}) user={SERVICES[role]['user'].split(':')[0]} ;;" in secrets
+
+
 def test_signers_are_in_no_service_that_stays():
     for name, service in SERVICES.items():
         if "setup" not in service.get("profiles", []):
@@ -55,9 +86,15 @@ def test_signers_are_in_no_service_that_stays():
 def test_the_setup_is_a_command_that_init_understands():
     [text] = SERVICES["init"]["command"]
     [line] = re.findall(r"v2xpki init (.*)", text.replace("$$", "$"))
-    arguments = [one.strip('"') for one in line.split() if one != '"$@"']
-    with init_command.make_context("init", arguments) as context:
-        assert context.params["profile"] == "ota"
+    for databases, count in (
+        (SERVICES["init"]["environment"]["DATABASES"], 0),
+        (ON_SERVER["services"]["init"]["environment"]["DATABASES"], 2),
+    ):
+        words = line.replace("$DATABASES", databases).split()
+        arguments = [one.strip('"') for one in words if one != '"$@"']
+        with init_command.make_context("init", arguments) as context:
+            assert context.params["profile"] == "ota"
+            assert len(parse_databases(context.params["databases"])) == count
 
 
 def test_the_front_passes_tls_through_and_ends_none():

@@ -1,4 +1,5 @@
-"""docs/ota-threats.md: each of Uptane's threats has tests on both sides, and these exist."""
+"""docs/ota-threats.md: each of Uptane's threats, and that of registration, has tests on both sides, which
+exist."""
 
 import re
 from pathlib import Path
@@ -8,7 +9,7 @@ PAGE = (TESTS.parent / "docs/ota-threats.md").read_text("utf-8")
 THREATS = {
     "Eavesdropping", "Drop-request", "Slow retrieval", "Freeze", "Partial bundle", "Denial of service",
     "Rollback", "Endless data", "Mix-and-match", "Arbitrary software", "Fast-forward", "Wrong software",
-    "Key compromise",
+    "Key compromise", "Foreign registration",
 }  # fmt: skip
 ROW = re.compile(r"^\| (vehicle|server) \| `([^`]+)::(test_\w+)` \|$", re.MULTILINE)
 

@@ -1,150 +1,124 @@
-"""python-tuf signs with keys of the token, and every signature has its record."""
+"""A key of the token is the Signer that securesystemslib knows, and nothing leaves it unchecked."""
 
-import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
-import sqlalchemy as sa
-from tuf.api.exceptions import UnsignedMetadataError
-from tuf.api.metadata import Metadata, Root, Timestamp
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import example, given
+from hypothesis import strategies as st
+from securesystemslib.signer import Signer
 
-from tests.support.databases import NOW
 from v2xpki.crypto import Curve
-from v2xpki.errors import AuditError, IssuanceError, TokenLost
-from v2xpki.issuance.metadata import MetadataIssuer
-from v2xpki.issuance.token_signer import TokenSigner
-from v2xpki.keystore import KeyLabel, Keystore, MemoryKeystore
-from v2xpki.store import Database, upgrade
-from v2xpki.store.auditing import examine
-from v2xpki.store.base import AuditHead, AuditRow, IssuanceRecord
-from v2xpki.time import FixedClock, time32_from_unix
+from v2xpki.errors import IssuanceError
+from v2xpki.issuance import metadata
+from v2xpki.issuance.token_signer import SIGNING_CURVES, TokenSigner
+from v2xpki.keystore import KeyLabel, MemoryKeystore
 
-LABELS = {
-    KeyLabel("image-timestamp", "sign", 1): Curve.NIST_P256,
-    KeyLabel("image-timestamp", "sign", 2): Curve.NIST_P384,
-}
-FIRST = next(iter(LABELS))
-EXPIRES = datetime(2031, 1, 1, tzinfo=UTC)
+LABEL = KeyLabel("image-timestamp", "sign")
 
 
-@pytest.fixture
-def signers_database(tmp_path: Path) -> Iterator[Database]:
-    with Database.open(tmp_path / "image.db", clock=FixedClock(NOW)) as database:
-        upgrade(database, "image")
-        yield database
+def key(curve: Curve) -> Any:
+    keystore = MemoryKeystore("test")
+    keystore.generate(LABEL, curve)
+    return keystore.issuing_key(LABEL)
 
 
-@pytest.fixture(params=["memory", "SoftHSM"])
-def keystore(request: pytest.FixtureRequest) -> Keystore:
-    if request.param == "memory":
-        made: Keystore = MemoryKeystore("test")
-    else:
-        made = request.getfixturevalue("token_store").open("token-signer")
-    there = {one.label for one in made.keys()}
-    for label, curve in LABELS.items():
-        if label not in there:
-            made.generate(label, curve)
-    return made
+class Failing:
+    """A token that signs something else."""
+
+    def __init__(self, curve: Curve) -> None:
+        self._key = key(curve)
+        self.label, self.public_key = self._key.label, self._key.public_key
+
+    def sign(self, digest: bytes) -> bytes:
+        return bytes(self._key.sign(bytes(len(digest))))
 
 
-@pytest.fixture
-def issuer(keystore: Keystore) -> MetadataIssuer:
-    return MetadataIssuer.open(keystore, LABELS)
+@pytest.mark.parametrize("curve", SIGNING_CURVES)
+def test_what_it_signs_verifies_as_metadata_names_its_key(curve: Curve) -> None:
+    signer = TokenSigner(key(curve))
+    made = signer.sign(b'{"a":1}')
+    signer.public_key.verify_signature(made, b'{"a":1}')
+    assert made.keyid == signer.public_key.keyid
+    assert LABEL.text in repr(signer)
 
 
-def records(database: Database) -> list[Any]:
-    with database.read() as tx:
-        return list(tx.execute(sa.select(IssuanceRecord)))
+@pytest.mark.parametrize("curve", SIGNING_CURVES)
+def test_a_signature_that_does_not_verify_does_not_leave(curve: Curve) -> None:
+    with pytest.raises(IssuanceError, match="does not verify") as raised:
+        TokenSigner(Failing(curve)).sign(b"{}")
+    assert isinstance(raised.value.__cause__, InvalidSignature)
 
 
-def events(database: Database) -> list[str]:
-    with database.read() as tx:
-        return list(tx.execute(sa.select(AuditRow.event).order_by(AuditRow.sequence)).scalars())
+def test_a_key_on_a_curve_without_a_scheme_is_no_signer() -> None:
+    with pytest.raises(IssuanceError, match="P-256 or P-384"):
+        TokenSigner(key(Curve.BRAINPOOL_P256R1))
 
 
-def timestamp() -> Metadata[Timestamp]:
-    return Metadata(Timestamp(1, expires=EXPIRES))
-
-
-def test_metadata_that_python_tuf_signs_by_the_token_is_recorded_and_audited(
-    issuer: MetadataIssuer, signers_database: Database
-) -> None:
-    metadata, root = timestamp(), Root(expires=EXPIRES)
-    for label in LABELS:
-        signer = TokenSigner(issuer, label, signers_database)
-        root.add_key(signer.public_key, "timestamp")
-        metadata.sign(signer, append=True)
-    root.roles["timestamp"].threshold = 2
-    root.verify_delegate("timestamp", metadata.signed_bytes, metadata.signatures)
-
-    kept = records(signers_database)
-    assert {(one.state, one.kind, one.to_be_signed) for one in kept} == {
-        ("issued", "METADATA", metadata.signed_bytes)
-    }
-    found = [json.loads(one.signed)["signatures"] for one in kept]
-    assert sorted(one["sig"] for [one] in found) == sorted(
-        one.signature for one in metadata.signatures.values()
-    )
-    assert min(one.expires for one in kept) >= time32_from_unix(EXPIRES.timestamp())
-    assert events(signers_database)[1:] == ["issuance.signing", "issuance.signed"] * 2
-    assert examine(signers_database).intact
-
-
-@pytest.mark.parametrize("keystore", ["memory"], indirect=True)
-def test_what_cannot_be_recorded_is_not_signed(
-    issuer: MetadataIssuer, signers_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(issuer, "issue", lambda token: pytest.fail("the key was used"))
-    with signers_database.write(durable=True) as tx:
-        tx.execute(sa.delete(AuditHead))
-    metadata = timestamp()
-    with pytest.raises(UnsignedMetadataError) as raised:
-        metadata.sign(TokenSigner(issuer, FIRST, signers_database), append=True)
-    assert isinstance(raised.value.__cause__, AuditError)
-    assert (metadata.signatures, records(signers_database)) == ({}, [])
-
-
-@pytest.mark.parametrize("keystore", ["memory"], indirect=True)
-@pytest.mark.parametrize("lost", ["issue", "complete"])
-def test_a_signature_that_fails_or_is_not_stored_leaves_a_void_record_and_is_not_seen(
-    issuer: MetadataIssuer, signers_database: Database, monkeypatch: pytest.MonkeyPatch, lost: str
-) -> None:
-    def fail(*_: object) -> None:
-        raise TokenLost("gone")
-
-    if lost == "issue":
-        monkeypatch.setattr(issuer, "issue", fail)
-    else:
-        monkeypatch.setattr("v2xpki.issuance.token_signer.tx_complete", fail)
-    metadata = timestamp()
-    with pytest.raises(UnsignedMetadataError):
-        metadata.sign(TokenSigner(issuer, FIRST, signers_database), append=True)
-    assert metadata.signatures == {}
-    assert [(one.state, one.signed) for one in records(signers_database)] == [("void", None)]
-    assert events(signers_database)[1:] == ["issuance.signing", "issuance.voided"]
-
-
-@pytest.mark.parametrize("keystore", ["memory"], indirect=True)
-@pytest.mark.parametrize("octets", [b"text", b"{}", b'{"_type":"timestamp"}', timestamp().to_bytes()])
-def test_the_token_signs_nothing_but_metadata_in_canonical_json(
-    issuer: MetadataIssuer, signers_database: Database, octets: bytes
-) -> None:
-    with pytest.raises(IssuanceError):
-        TokenSigner(issuer, FIRST, signers_database).sign(octets)
-    spaced = timestamp().signed_bytes.replace(b":", b": ", 1)
-    with pytest.raises(IssuanceError, match="canonical"):
-        TokenSigner(issuer, FIRST, signers_database).sign(spaced)
-    assert records(signers_database) == []
-
-
-@pytest.mark.parametrize("keystore", ["memory"], indirect=True)
-def test_no_uri_and_no_foreign_label_opens_a_key_of_the_token(
-    issuer: MetadataIssuer, signers_database: Database
-) -> None:
+def test_no_uri_opens_a_key_of_the_token() -> None:
+    public = TokenSigner(key(Curve.NIST_P256)).public_key
     with pytest.raises(IssuanceError, match="with its instance"):
-        TokenSigner.from_priv_key_uri("pkcs11:object=image-timestamp", issuer.public_key(FIRST))
-    with pytest.raises(IssuanceError):
-        TokenSigner(issuer, KeyLabel("root", "sign"), signers_database)
+        TokenSigner.from_priv_key_uri("pkcs11:object=image-timestamp", public)
+
+
+def test_the_issuer_signs_through_its_signers() -> None:
+    assert issubclass(TokenSigner, Signer)
+    used: list[bytes] = []
+
+    class Noted(TokenSigner):
+        def sign(self, payload: bytes) -> Any:
+            used.append(payload)
+            return super().sign(payload)
+
+    issuer = metadata.MetadataIssuer({LABEL: Noted(key(Curve.NIST_P256))})
+    prepared = issuer.prepare([metadata.Payload(LABEL, b'{"a":1}')], 0)
+    prepared.record.slip.committed()
+    [made] = issuer.issue(prepared.token)
+    assert used == [b'{"a":1}'] == [made.payload]
+
+
+class Slipping(Failing):
+    """A token that signs something else from its fifth signature on."""
+
+    def __init__(self) -> None:
+        super().__init__(Curve.NIST_P256)
+        self.made = 0
+
+    def sign(self, digest: bytes) -> bytes:
+        self.made += 1
+        return bytes(self._key.sign(digest if self.made < 5 else bytes(len(digest))))
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_where_one_in_three_is_checked_a_token_that_fails_is_found_within_three(turn: int) -> None:
+    token = Slipping()
+    signer = TokenSigner(token, check_every=3, turn=turn)
+    with pytest.raises(IssuanceError, match="does not verify"):
+        for _ in range(7):
+            signer.sign(b"{}")
+    assert 5 <= token.made <= 7
+
+
+def test_the_first_signature_is_checked_whoever_has_the_turn() -> None:
+    with pytest.raises(IssuanceError, match="does not verify"):
+        TokenSigner(Failing(Curve.NIST_P256), check_every=16, turn=7).sign(b"{}")
+
+
+_TOKEN = Failing(Curve.NIST_P256)
+
+
+@given(st.integers(1, (1 << 256) - 1), st.integers(1, (1 << 256) - 1))
+@example(1, (1 << 256) - 1)
+@example(0x7F, 0x80)
+def test_a_signature_goes_out_in_the_der_that_the_package_writes(r: int, s: int) -> None:
+    first, raw = [_TOKEN._key.sign], r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    token = SimpleNamespace(
+        label=LABEL,
+        public_key=_TOKEN.public_key,
+        sign=lambda digest: first.pop()(digest) if first else raw,
+    )
+    signer = TokenSigner(cast(Any, token), check_every=3, turn=2)
+    signer.sign(b"{}")  # the first is checked, the second is not
+    assert signer.sign(b"{}").signature == encode_dss_signature(r, s).hex()

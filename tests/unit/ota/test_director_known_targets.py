@@ -284,3 +284,22 @@ def test_octets_that_are_no_metadata_are_refused(depot, images, octets):
 def test_another_kind_of_metadata_is_refused(depot, images):
     images.files["timestamp.json"] = images.files["1.snapshot.json"]
     assert refused(depot, images) == "kind"
+
+
+def test_who_was_overtaken_by_another_process_does_not_bring_the_older_back(depot, images):
+    add(images.targets)
+    images.next()
+    before, other = dict(images.files), depot.open()
+
+    def slowly(name):
+        """The repository as it was; meanwhile another process follows it to what comes next."""
+        if name == "timestamp.json" and not newer:
+            newer.append(add(images.targets, counter=3))
+            images.next()
+            other.refresh_targets(images.files.get, images.trusted)
+            return before[name]
+        return images.files.get(name)
+
+    newer: list[str] = []
+    assert depot.director.refresh_targets(slowly, images.trusted).known == 2
+    assert newer[0] in paths(depot)

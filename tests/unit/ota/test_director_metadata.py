@@ -12,7 +12,7 @@ from tuf.ngclient.fetcher import FetcherInterface
 from tests.support.ota_director import Car, Depot
 from v2xpki.crypto import Curve
 from v2xpki.errors import KeystoreError, TokenLost
-from v2xpki.issuance.metadata import tuf_key
+from v2xpki.issuance.token_signer import TokenSigner
 from v2xpki.ota.director import ROLES, label_of
 from v2xpki.store.auditing import require_intact
 from v2xpki.time import HOUR, FixedClock, SystemClock, unix_from_time32
@@ -43,7 +43,7 @@ def root_of(depot, keys=None):
         expires=datetime.fromtimestamp(unix_from_time32(depot.clock.time32()), UTC) + timedelta(days=365)
     )
     for role in ROLES:
-        root.add_key(tuf_key(depot.keystore.issuing_key(label_of(role))), role)
+        root.add_key(TokenSigner(depot.keystore.issuing_key(label_of(role))).public_key, role)
     return root
 
 
@@ -237,7 +237,9 @@ def test_after_a_change_of_keys_what_the_keys_before_signed_is_handed_out_no_mor
     depot.director = depot.open(generations={"timestamp": 2})
     found = Metadata.from_bytes(depot.director.metadata(vehicle, "timestamp.json"))
     assert found.signed.version == 2
-    assert list(found.signatures) == [tuf_key(depot.keystore.issuing_key(label_of("timestamp", 2))).keyid]
+    assert list(found.signatures) == [
+        TokenSigner(depot.keystore.issuing_key(label_of("timestamp", 2))).public_key.keyid
+    ]
     before = depot.signatures()
     signed(depot, vehicle)
     assert depot.signatures() == before

@@ -227,18 +227,19 @@ def director_tx(tmp_path):
             )
             offer(tx, 1, "brake-1")
             offer(tx, 2, "brake-2", state="failed", detail=HOSTILE)
-            documents = [metadata("targets", 3, [DIRECTOR_KEY], targets={}), b"{}", b"{}"]
+            targets = {"_type": "targets", "version": 3, "expires": "2027-01-01T00:00:00Z", "targets": {}}
+            payloads, signature = [json.dumps(targets), "{}", "{}"], f"{DIRECTOR_KEY} 00"
             tx.insert(
                 IssuanceRecord,
                 id=RECORD,
                 kind="VEHICLE_METADATA",
                 issuer=None,
-                to_be_signed=b"",
+                to_be_signed="\n".join(payloads).encode(),
                 state="issued",
                 open_by=None,
                 expires=NOW,
                 hashed_id8=None,
-                signed=b"\n".join(documents),
+                signed="\n".join([signature] * 3).encode(),
             )
         with database.read() as tx:
             yield tx

@@ -1,4 +1,5 @@
-"""What is left when the process that publishes dies at any step: the old or the new, nothing between."""
+"""What is left when the process that publishes dies at any step: the old or the new, nothing between. On
+SQLite and PostgreSQL."""
 
 import json
 import os
@@ -6,6 +7,8 @@ import signal
 
 import pytest
 
+from tests.support.databases import new_url, postgres_server  # noqa: F401
+from tests.support.dying import die, dying_after
 from tests.support.ota_repository import PATH, Scene, entry
 from v2xpki.issuance import recover
 from v2xpki.keystore import MemoryKey
@@ -17,28 +20,11 @@ NEW = {"root": 1, "targets": 2, "snapshot": 2, "timestamp": 2}
 
 
 @pytest.fixture
-def scene(tmp_path):
-    made = Scene(tmp_path)
+def scene(new_url):  # noqa: F811
+    made = Scene(new_url())
     made.begin()
     yield made
     made.database.close()
-
-
-def die(*_):
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def dying_after(function, within=None):
-    """The function, and death after it; within a transaction its last statements before the commit, too."""
-
-    def call(*args):
-        made = function(*args)
-        if within:
-            args[0]._append()
-        die()
-        return made
-
-    return call
 
 
 def prepared_to_die(scene, point):

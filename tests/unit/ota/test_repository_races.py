@@ -1,12 +1,10 @@
 """Several processes at one repository, on SQLite and PostgreSQL: what is due comes out once."""
 
-import threading
-
 import pytest
 
+from tests.support.at_once import at_once
 from tests.support.databases import new_url, postgres_server  # noqa: F401
 from tests.support.ota_repository import PATH, Scene, entry
-from v2xpki.errors import Refused
 from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.store.auditing import examine
 
@@ -18,25 +16,6 @@ def scene(new_url):  # noqa: F811
     yield made
     assert examine(made.database).intact
     made.database.close()
-
-
-def at_once(*calls):
-    """What the calls give, or raise, each in a thread of its own."""
-    start, outcomes = threading.Barrier(len(calls)), []
-
-    def run(call):
-        start.wait()
-        try:
-            outcomes.append(call())
-        except Refused as error:
-            outcomes.append(error.reason)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return outcomes
 
 
 def numbers(scene):

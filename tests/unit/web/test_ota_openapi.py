@@ -70,12 +70,24 @@ def test_vehicles_ecus_and_campaigns_are_as_described(desks: Desks, depot: Depot
     depot.director.take_manifest(vehicle, car.manifest(depot.clock))
     assert ask(desks, "GET", "vehicles/{vin}", vin=car.vin)["offers"]
     ask(desks, "POST", "ecus/{id}/replace", spare.entries[0].document(), id=car.primary)
-    for turn in ("block", "unblock"):
+    for turn in ("block", "unblock", "retire"):
         ask(desks, "POST", f"vehicles/{{vin}}/{turn}", {"reason": "a fault"}, vin=car.vin)
+    ask(desks, "POST", "vehicles", registration(Car(3)) | {"vin": car.vin})
+    assert ask(desks, "GET", "vehicles/{vin}", vin=car.vin)["earlier"]
     for turn in ("pause", "halt"):
         ask(desks, "POST", f"campaigns/{{id}}/{turn}", {"reason": "a fault"}, id=identifier)
     assert ask(desks, "GET", "vehicles") and ask(desks, "GET", "campaigns")
     ask(desks, "GET", "campaigns/{id}", id="c")
+
+
+def test_the_list_of_expected_vehicles_is_as_described(desks: Desks) -> None:
+    car = Car(1)
+    entry = {"vin": car.vin, "model": car.model, "credential": "0123456789ABCDEF", "ecus": ["a", "b"]}
+    ask(desks, "POST", "expected-vehicles", {"vehicles": [entry, {"vin": Car(2).vin, "model": "m"}]})
+    ask(desks, "POST", "vehicles", registration(car))
+    listed = ask(desks, "GET", "expected-vehicles")
+    assert [one["registered"] for one in listed] == [True, False]
+    ask(desks, "POST", "expected-vehicles/{vin}/remove", {}, vin=car.vin)
 
 
 def changed(body: dict[str, Any], at: str, value: Any) -> dict[str, Any]:
@@ -90,6 +102,13 @@ def changed(body: dict[str, Any], at: str, value: Any) -> dict[str, Any]:
         ("vehicles", "model", "../x"),
         ("vehicles", "ecus", []),
         ("vehicles", "colour", "red"),
+        ("expected-vehicles", "vehicles", []),
+        ("expected-vehicles", "vehicles", [{"vin": "short", "model": "m"}]),
+        ("expected-vehicles", "vehicles", [{"vin": Car(1).vin}]),
+        ("expected-vehicles", "vehicles", [{"vin": Car(1).vin, "model": "m", "credential": "12"}]),
+        ("expected-vehicles", "vehicles", [{"vin": Car(1).vin, "model": "m", "ecus": ["a", "a"]}]),
+        ("expected-vehicles", "vehicles", [{"vin": Car(1).vin, "model": "m", "colour": "red"}]),
+        ("expected-vehicles", "colour", "red"),
         ("campaigns", "name", "two words"),
         ("campaigns", "targets", []),
         ("campaigns", "targets", ["a/b/1/c", "a/b/1/c"]),
@@ -109,6 +128,7 @@ def test_what_the_description_forbids_is_refused(
     car = Car(1)
     good = {
         "vehicles": registration(car),
+        "expected-vehicles": {"vehicles": [{"vin": car.vin, "model": car.model}]},
         "campaigns": {"name": "c", "targets": [depot.release("a", 1).path], "cohort": {"percentage": 5}},
         "ecus/{id}/replace": car.entries[0].document(),
     }[path]

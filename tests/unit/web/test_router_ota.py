@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 import http.client
+import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,6 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from tests.support.serving import wait_for
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.config import Instance
 from v2xpki.time import SystemClock
@@ -24,7 +24,7 @@ from v2xpki.web.bounded import BoundedServer
 from v2xpki.web.images import ImageFiles
 from v2xpki.web.process import OTA_PATHS
 from v2xpki.web.router import Router
-from v2xpki.web.station_tls import VehicleCas, server_context
+from v2xpki.web.station_tls import VehicleListener
 from v2xpki.web.upstream import Upstream
 
 IMAGE = bytes(range(256)) * 4096
@@ -83,11 +83,18 @@ class House:
             read_timeout=5.0,
         )  # fmt: skip
         self._server = BoundedServer(router.handle, limit=50, access_log=None)
-        context = server_context(self.instance, vehicles=True)
-        VehicleCas(self.instance, context).look()
-        for name, tls in (("http", None), ("https", context)):
-            started = await self._loop.create_server(self._server, "127.0.0.1", 0, ssl=tls)
-            self.ports[name] = started.sockets[0].getsockname()[1]
+        sockets = {name: socket.create_server(("127.0.0.1", 0)) for name in ("http", "https")}
+        self.ports = {name: one.getsockname()[1] for name, one in sockets.items()}
+        await self._listen(sockets["http"], None)
+        self.listener = VehicleListener(self.instance, sockets["https"], self._listen)
+        await self.listener.look()
+
+    async def _listen(self, sock: socket.socket, tls: ssl.SSLContext | None) -> asyncio.Server:
+        return await self._loop.create_server(self._server, sock=sock, ssl=tls)
+
+    def look(self) -> None:
+        """What the router does every half a minute."""
+        asyncio.run_coroutine_threadsafe(self.listener.look(), self._loop).result(20)
 
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -98,13 +105,38 @@ class House:
                 await reader.readexactly(length)
                 writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
+    def until(self, seen: Callable[[], bool]) -> None:
+        """The router's own loop comes to where this holds."""
+
+        async def wait() -> None:
+            while not seen():
+                await asyncio.sleep(0)
+
+        asyncio.run_coroutine_threadsafe(asyncio.wait_for(wait(), 20), self._loop).result()
+
     def rest(self) -> None:
         """Until no download is counted: one that its reader has in full is counted for a moment yet."""
-        wait_for(lambda: self.files.downloads == 0)
+        self.until(lambda: self.files.downloads == 0)
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(20)
+
+    def client(self, identity: str | None = None) -> ssl.SSLContext:
+        """What a vehicle, or anybody, speaks TLS with."""
+        context = ssl.create_default_context(cafile=self.folder / "tls/ca.pem")
+        if identity is not None:
+            context.load_cert_chain(f"{identity}operator.pem", f"{identity}operator.key")
+        return context
+
+    def greet(self, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLSocket:
+        """A connection that has had an answer, with its session. Raises SSLError, ConnectionError."""
+        raw = socket.create_connection(("127.0.0.1", self.ports["https"]), 20)
+        secured = client.wrap_socket(raw, server_hostname="127.0.0.1", session=session)
+        secured.sendall(b"GET /ota/v1/challenge HTTP/1.1\r\nHost: x\r\n\r\n")
+        if not secured.recv(1000):
+            raise ConnectionError
+        return secured
 
     def ask(
         self, target: str, method: str = "GET", *, scheme: str = "https", identity: str | None = None,
@@ -113,9 +145,7 @@ class House:
         """identity: whose certificate and key, by their files' beginning."""
         connection: http.client.HTTPConnection
         if scheme == "https":
-            context = ssl.create_default_context(cafile=self.folder / "tls/ca.pem")
-            if identity is not None:
-                context.load_cert_chain(f"{identity}operator.pem", f"{identity}operator.key")
+            context = self.client(identity)
             connection = http.client.HTTPSConnection("127.0.0.1", self.ports["https"], context=context)
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.ports["http"])
@@ -221,6 +251,44 @@ def test_the_image_repository_does_not_learn_who_asks(house):
 def test_a_certificate_of_another_ca_gets_no_connection(house):
     with pytest.raises((ssl.SSLError, ConnectionError)):
         house.ask("/ota/v1/challenge", identity=f"{house.folder}/tls/")
+
+
+def trusting(house: House, *cas: bytes) -> None:
+    """The Director's folder has these CAs from now on, and the router has looked."""
+    folder = house.folder / "director/certificates"
+    for file in folder.iterdir():
+        file.unlink()
+    for number, pem in enumerate(cas, 1):
+        (folder / f"director-ca-{number}.pem").write_bytes(pem)
+    house.look()
+
+
+def test_a_ca_that_is_retired_is_trusted_no_more_and_a_new_one_is_without_a_restart(house):
+    identity = f"{house.folder}/vehicle-"
+    vehicle = house.client(identity)
+    with house.greet(vehicle) as first, house.greet(vehicle, first.session) as kept:
+        assert kept.session_reused
+        try:
+            trusting(house, (house.folder / "tls/ca.pem").read_bytes())
+            for session in (None, first.session):
+                with pytest.raises((ssl.SSLError, ConnectionError)):
+                    house.greet(vehicle, session)
+            assert house.ask("/ota/v1/challenge", identity=f"{house.folder}/tls/").status == 200
+            assert house.ask("/ota/v1/challenge").status == 200
+            kept.sendall(b"GET /ota/v1/challenge HTTP/1.1\r\nHost: x\r\n\r\n")  # what was there stays
+            assert kept.recv(1000).startswith(b"HTTP/1.1 200")
+        finally:
+            trusting(house, house.vehicles.ca_pem)
+    assert house.ask("/ota/v1/challenge", identity=identity).status == 200
+
+
+def test_a_look_that_finds_nothing_else_leaves_the_listener_as_it_is(house):
+    before = house.listener._server
+    house.look()
+    assert house.listener._server is before
+    trusting(house, b"no certificate", house.vehicles.ca_pem)
+    assert house.ask("/ota/v1/challenge", identity=f"{house.folder}/vehicle-").status == 200
+    trusting(house, house.vehicles.ca_pem)
 
 
 def test_registrations_may_be_larger_than_other_requests_and_not_without_end(house):

@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 
 from v2xpki.errors import ConfigError
+from v2xpki.issuance.metadata import documents_of
 from v2xpki.ota.evidence.shapes import (
     CampaignWord,
     DeliveryHalf,
     EcuWord,
     Offer,
     Reported,
+    Retirement,
     SignedVersion,
     Signing,
     VehicleHalf,
@@ -56,11 +59,21 @@ def delivery_half(
 
 
 def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
-    """Of a vehicle. Raises ConfigError for one that is not here."""
+    """Of a vehicle, and of what was registered under its VIN before. Raises ConfigError for one that never
+    was here."""
     table = director.Vehicle
-    row = tx.execute(sa.select(*table.__table__.columns).where(table.vin == vin)).first()
-    if row is None:
+    query = sa.select(*table.__table__.columns).where(table.vin == vin)
+    registered = tx.execute(query.where(table.retired.is_(None))).all()
+    retired = tx.execute(query.where(table.retired.is_not(None)).order_by(table.retired.desc())).all()
+    if not (rows := [*registered, *retired]):
         raise ConfigError(f"there is no vehicle {vin!r}")
+    earlier = tuple(_registration(tx, row) for row in rows[1:])
+    return _registration(tx, rows[0], tuple(versions(tx, director, "root")), earlier)
+
+
+def _registration(
+    tx: Transaction, row: Any, roots: tuple[SignedVersion, ...] = (), earlier: tuple[VehicleHalf, ...] = ()
+) -> VehicleHalf:
     ecus = _ecus(tx, row.id)
     offers = _offers(tx, director.Assignment.vehicle == row.id)
     named = {offer.campaign for offer in offers}
@@ -74,6 +87,7 @@ def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
         state=row.state,
         registered=iso_from_time32(row.registered),
         registered_by=row.registered_by,
+        retired=row.retired and Retirement(iso_from_time32(row.retired), row.retired_by, row.retired_reason),
         certificate=None if row.certificate is None else row.certificate.hex(),
         certificate_expires=moment(row.certificate_expires),
         counter=row.counter,
@@ -82,9 +96,10 @@ def vehicle_half(tx: Transaction, vin: str) -> VehicleHalf:
         rxswin=rxswin,
         ecus=ecus,
         directed=_directed(tx, row.record),
-        roots=tuple(versions(tx, director, "root")),
+        roots=roots,
         campaigns=tuple(one for one in _campaigns(tx) if one.name in named),
         offers=offers,
+        earlier=earlier,
     )
 
 
@@ -103,9 +118,10 @@ def _offers(tx: Transaction, *wanted: sa.ColumnElement[bool]) -> tuple[Offer, ..
             assignment.state,
             assignment.reported,
             assignment.detail,
+            vehicle.retired,
         )
         .join(vehicle, assignment.vehicle == vehicle.id)
-        .join(ecu, assignment.ecu == ecu.id)
+        .join(ecu, sa.and_(assignment.vehicle == ecu.vehicle, assignment.ecu == ecu.id))
         .join(director.Campaign, assignment.campaign == director.Campaign.id, isouter=True)
         .join(director.KnownTarget, assignment.path == director.KnownTarget.path, isouter=True)
         .where(*wanted)
@@ -124,6 +140,7 @@ def _offers(tx: Transaction, *wanted: sa.ColumnElement[bool]) -> tuple[Offer, ..
             row.state,
             moment(row.reported),
             row.detail,
+            moment(row.retired),
         )
         for row in rows
     )
@@ -190,12 +207,12 @@ def _campaigns(tx: Transaction) -> Iterable[CampaignWord]:
 
 
 def _directed(tx: Transaction, record: bytes | None) -> SignedVersion | None:
-    """A vehicle's targets of an issuance record, which has them, snapshot and timestamp, a line each."""
-    query = sa.select(IssuanceRecord.signed).where(IssuanceRecord.id == record)
-    lines = tx.execute(query).scalar() if record is not None else None
-    if not lines:
+    """A vehicle's targets of an issuance record, which has them, snapshot and timestamp."""
+    query = sa.select(IssuanceRecord.to_be_signed, IssuanceRecord.signed).where(IssuanceRecord.id == record)
+    row = tx.execute(query).first() if record is not None else None
+    if row is None or row.signed is None:
         return None
-    targets, _, _ = lines.partition(b"\n")
+    targets = documents_of(row.to_be_signed, row.signed)[0]
     document = json.loads(targets)
     signed, signatures = document["signed"], tuple(Signing(one["keyid"]) for one in document["signatures"])
     return SignedVersion("targets", signed["version"], sha256(targets), "", signed["expires"], signatures)

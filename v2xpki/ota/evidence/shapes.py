@@ -91,7 +91,8 @@ class ReleaseHalf:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A target that an ECU was directed to, and what came of it. targets_version: the vehicle's."""
+    """A target that an ECU was directed to, and what came of it. targets_version: the vehicle's; retired:
+    when the registration ended under which it was offered."""
 
     vin: str
     ecu: str
@@ -104,6 +105,7 @@ class Offer:
     state: str
     reported: str | None
     detail: str
+    retired: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,16 +168,26 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
+class Retirement:
+    """The end of a registration: when, by whom, and why."""
+
+    at: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class VehicleHalf:
     """What the Director knows of a vehicle. rxswin: each number and the ECUs that carry it; directed: its
     newest targets; roots: the Director's, which name the keys that sign them; manifests: those that told
-    something new."""
+    something new; earlier: registrations of its VIN that ended before, the last one first, without roots."""
 
     vin: str
     model: str
     state: str
     registered: str
     registered_by: str
+    retired: Retirement | None
     certificate: str | None
     certificate_expires: str | None
     counter: int
@@ -187,6 +199,7 @@ class VehicleHalf:
     roots: tuple[SignedVersion, ...]
     campaigns: tuple[CampaignWord, ...]
     offers: tuple[Offer, ...]
+    earlier: tuple["VehicleHalf", ...]
 
     def document(self) -> Document:
         return _document(self)
@@ -194,8 +207,9 @@ class VehicleHalf:
     @property
     def paths(self) -> tuple[str, ...]:
         """The targets whose releases belong into its report: offered ones, and what is installed."""
-        installed = {ecu.path for ecu in self.ecus if ecu.path is not None}
-        return tuple(sorted(installed | {offer.path for offer in self.offers}))
+        found = {ecu.path for ecu in self.ecus if ecu.path is not None}
+        found |= {offer.path for offer in self.offers}
+        return tuple(sorted(found.union(*(one.paths for one in self.earlier))))
 
 
 def _document(half: Any) -> Document:

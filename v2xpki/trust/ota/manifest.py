@@ -87,7 +87,7 @@ class Manifest(NamedTuple):
             whole_of(signed, "counter", "manifest", least=1),
             _time(signed, "manifest"),
             reports,
-            canonical(signed),
+            canonical(signed, whole=True),
             signatures[0],
         )
 
@@ -141,7 +141,7 @@ def _report(ecu: str, value: Any, *, signs: bool) -> EcuReport:
             whole_of(installed, "releaseCounter", f"{what}.installed"),
         ),
         attack,
-        canonical(signed) if signs else b"",
+        canonical(signed, whole=True) if signs else b"",
         signatures[0] if signs else None,
     )
 

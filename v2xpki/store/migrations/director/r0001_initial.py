@@ -70,25 +70,44 @@ def upgrade() -> None:
     )
     op.create_table(
         "ecu",
+        sa.Column("vehicle", sa.LargeBinary(length=16), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("vehicle", sa.LargeBinary(), nullable=False),
         sa.Column("hardware_id", sa.Text(), nullable=False),
         sa.Column("keyid", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("primary", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("replaced_by", sa.Text(), nullable=True),
+        sa.Column("retired", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("added", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("counter", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("path", sa.Text(), nullable=True),
         sa.Column("sha256", sa.Text(), nullable=True),
         sa.Column("release_counter", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("attack", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_ecu")),
+        sa.PrimaryKeyConstraint("vehicle", "id", name=op.f("pk_ecu")),
         sqlite_with_rowid=False,
     )
     with op.batch_alter_table("ecu", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_ecu_vehicle"), ["vehicle"], unique=False)
+        batch_op.create_index(batch_op.f("ix_ecu_hardware_id"), ["hardware_id"], unique=False)
+        batch_op.create_index(
+            "uq_ecu_id",
+            ["id"],
+            unique=True,
+            sqlite_where=sa.text("retired IS NULL"),
+            postgresql_where=sa.text("retired IS NULL"),
+        )
 
+    op.create_table(
+        "expected_vehicle",
+        sa.Column("vin", sa.Text(), nullable=False),
+        sa.Column("model", sa.Text(), nullable=False),
+        sa.Column("credential", sa.LargeBinary(), nullable=True),
+        sa.Column("ecus", sa.Text(), nullable=True),
+        sa.Column("added", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("added_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("vin", name=op.f("pk_expected_vehicle")),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "followed_role",
         sa.Column("role", sa.Text(), nullable=False),
@@ -109,7 +128,7 @@ def upgrade() -> None:
         sa.Column("hashed_id8", sa.LargeBinary(), nullable=True),
         sa.Column("signed", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_issuance_record")),
-        sqlite_with_rowid=False,
+        sqlite_with_rowid=True,
     )
     with op.batch_alter_table("issuance_record", schema=None) as batch_op:
         batch_op.create_index(
@@ -204,6 +223,9 @@ def upgrade() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("registered", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("registered_by", sa.Text(), nullable=False),
+        sa.Column("retired", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("retired_by", sa.Text(), nullable=True),
+        sa.Column("retired_reason", sa.Text(), nullable=True),
         sa.Column("counter", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("reported", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -216,9 +238,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("certificate", name=op.f("uq_vehicle_certificate")),
         sa.UniqueConstraint("credential", name=op.f("uq_vehicle_credential")),
         sa.UniqueConstraint("pending", name=op.f("uq_vehicle_pending")),
-        sa.UniqueConstraint("vin", name=op.f("uq_vehicle_vin")),
         sqlite_with_rowid=False,
     )
+    with op.batch_alter_table("vehicle", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_vehicle_retired_vin",
+            ["vin"],
+            unique=False,
+            sqlite_where=sa.text("retired IS NOT NULL"),
+            postgresql_where=sa.text("retired IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_vehicle_vin",
+            ["vin"],
+            unique=True,
+            sqlite_where=sa.text("retired IS NULL"),
+            postgresql_where=sa.text("retired IS NULL"),
+        )
+
     op.create_table(
         "vehicle_manifest",
         sa.Column("vehicle", sa.LargeBinary(length=16), nullable=False),
@@ -232,7 +269,6 @@ def upgrade() -> None:
         sa.Column("attacks", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("octets", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("vehicle", "counter", name=op.f("pk_vehicle_manifest")),
-        sqlite_with_rowid=False,
     )
     # ### end Alembic commands ###
 
@@ -241,6 +277,18 @@ def downgrade() -> None:
     """Back from it."""
     # ### commands auto generated by Alembic - please adjust! ###
     op.drop_table("vehicle_manifest")
+    with op.batch_alter_table("vehicle", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_vehicle_vin",
+            sqlite_where=sa.text("retired IS NULL"),
+            postgresql_where=sa.text("retired IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_vehicle_retired_vin",
+            sqlite_where=sa.text("retired IS NOT NULL"),
+            postgresql_where=sa.text("retired IS NOT NULL"),
+        )
+
     op.drop_table("vehicle")
     op.drop_table("used_challenge")
     op.drop_table("submitted_signature")
@@ -258,8 +306,12 @@ def downgrade() -> None:
 
     op.drop_table("issuance_record")
     op.drop_table("followed_role")
+    op.drop_table("expected_vehicle")
     with op.batch_alter_table("ecu", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_ecu_vehicle"))
+        batch_op.drop_index(
+            "uq_ecu_id", sqlite_where=sa.text("retired IS NULL"), postgresql_where=sa.text("retired IS NULL")
+        )
+        batch_op.drop_index(batch_op.f("ix_ecu_hardware_id"))
 
     op.drop_table("ecu")
     op.drop_table("campaign")
