@@ -115,7 +115,7 @@ def work(depot, cars, vehicles, seconds, out):
         at = luck.randrange(len(cars))
         car, vehicle = cars[at], director._inventory.again(vehicles[at])
         # counters that rise over all processes; what is installed changes, and so what is directed
-        car.counter = time.monotonic_ns() // 1000
+        car.counter = (time.monotonic_ns() - car.began) // 10_000
         for ecu in car.ecus:
             car.installed[ecu] = luck.choice(car.choices)
         try:
@@ -140,7 +140,7 @@ def test_processes_that_share_vehicles_and_are_killed_never_sign_a_version_twice
     vehicles = [car.join(depot) for car in cars]
     releases = [depot.release(f"{kind}-x", number, kind) for kind in ("ecu-a", "ecu-b") for number in (2, 3)]
     for car in cars:
-        car.choices = [*car.installed.values(), *releases]
+        car.choices, car.began = [*car.installed.values(), *releases], time.monotonic_ns()
     depot.database.close()
     numbers, running, files, killed = itertools.count(), {}, [], 0
 
