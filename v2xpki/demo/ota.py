@@ -42,8 +42,8 @@ from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.signing_files import RequestFile
 from v2xpki.ota.status import collect_firmware
 from v2xpki.station import Settings, Station, Urllib3Http
-from v2xpki.station.errors import Refusal as Refused4xx
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
+from v2xpki.station.ota.refusals import DirectorRefused
 from v2xpki.station.ota.registration import register
 from v2xpki.store import Database
 from v2xpki.time import Clock, SystemClock
@@ -380,8 +380,8 @@ class Demo(DemoBasis):
             vehicle.update(instead)
         except UpdateRefused as refusal:
             rule, reason = refusal.reason.value, str(refusal).removeprefix(f"{refusal.reason.value}: ")
-        except Refused4xx as refusal:
-            rule, reason = f"HTTP {refusal.status}", str(refusal).partition(f"HTTP {refusal.status} ")[2]
+        except DirectorRefused as refusal:
+            rule, reason = f"HTTP {refusal.status}", refusal.detail
         except V2xPkiError as error:
             rule, reason = type(error).__name__, str(error)
         number = len(self.report.attempts) + 1

@@ -79,7 +79,7 @@ class Vehicle:
         return Fetcher(Urllib3Http(tls_ca=self._tls_ca), self._url)
 
     def update(self, instead: Mapping[str, bytes] | None = None) -> Outcome:
-        """One cycle; instead: what somebody on the way answers. Raises UpdateRefused, Refusal."""
+        """One cycle; instead: what somebody on the way answers. Raises UpdateRefused, DirectorRefused."""
         client = Urllib3Http(tls_ca=self._tls_ca, client=self.directory.identity)
         try:
             way = OnTheWay(client)
