@@ -23,10 +23,10 @@ class Apart:
         self.folder = folder
 
     def command(self, *words: object, expect: int = 0) -> str:
-        """What a command printed on stdout; it is to end with the code `expect`."""
+        """What a command printed, on stderr where it is to fail; it is to end with the code `expect`."""
         code, out, err = warm.run([*map(str, words)], environment(), folder=self.folder)
         assert code == expect, f"{words}: {code}\n{out}{err}"
-        return out
+        return err if expect else out
 
     def call(self, function: Callable[..., Any], *args: Any) -> None:
         """A function of a module that returns nothing."""
