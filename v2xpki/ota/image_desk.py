@@ -28,8 +28,7 @@ class ImageDesk(RepositoryDesk):
     def add_release(self, asked: Asked) -> list[dict[str, Any]]:
         """Make an upload a release, one for each hardware id (NewRelease.parse has the members; `role` names
         the targets role that is to sign)."""
-        body = dict(asked.body)
-        role = text(body, "role", most=40) if body.pop("role", None) is not None else None
+        body, role = _role(asked.body)
         added = self._releases.add(asked.operator, NewRelease.parse(body), role=role)
         return [release_document(self._releases.get(one)) for one in added]
 
@@ -86,6 +85,12 @@ class ImageDesk(RepositoryDesk):
         """The same by its target path; none for one that is no release, as a factory's image."""
         with self._repository.database.read() as tx:
             return [one.document() for one in known_releases(tx, [text(asked.parameters, "path")])]
+
+
+def _role(body: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The other members, and the targets role that is to sign, where one is named."""
+    rest = {name: value for name, value in body.items() if name != "role"}
+    return rest, None if body.get("role") is None else text(body, "role", most=40)
 
 
 def _ids(body: Mapping[str, Any]) -> list[bytes] | None:

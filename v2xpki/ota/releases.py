@@ -21,9 +21,9 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
-from v2xpki.errors import Refused
+from v2xpki.errors import InvalidProvenance, Refused
 from v2xpki.ota.desk import Operator, Reason
-from v2xpki.ota.files import beside, sync_folder, write_durably
+from v2xpki.ota.files import beside, sha256_of, sync_folder, write_durably
 from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.new_release import NewRelease
 from v2xpki.ota.publishing import TargetsChange
@@ -154,10 +154,29 @@ class Releases:
             raise Refused(Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may")
         return wanted or may[0]
 
-    def _require_image(self, row: Any) -> None:
-        """Raises Refused unless what is to be handed out is there: signers put their names to it."""
-        if not (self._images / file_of(row.path, row.sha256)).is_file():
-            raise Refused(Reason.STATE, f"the image of {row.path} is gone; withdraw it and add it anew")
+    def _require_sound(self, row: Any) -> None:
+        """Raises Refused unless what is to be handed out is there, octet by octet what was added, and
+        InvalidProvenance unless its statement still satisfies the policy: people put their names to it. Reads
+        all of the image, a block at a time."""
+        try:
+            found = sha256_of(self._images / file_of(row.path, row.sha256))
+        except FileNotFoundError:
+            found = ""
+        if found != row.sha256:
+            fault = "damaged" if found else "gone"
+            raise Refused(
+                Reason.STATE,
+                f"the image of {row.path} is {fault}; withdraw the release ({row.id.hex()}) and add it anew",
+            )
+        with self._database.read() as tx:
+            octets = tx.execute(sa.select(_p.octets).where(_p.release == row.id)).scalar_one()
+        try:
+            check(octets, self._policy, row.sha256, name=row.name, hardware_id=row.hardware_id)
+        except InvalidProvenance as error:
+            raise InvalidProvenance(
+                f"{row.path}: the statement of provenance it was added with is not accepted any more: {error}",
+                rule=error.rule,
+            ) from error
 
     @staticmethod
     def _check_counter(tx: Transaction, fields: ImageFields, *, pending: bool) -> None:
@@ -183,14 +202,14 @@ class Releases:
     # --- on -------------------------------------------------------------------------------------------
 
     def approve(self, operator: Operator, identifier: bytes) -> Found:
-        """One more approval; with enough of them the release is approved. Raises Refused."""
+        """One more approval; with enough of them the release is approved. Raises Refused, InvalidProvenance."""
+        seen = self.get(identifier).row
+        self._require_approvable(operator, seen)
+        # an image may take seconds to read: not while others wait to write
+        self._require_sound(seen)
         with self._database.write(durable=True) as tx:
             row = _locked(tx, identifier)
-            if row.added_by == operator.name:
-                raise Refused(Reason.ROLE, f"{operator.name} added it, and so approves it not")
-            if row.state != STAGED:
-                raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
-            self._require_image(row)
+            self._require_approvable(operator, row)
             now = self._clock.time32()
             if not tx.insert_if_new(Approval, release=identifier, operator=operator.name, approved=now):
                 raise Refused(Reason.STATE, f"{operator.name} has approved it before")
@@ -199,6 +218,13 @@ class Releases:
                 _move(tx, identifier, APPROVED)
             tx.audit(Event.RELEASE_APPROVED, release=identifier, digest=row.sha256, operator=operator.name)
         return self.get(identifier)
+
+    @staticmethod
+    def _require_approvable(operator: Operator, row: Any) -> None:
+        if row.added_by == operator.name:
+            raise Refused(Reason.ROLE, f"{operator.name} added it, and so approves it not")
+        if row.state != STAGED:
+            raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
 
     def withdraw(self, operator: Operator, identifier: bytes, reason: str) -> Found:
         """Never to be published; of a published one the next targets are without it, once they are signed.
@@ -220,7 +246,7 @@ class Releases:
         self, operator: Operator, role: str, only: Sequence[bytes] | None = None
     ) -> Request:
         """Ask a targets role's signers for all that is approved and against all that is to be withdrawn, or
-        for and against `only` these. The repository's request. Raises Refused."""
+        for and against `only` these. The repository's request. Raises Refused, InvalidProvenance."""
         with self._database.read() as tx:
             waiting = tx.execute(
                 sa.select(*_t).where(_t.role == role, _t.state.in_((APPROVED, WITHDRAWING))).order_by(_t.path)
@@ -228,16 +254,16 @@ class Releases:
             chosen = [row for row in waiting if only is None or row.id in only]
             if only is not None and len(chosen) != len(set(only)):
                 raise Refused(Reason.STATE, f"not all of them are {APPROVED} or {WITHDRAWING}, of {role}")
-            for row in chosen:
-                if row.state == APPROVED:
-                    self._require_image(row)
-                    self._check_counter(tx, _fields(row), pending=False)
+            approved = [row for row in chosen if row.state == APPROVED]
+            for row in approved:
+                self._check_counter(tx, _fields(row), pending=False)
+        for row in approved:
+            self._require_sound(row)
         return self._repository.request_targets(
             role,
             add={
                 row.path: TargetEntry(row.length, row.sha256, json.loads(row.custom))
-                for row in chosen
-                if row.state == APPROVED
+                for row in approved
             },
             remove=[row.path for row in chosen if row.state == WITHDRAWING],
             by=operator.name,

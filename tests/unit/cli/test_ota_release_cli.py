@@ -40,6 +40,17 @@ def run(*arguments: object, code: int = 0) -> Any:
     return json.loads(result.stdout) if code == 0 else result.output
 
 
+@contextmanager
+def reached(desks: Desks, folder: Path, way: str) -> Iterator[list[str]]:
+    """The options of one way to the desks."""
+    if way == "here":
+        yield ["--instance", str(desks.instance.directory), "--operator", "eve"]
+        return
+    (folder / "tls").mkdir()
+    with served(desks, folder / "tls") as https:
+        yield https.options
+
+
 def files(desks: Desks) -> list[object]:
     folder = desks.instance.directory
     (folder / "fw.bin").write_bytes(b"firmware" * 100)
@@ -74,6 +85,15 @@ def test_the_same_over_the_interface(desks: Desks, tmp_path: Path) -> None:
         withdrawn = run("release", "withdraw", added["id"], "--reason", "a fault", *https.options)[0]
         assert withdrawn["state"] == "withdrawn"
         assert "campaign-manager" in run("campaign", "halt", "x", "--reason", "y", *https.options, code=1)
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
+def test_a_release_names_the_role_that_is_to_sign(desks: Desks, tmp_path: Path, way: str) -> None:
+    with reached(desks, tmp_path, way) as reach:
+        (added,) = run("release", "add", *files(desks), "--role", "targets", *reach)
+        assert added["role"] == "targets"
+        refused = run("release", "add", *files(desks), "--role", "acme", *reach, code=1)
+        assert "role acme may not name bcm/brake/1/fw.bin; targets may" in refused
 
 
 def test_one_way_to_the_desks_is_to_be_named() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support.provenance import attest, new_key
+from tests.support.provenance import attest, new_key, policy_text
 from tests.support.releases import APPROVERS, ENGINEER, IMAGE, NOW, SIGNER, Shop
 from v2xpki.errors import AlreadyRecorded, DecodeError, InvalidProvenance, Refused
 from v2xpki.ota import files
@@ -16,6 +16,7 @@ from v2xpki.ota.desk import Operator, Reason
 from v2xpki.ota.new_release import NewRelease
 from v2xpki.store.auditing import require_intact
 from v2xpki.store.base import AuditRow
+from v2xpki.trust.ota.provenance import Policy
 
 SHA = hashlib.sha256(IMAGE).hexdigest()
 
@@ -299,3 +300,34 @@ def test_nobody_approves_or_signs_an_image_that_is_gone(shop: Shop) -> None:
     image.unlink()
     with pytest.raises(Refused, match="is gone"):
         shop.releases.request_signatures(ENGINEER, "targets")
+
+
+def test_nobody_approves_or_signs_an_image_that_is_not_the_one_that_was_added(shop: Shop) -> None:
+    identifier = shop.add()
+    image = shop.images / f"bcm-2/brake/1.1/{SHA}.fw.bin"
+    image.chmod(0o600)
+    image.write_bytes(IMAGE[:-1] + b"!")
+    with pytest.raises(Refused, match=f"damaged; withdraw the release .{identifier.hex()}"):
+        shop.releases.approve(APPROVERS[0], identifier)
+    image.write_bytes(IMAGE)
+    shop.releases.approve(APPROVERS[0], identifier)
+    image.write_bytes(b"?" + IMAGE[1:])
+    with pytest.raises(Refused, match="damaged"):
+        shop.releases.request_signatures(ENGINEER, "targets")
+    assert shop.releases.get(identifier).row.state == "approved" and shop.targets.open == []
+
+
+def test_nobody_approves_or_signs_what_the_policy_of_provenance_accepts_no_more(shop: Shop) -> None:
+    identifier, before = shop.add(), shop.policy
+    shop.policy = Policy.parse(policy_text(new_key()), lambda name: b"")
+    with pytest.raises(InvalidProvenance, match="not accepted any more: no signature by a signer"):
+        shop.opened().approve(APPROVERS[0], identifier)
+    assert shop.releases.get(identifier).approvals == ()
+    shop.releases.approve(APPROVERS[0], identifier)
+    for policy, rule in ((shop.policy, "signature"), (None, "no-policy")):
+        shop.policy = policy
+        with pytest.raises(InvalidProvenance) as refused:
+            shop.opened().request_signatures(ENGINEER, "targets")
+        assert refused.value.rule == rule and shop.targets.open == []
+    shop.policy = before
+    assert list(shop.opened().request_signatures(ENGINEER, "targets").added)
