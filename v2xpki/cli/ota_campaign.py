@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from v2xpki.cli.ota_desks import Desks, desk_options, desks
+from v2xpki.cli.ota_desks import Desks, desk_options, desks, release_of
 from v2xpki.cli.output import json_option, print_json
 
 _ID = click.argument("identifier", metavar="CAMPAIGN")
@@ -102,12 +102,8 @@ def status(identifier: str | None, *, as_json: bool, **reach: Any) -> None:
 
 
 def _path(found: Desks, release: str) -> str:
-    """The target path of a release; a path is taken as it is."""
-    from v2xpki.ota.image_desk import ImageDesk
-
-    if "/" in release:
-        return release
-    return str(found.call(ImageDesk, "release", {"id": release})["path"])
+    """The target path of a release; a path is taken as it is, for the Image repository may be elsewhere."""
+    return release if "/" in release else str(release_of(found, release)["path"])
 
 
 def _call(

@@ -27,7 +27,7 @@ from v2xpki.time import Clock, SystemClock, unix_from_time32
 from v2xpki.web.admin_evidence import add_evidence
 from v2xpki.web.bodies import request_body
 from v2xpki.web.internal import peer_name
-from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, rule_of
+from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, answer, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
 from v2xpki.web.ota_problems import told
 from v2xpki.web.problems import PROBLEM_TYPE, HttpError
@@ -140,6 +140,13 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
         response = _tus(Response(json.dumps({"id": made.id}) + "\n", 201, content_type=JSON_TYPE), made)
         response.headers["Location"] = f"{PREFIX}/uploads/{made.id}"
         return response
+
+    @blueprint.get("/uploads")
+    def list_uploads() -> Response:
+        asking = operator()
+        with told():
+            asking.require(_UPLOADERS)
+            return answer([one.document() for one in uploads.all(asking.name)], 200)
 
     @blueprint.route("/uploads/<identifier>", methods=["HEAD"])
     def upload(identifier: str) -> Response:

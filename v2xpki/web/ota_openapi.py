@@ -58,14 +58,17 @@ _IN_SHORT: dict[str, Schema] = {
 }  # fmt: skip
 _RELATIONS = _list(_object("name", name=_PART, min=_WHOLE, max=_WHOLE))
 
+_NEW_RELEASE: dict[str, Schema] = {
+    "name": _PART, "version": _PART, "hardwareIds": _list(_PART, minItems=1), "releaseCounter": _WHOLE,
+    "attestation": {"type": "string", "contentEncoding": "base64", "description": "A DSSE envelope"},
+    "file": _PART, "sha256": _SHA256, "rxswin": _list(_TEXT), "requires": _RELATIONS,
+    "conflicts": _RELATIONS, "rollbackFrom": _WHOLE, "role": _TEXT,
+}  # fmt: skip
+_NEEDED = "name version hardwareIds releaseCounter attestation"
+
 SCHEMAS: dict[str, Schema] = {
-    "NewRelease": _object(
-        "upload name version hardwareIds releaseCounter attestation",
-        upload=_TEXT, name=_PART, version=_PART, hardwareIds=_list(_PART, minItems=1), releaseCounter=_WHOLE,
-        attestation={"type": "string", "contentEncoding": "base64", "description": "A DSSE envelope"},
-        file=_PART, sha256=_SHA256, rxswin=_list(_TEXT), requires=_RELATIONS, conflicts=_RELATIONS,
-        rollbackFrom=_WHOLE, role=_TEXT,
-    ),
+    "NewRelease": _object(f"upload {_NEEDED}", upload=_TEXT, **_NEW_RELEASE),
+    "ReleaseToCheck": _object(f"sha256 {_NEEDED}", **_NEW_RELEASE),
     "Release": _object(
         "id path role name version hardwareId releaseCounter length sha256 state addedBy added approvals "
         "provenance",
@@ -168,6 +171,9 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "Upload": _object("id", id=_TEXT),
+    "OpenUpload": _object(
+        "id length offset expires", id=_TEXT, length=_WHOLE, offset=_WHOLE, expires=_TIME
+    ),
     # the shapes of ota.evidence: what is in them beside these members grows
     "ReleaseEvidence": _object(
         "id path role name version hardwareId sha256 rxswin state approvals provenance listedBy above",
@@ -195,6 +201,7 @@ _DESKS = (ImageDesk, DirectorDesk, EvidenceDesk)
 #: Call -> what it takes.
 _TAKES: dict[str, Schema] = {
     "add_release": _ref("NewRelease"),
+    "check_release": _ref("ReleaseToCheck"),
     "approve_release": _object(),
     "withdraw_release": _ref("Reason"),
     "request_signatures": _object(role=_TEXT, releases=_list(_TEXT), rotate=_list(_TEXT)),
@@ -220,6 +227,7 @@ _TAKES: dict[str, Schema] = {
 #: Call -> what it gives.
 _GIVES: dict[str, Schema] = {
     "add_release": _list(_ref("Release")),
+    "check_release": _list(_object("path role", path=_TEXT, role=_TEXT)),
     "releases": _list(_ref("Release")),
     "release": _ref("Release"),
     "approve_release": _ref("Release"),
@@ -342,6 +350,17 @@ _UPLOADS: dict[str, Any] = {
             "summary": f"What is understood of tus {TUS}: {EXTENSIONS}",
             "responses": {
                 "204": _answered("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
+            },
+        },
+        "get": {
+            "operationId": "listUploads",
+            "summary": "Your own that are neither a release yet nor ended, the first to expire first",
+            "responses": {
+                "200": {
+                    "description": "Done",
+                    "content": {"application/json": {"schema": _list(_ref("OpenUpload"))}},
+                },
+                "default": _PROBLEM,
             },
         },
         "post": _tus(
