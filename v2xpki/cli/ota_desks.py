@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -94,11 +94,18 @@ class _Here:
         self, desk: type, name: str, parameters: Mapping[str, str] | None = None, body: Any = None
     ) -> Any:
         from v2xpki.ota.desk import Asked
-        from v2xpki.ota.desks import at_work
 
         if desk not in self._open:
-            self._open[desk] = self._stack.enter_context(at_work(self._instance, desk))
+            self._open[desk] = self._opened(desk)
         return getattr(self._open[desk], name)(Asked(self._operator, parameters or {}, body or {}))
+
+    def _opened(self, desk: type) -> Any:
+        from v2xpki.ota.desks import at_work, tell_director
+        from v2xpki.ota.withdrawal_desk import WithdrawalDesk
+
+        if desk is WithdrawalDesk:
+            return WithdrawalDesk(self.call, partial(tell_director, self._instance))
+        return self._stack.enter_context(at_work(self._instance, desk))
 
     def upload(
         self, path: Path, *, identifier: str | None = None, progress: Progress | None = None,

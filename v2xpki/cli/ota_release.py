@@ -194,15 +194,35 @@ def request(identifiers: tuple[str, ...], role: str, folder: Path, *, as_json: b
 @desk_options
 @json_option
 def withdraw(identifier: str, reason: str, *, as_json: bool, **reach: Any) -> None:
-    """Take a release back. One that is published goes with the next targets that are signed."""
-    from v2xpki.ota.image_desk import ImageDesk
+    """Take a release back. Of one that is published the Director is told at once and directs to it no more;
+    it goes with the next targets that are signed. The same again tells the Director where that failed."""
+    from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 
     with desks(**reach) as found:
         which = {"id": release_of(found, identifier)["id"]}
-        withdrawn = found.call(ImageDesk, "withdraw_release", which, {"reason": reason})
+        withdrawn = found.call(WithdrawalDesk, "withdraw_release", which, {"reason": reason})
     _show([withdrawn], as_json=as_json)
-    if not as_json and withdrawn["state"] == "withdrawing":
-        note("it is handed out until targets without it are signed: v2xpki ota release request")
+    for line in _what_is_left(withdrawn):
+        note(line)
+
+
+def _what_is_left(withdrawn: dict[str, Any]) -> Iterator[str]:
+    """What an operator has to do after a withdrawal."""
+    if withdrawn["state"] == "withdrawing":
+        yield "clients find it until targets without it are signed: v2xpki ota release request"
+    director = withdrawn["director"]
+    if director is None:
+        return
+    if not director["told"]:
+        yield (
+            f"the Director was not told, and directs vehicles to it until it follows such targets: "
+            f"{director['detail']}; halt its campaigns (v2xpki ota campaign status), or withdraw it once more"
+        )
+    for one in director["campaigns"]:
+        yield (
+            f"campaign {one['name']} ({one['state']}) offers it to nobody any more, its other targets as "
+            f"before; to end it: v2xpki ota campaign halt {one['name']} --reason ..."
+        )
 
 
 def _relation(value: str) -> dict[str, Any]:

@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from v2xpki.config import Instance
 from v2xpki.errors import ConfigError
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.director_opening import director_at_work
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.known_targets import KnownTargets
 from v2xpki.ota.opening import repository_at_work
 from v2xpki.ota.releases import Releases
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.repository_desk import RepositoryDesk
 from v2xpki.ota.uploads import Uploads
+from v2xpki.store import Database, require_current
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust.ota.provenance import Policy
 
@@ -43,6 +46,18 @@ def image_desk(instance: Instance, repository: Repository, clock: Clock) -> Imag
         instance.settings.ota, provenance_policy(instance),
     )  # fmt: skip
     return ImageDesk(repository, releases)
+
+
+def tell_director(
+    instance: Instance, path: str, reason: str, operator: str, clock: Clock | None = None
+) -> list[dict[str, Any]]:
+    """A `Tell` where the Director's database is in reach: its token is not needed. Raises ConfigError,
+    StoreError."""
+    url = instance.domain("director").database_url
+    clock = clock or SystemClock()
+    with Database.open(url, clock=clock, must_exist=True) as database:
+        require_current(database, "director")
+        return KnownTargets(database, clock).withdraw(path, reason, operator)
 
 
 @contextmanager

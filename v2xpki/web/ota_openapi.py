@@ -8,6 +8,7 @@ from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 from v2xpki.trust.ota.expected import MOST_VEHICLES
 from v2xpki.trust.ota.fields import MOST_ECUS
 from v2xpki.trust.ota.keys import ECU_SCHEMES
@@ -56,6 +57,7 @@ _IN_SHORT: dict[str, Schema] = {
     "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
     "metadataVersion": _WHOLE,
 }  # fmt: skip
+_NAMING = _object("id name state", id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused"]})
 _RELATIONS = _list(_object("name", name=_PART, min=_WHOLE, max=_WHOLE))
 
 _NEW_RELEASE: dict[str, Schema] = {
@@ -84,6 +86,18 @@ SCHEMAS: dict[str, Schema] = {
         rxswin=_list(_TEXT), requires=_RELATIONS, conflicts=_RELATIONS,
         rollbackFrom={"type": ["integer", "null"]},
     ),
+    "WithdrawnRelease": {
+        "allOf": [
+            _ref("Release"),
+            _object(
+                "director",
+                director=_object(
+                    "told detail campaigns",
+                    told={"type": "boolean"}, detail=_TEXT, campaigns=_list(_NAMING),
+                ) | {"type": ["object", "null"], "description": "null: it was never published"},
+            ),
+        ]
+    },
     "SigningRequest": _object(
         "id role version state createdBy created agree",
         id=_SHA256, role=_TEXT, version=_WHOLE, state={"enum": ["open", "published", "dropped"]},
@@ -197,13 +211,17 @@ SCHEMAS: dict[str, Schema] = {
     ),
 }  # fmt: skip
 
-_DESKS = (ImageDesk, DirectorDesk, EvidenceDesk)
+#: The joined ones first: what they say of a call is what is served.
+_DESKS = (WithdrawalDesk, ImageDesk, DirectorDesk, EvidenceDesk)
 #: Call -> what it takes.
 _TAKES: dict[str, Schema] = {
     "add_release": _ref("NewRelease"),
     "check_release": _ref("ReleaseToCheck"),
     "approve_release": _object(),
     "withdraw_release": _ref("Reason"),
+    "withdraw_target": _closed(
+        "path reason", path=_TEXT, reason={"type": "string", "minLength": 1, "maxLength": 500}
+    ),
     "request_signatures": _object(role=_TEXT, releases=_list(_TEXT), rotate=_list(_TEXT)),
     "submit_signature": _object(
         "repository request signer signatures", repository=_TEXT, request=_SHA256, signer=_TEXT,
@@ -231,7 +249,8 @@ _GIVES: dict[str, Schema] = {
     "releases": _list(_ref("Release")),
     "release": _ref("Release"),
     "approve_release": _ref("Release"),
-    "withdraw_release": _ref("Release"),
+    "withdraw_release": _ref("WithdrawnRelease"),
+    "withdraw_target": _list(_NAMING),
     "request_signatures": _list(_ref("SigningRequest")),
     "signing_requests": _list(_ref("SigningRequest")),
     "signing_request": _ref("SigningRequest"),
