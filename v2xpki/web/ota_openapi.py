@@ -104,7 +104,7 @@ SCHEMAS: dict[str, Schema] = {
         reason=_TEXT, createdBy=_TEXT, created=_TIME,
         agree=_list(_object("who threshold keyids", who=_TEXT, threshold=_WHOLE, keyids=_list(_SHA256))),
         signatures=_list(_object("keyid signer", keyid=_SHA256, signer=_TEXT)), file=_ANY, missing=_ANY,
-        published={"type": "boolean"},
+        published={"type": "boolean"}, repeated={"type": "boolean"},
     ),
     "MetadataRole": _object(
         "role version expires keyids threshold online secondsLeft due",
