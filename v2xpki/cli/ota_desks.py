@@ -88,24 +88,25 @@ class _Here:
         from v2xpki.ota.desk import Operator
 
         self._instance, self._operator = instance, Operator.here(operator)
-        self._stack, self._open = stack, dict[type, Any]()
+        self._stack, self._open = stack, dict[tuple[type, bool], Any]()
 
     def call(
         self, desk: type, name: str, parameters: Mapping[str, str] | None = None, body: Any = None
     ) -> Any:
-        from v2xpki.ota.desk import Asked
+        from v2xpki.ota.desk import Asked, call_of
 
-        if desk not in self._open:
-            self._open[desk] = self._opened(desk)
-        return getattr(self._open[desk], name)(Asked(self._operator, parameters or {}, body or {}))
+        token = call_of(desk, name).method != "GET"
+        if (desk, token) not in self._open:
+            self._open[desk, token] = self._opened(desk, token=token)
+        return getattr(self._open[desk, token], name)(Asked(self._operator, parameters or {}, body or {}))
 
-    def _opened(self, desk: type) -> Any:
+    def _opened(self, desk: type, *, token: bool) -> Any:
         from v2xpki.ota.desks import at_work, tell_director
         from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 
         if desk is WithdrawalDesk:
             return WithdrawalDesk(self.call, partial(tell_director, self._instance))
-        return self._stack.enter_context(at_work(self._instance, desk))
+        return self._stack.enter_context(at_work(self._instance, desk, token=token))
 
     def upload(
         self, path: Path, *, identifier: str | None = None, progress: Progress | None = None,

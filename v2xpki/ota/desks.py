@@ -61,13 +61,16 @@ def tell_director(
 
 
 @contextmanager
-def at_work(instance: Instance, desk: type, clock: Clock | None = None) -> Iterator[RepositoryDesk]:
-    """A desk with its domain's own token and database, for an operator's command. Raises ConfigError,
+def at_work(
+    instance: Instance, desk: type, clock: Clock | None = None, *, token: bool = True
+) -> Iterator[RepositoryDesk]:
+    """A desk with its domain's own token and database, for an operator's command. The Image repository's can
+    be read without its token, beside that of another domain: a process has one. Raises ConfigError,
     KeystoreError, StoreError."""
     clock = clock or SystemClock()
     if desk is DirectorDesk:
         with director_at_work(instance, clock) as found:
             yield DirectorDesk(found.repository, found.director)
         return
-    with repository_at_work(instance, "image", clock=clock) as repository:
+    with repository_at_work(instance, "image", clock=clock, token=token) as repository:
         yield image_desk(instance, repository, clock)

@@ -29,7 +29,7 @@ def desks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desks]:
     made.begin()
 
     @contextmanager
-    def at_work(_: object, desk: type) -> Iterator[Any]:
+    def at_work(_: object, desk: type, *, token: bool) -> Iterator[Any]:
         yield made.image_desk
 
     monkeypatch.setattr(opening, "at_work", at_work)

@@ -117,7 +117,7 @@ def test_a_command_where_both_databases_are_tells_the_director(
     desks: Desks, depot: Depot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def at_work(_: object, __: type) -> Iterator[Any]:
+    def at_work(_: object, __: type, *, token: bool) -> Iterator[Any]:
         yield desks.image_desk
 
     monkeypatch.setattr(opening, "at_work", at_work)
