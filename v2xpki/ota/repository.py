@@ -304,19 +304,19 @@ class Repository:
         waiting = self._rows.requests(tx)
         for other in waiting:
             if other.role == role:
-                more = [
-                    f"{one.role} version {one.version} ({one.id.hex()[:16]})"
-                    for one in waiting
-                    if one.id != other.id
-                ]
-                beside = f"; it may have to go out with {', '.join(more)}" if more else ""
-                which = "" if self.kind.keeps_targets else f" --repository {self.kind.name}"
-                raise Refused(
-                    SigningReason.OPEN_ALREADY,
-                    f"{role} version {other.version} waits for signatures (request {other.id.hex()[:16]}"
-                    f"{beside}): have it signed, `v2xpki ota sign request {role}{which}` writes its file; or "
-                    f"give it up, `v2xpki ota sign drop {other.id.hex()[:16]}{which} --reason ...`",
-                )
+                raise Refused(SigningReason.OPEN_ALREADY, self._in_the_way(other, waiting))
+
+    def _in_the_way(self, request: Request, waiting: Sequence[Request]) -> str:
+        """What an open request is, and what ends it."""
+        which = "" if self.kind.keeps_targets else f" --repository {self.kind.name}"
+        others = [f"{one.role} {one.version}" for one in waiting if one.id != request.id]
+        beside = f" (also open, and it may wait for it: {', '.join(others)})" if others else ""
+        beginning = request.id.hex()[:16]
+        return (
+            f"{request.role} version {request.version}, request {beginning}, waits for signatures{beside}: "
+            f"`v2xpki ota sign request {request.role}{which}` writes its file for the signers; "
+            f"`v2xpki ota sign drop {beginning}{which} --reason ...` gives it up"
+        )
 
     def _required(self, tx: Transaction, request: bytes) -> Request:
         found = self._rows.request(tx, request)

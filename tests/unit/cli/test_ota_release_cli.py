@@ -18,7 +18,7 @@ from tests.support.provenance import attest
 from v2xpki.cli import main
 from v2xpki.links.ota_desk import DeskLink
 from v2xpki.ota import desks as opening
-from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.releases import Releases
 from v2xpki.ota.uploads import Uploads
 
 
@@ -159,7 +159,7 @@ def test_an_upload_whose_release_is_refused_at_the_end_is_told_to_be_kept(
     desks: Desks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = ["--instance", desks.instance.directory, "--operator", "eve"]
-    monkeypatch.setattr(ImageDesk, "check_release", lambda *_: None)
+    monkeypatch.setattr(Releases, "check", lambda *_, **__: [])
     run("release", "add", *files(desks), *here)
     said = run("release", "add", *files(desks), *here, code=1)
     (kept,) = run("upload", "list", *here)

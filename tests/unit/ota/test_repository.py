@@ -120,7 +120,7 @@ def test_a_request_that_is_in_the_way_is_named_with_what_ends_it(scene):
     with pytest.raises(Refused) as refused:
         scene.repository.request_targets("targets", add={PATH: entry()}, by="op")
     said, beginning = str(refused.value), request.id.hex()[:16]
-    assert f"(request {beginning})" in said and "`v2xpki ota sign request targets`" in said
+    assert f"request {beginning}, waits for signatures: `v2xpki ota sign request targets`" in said
     assert f"`v2xpki ota sign drop {beginning} --reason ...`" in said
 
 
