@@ -18,6 +18,7 @@ from v2xpki.ota.desk import Operator, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 from v2xpki.web import admin
 from v2xpki.web.admin_ota import OFFSET_TYPE
 
@@ -96,7 +97,7 @@ def test_the_director_is_asked_what_is_the_directors(desks: Desks) -> None:
 # --- who may --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [ImageDesk, DirectorDesk, EvidenceDesk])
+@pytest.mark.parametrize("kind", [ImageDesk, DirectorDesk, EvidenceDesk, WithdrawalDesk])
 def test_every_call_is_refused_to_who_has_none_of_its_roles(desks: Desks, kind: type) -> None:
     names = {"release-engineer": "eve", "approver": "ann", "campaign-manager": "max", "auditor": "aud"}
     calls = calls_of(kind)
