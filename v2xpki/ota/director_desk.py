@@ -176,8 +176,9 @@ class DirectorDesk(RepositoryDesk):
 
     @answers("POST withdrawn-targets", RELEASE_ENGINEER)
     def withdraw_target(self, asked: Asked) -> list[dict[str, Any]]:
-        """Direct no vehicle to a target any more, from now on, for a reason: {"path", "reason"}. Part of the
-        withdrawal of a release. The campaigns that still name it."""
+        """Direct no vehicle to a target any more, from now on and for good, for a reason: {"path", "reason"}.
+        A part of `POST releases/{id}/withdraw`, and for where that could not tell the Director. The campaigns
+        that still name it."""
         check_members(asked.body, frozenset({"path", "reason"}))
         return self._fleet.withdraw_target(text(asked.body, "path", most=300), *_why(asked))
 
