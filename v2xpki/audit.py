@@ -105,6 +105,7 @@ class Event(StrEnum):
     CAMPAIGN_CREATED = "campaign.created"
     CAMPAIGN_MOVED = "campaign.moved"
     TARGETS_FOLLOWED = "targets.followed"
+    TARGET_WITHDRAWN = "target.withdrawn"
 
 
 # What an entry may carry. `record` is the random id of an issuance record, known to one database only;
@@ -203,6 +204,7 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.CAMPAIGN_CREATED: frozenset({"campaign", "operator"}),
     Event.CAMPAIGN_MOVED: frozenset({"campaign", "state", "percentage", "reason", "operator"}),
     Event.TARGETS_FOLLOWED: frozenset({"version", "known", "gone"}),
+    Event.TARGET_WITHDRAWN: frozenset({"path", "reason", "operator"}),
 }
 
 

@@ -13,7 +13,7 @@ import pytest
 from tests.support.ota_repository import TestSigner, sign
 from tests.support.provenance import attest, new_key
 from tests.support.releases import APPROVERS, ENGINEER, IMAGE, SIGNER, Shop
-from v2xpki.errors import AlreadyRecorded, DecodeError, InvalidProvenance, Refused
+from v2xpki.errors import DecodeError, InvalidProvenance, Refused
 from v2xpki.keystore import MemoryKeystore
 from v2xpki.ota.changes import DelegationChange, FirstRoles
 from v2xpki.ota.desk import Reason
@@ -241,7 +241,7 @@ def test_a_lower_or_equal_release_counter_does_not_come_in(house):
 def test_a_published_image_is_never_replaced_by_another(house):
     house.agree([house.asked()])
     before, files = house.published(), [(name, (house.images / name).read_bytes()) for name in house.files()]
-    with pytest.raises(AlreadyRecorded):
+    with pytest.raises(Refused, match="was published: another image needs another version"):
         house.add(2, b"evil", version="1.1")
     assert house.published() == before
     assert [(name, (house.images / name).read_bytes()) for name in house.files()] == files

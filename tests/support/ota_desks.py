@@ -72,6 +72,10 @@ class Desks:
             "image": self._role("image", self.image_desk, ImageDesk),
             "director": self._role("director", self.director_desk, DirectorDesk),
         }
+        self.open_admin()
+
+    def open_admin(self) -> None:
+        """The admin's application, anew."""
         self.admin = bare_app("admin", problem_response)
         self.admin.register_blueprint(
             ota_blueprint(

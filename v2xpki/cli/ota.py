@@ -14,6 +14,7 @@ GROUPS: dict[str, tuple[str, str]] = {
         "v2xpki.cli.ota_release",
         "Add images with provenance; approve, publish, withdraw them.",
     ),
+    "upload": ("v2xpki.cli.ota_upload", "List and drop images that were sent and are no release yet."),
     "campaign": ("v2xpki.cli.ota_campaign", "Offer releases to cohorts of vehicles; stop that."),
     "ecu": ("v2xpki.cli.ota_ecu", "Register a vehicle's ECUs, replace one."),
     "vehicle": ("v2xpki.cli.ota_vehicle", "Register, show and block vehicles."),

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from v2xpki.cli.ota_desks import Desks, desk_options, desks
+from v2xpki.cli.ota_desks import Desks, desk_options, desks, release_of
 from v2xpki.cli.ota_files import vins_of
 from v2xpki.cli.ota_options import YES, require_yes
 from v2xpki.cli.output import json_option, print_facts, print_json, print_rows
@@ -111,12 +111,8 @@ def status(identifier: str | None, *, as_json: bool, **reach: Any) -> None:
 
 
 def _path(found: Desks, release: str) -> str:
-    """The target path of a release; a path is taken as it is."""
-    from v2xpki.ota.image_desk import ImageDesk
-
-    if "/" in release:
-        return release
-    return str(found.call(ImageDesk, "release", {"id": release})["path"])
+    """The target path of a release; a path is taken as it is, for the Image repository may be elsewhere."""
+    return release if "/" in release else str(release_of(found, release)["path"])
 
 
 def _call(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ from v2xpki.cli.output import Progress
 
 if TYPE_CHECKING:
     from v2xpki.config import Instance
+    from v2xpki.ota.uploads import Uploads
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -47,8 +48,13 @@ class Desks(Protocol):
     ) -> Any: ...
 
     def upload(
-        self, path: Path, *, identifier: str | None = None, progress: Progress | None = None
-    ) -> str: ...
+        self, path: Path, *, identifier: str | None = None, progress: Progress | None = None,
+        begun: Callable[[str], object] = lambda _: None,
+    ) -> str: ...  # fmt: skip
+
+    def uploads(self) -> list[dict[str, Any]]: ...
+
+    def drop_upload(self, identifier: str) -> None: ...
 
 
 def desk_options(function: Command) -> Command:
@@ -83,23 +89,55 @@ class _Here:
         from v2xpki.ota.desk import Operator
 
         self._instance, self._operator = instance, Operator.here(operator)
-        self._stack, self._open = stack, dict[type, Any]()
+        self._stack, self._open = stack, dict[tuple[type, bool], Any]()
 
     def call(
         self, desk: type, name: str, parameters: Mapping[str, str] | None = None, body: Any = None
     ) -> Any:
-        from v2xpki.ota.desk import Asked
-        from v2xpki.ota.desks import at_work
+        from v2xpki.ota.desk import Asked, call_of
 
-        if desk not in self._open:
-            self._open[desk] = self._stack.enter_context(at_work(self._instance, desk))
-        return getattr(self._open[desk], name)(Asked(self._operator, parameters or {}, body or {}))
+        token = call_of(desk, name).method != "GET"
+        if (desk, token) not in self._open:
+            self._open[desk, token] = self._opened(desk, token=token)
+        return getattr(self._open[desk, token], name)(Asked(self._operator, parameters or {}, body or {}))
 
-    def upload(self, path: Path, *, identifier: str | None = None, progress: Progress | None = None) -> str:
+    def _opened(self, desk: type, *, token: bool) -> Any:
+        from v2xpki.ota.desks import at_work, tell_director
+        from v2xpki.ota.withdrawal_desk import WithdrawalDesk
+
+        if desk is WithdrawalDesk:
+            return WithdrawalDesk(self.call, partial(tell_director, self._instance))
+        return self._stack.enter_context(at_work(self._instance, desk, token=token))
+
+    def upload(
+        self, path: Path, *, identifier: str | None = None, progress: Progress | None = None,
+        begun: Callable[[str], object] = lambda _: None,
+    ) -> str:  # fmt: skip
+        tell = progress or (lambda *_: None)
+        return self._uploads().take_file(self._operator.name, path, tell, identifier=identifier, begun=begun)
+
+    def uploads(self) -> list[dict[str, Any]]:
+        return [one.document() for one in self._uploads().all(self._operator.name)]
+
+    def drop_upload(self, identifier: str) -> None:
+        self._uploads().delete(identifier, self._operator.name)
+
+    def _uploads(self) -> "Uploads":
         from v2xpki.ota.desks import uploads_of
         from v2xpki.time import SystemClock
 
-        if identifier is not None:
-            return identifier
-        uploads = uploads_of(self._instance, SystemClock())
-        return uploads.take_file(self._operator.name, path, progress or (lambda *_: None))
+        return uploads_of(self._instance, SystemClock())
+
+
+def release_of(found: Desks, which: str) -> dict[str, Any]:
+    """A release by its id, the beginning of its id, or its target path. Raises ConfigError where that is
+    none, or more than one."""
+    from v2xpki.errors import ConfigError
+    from v2xpki.ota.image_desk import ImageDesk
+
+    query = {"path": which} if "/" in which else {"id": which.lower()}
+    releases = found.call(ImageDesk, "releases", query)
+    if len(releases) == 1:
+        return dict(releases[0])
+    known = f"{len(releases)} releases' ids begin with {which!r}" if releases else f"no release {which!r}"
+    raise ConfigError(known, hint="`v2xpki ota release list` has them")

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from v2xpki.cli.ota_desks import desk_options, desks
+from v2xpki.cli.ota_desks import desk_options, desks, release_of
 from v2xpki.cli.output import json_option, note, print_json
 
 if TYPE_CHECKING:
-    from v2xpki.cli.ota_desks import Desks
     from v2xpki.store import Transaction
 
 _HTML = click.option(
@@ -45,7 +44,7 @@ def release(
         from v2xpki.ota.evidence_desk import EvidenceDesk
 
         with desks(**reach) as found:
-            parameters = {"id": _id(found, release), "after": after}
+            parameters = {"id": release_of(found, release)["id"], "after": after}
             if vehicles is not None:
                 parameters["vehicles"] = str(vehicles)
             report = found.call(EvidenceDesk, "release_evidence", parameters)
@@ -86,18 +85,6 @@ def vehicle(vin: str, *, html: Path | None, as_json: bool, **reach: Any) -> None
         for one in of["offers"]:
             told = (one[key] for key in ("offered", "ecu", "path", "state", "detail"))
             click.echo("  ".join(told).rstrip())
-
-
-def _id(found: "Desks", release: str) -> str:
-    """The id of a release; an id is taken as it is."""
-    from v2xpki.ota.image_desk import ImageDesk
-
-    if "/" not in release:
-        return release
-    for one in found.call(ImageDesk, "releases"):
-        if one["path"] == release:
-            return str(one["id"])
-    raise click.UsageError(f"there is no release {release!r}")
 
 
 def _release_here(directory: Path, release: str, after: str, vehicles: int | None) -> dict[str, Any]:

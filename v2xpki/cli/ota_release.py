@@ -2,16 +2,22 @@
 
 import base64
 import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from v2xpki.cli.ota_desks import Desks, desk_options, desks
+from v2xpki.cli.ota_desks import Desks, desk_options, desks, release_of
 from v2xpki.cli.ota_options import YES, require_yes
 from v2xpki.cli.output import Progress, json_option, note, print_facts, print_json, print_rows, progress_bar
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+#: A release by its id, the beginning of it, or its target path.
 _ID = click.argument("identifier", metavar="RELEASE")
 _BLOCK = 1 << 20
 
@@ -43,7 +49,13 @@ def add(
     attest: Path | None, rxswin: tuple[str, ...], requires: tuple[str, ...], conflicts: tuple[str, ...],
     rollback_from: int | None, role: str | None, upload: str | None, *, as_json: bool, **reach: Any,
 ) -> None:  # fmt: skip
-    """Upload FILE and add it as a release. It may be encrypted: what is signed is FILE as it is."""
+    """Upload FILE and add it as a release. It may be encrypted: what is signed is FILE as it is.
+
+    What can be refused without the image is refused before it is sent. The upload of a command that broke
+    off, or whose release was refused, is kept for a week: --upload goes on with it, `ota upload` has them.
+    """
+    from v2xpki.errors import Refused, V2xPkiError
+    from v2xpki.ota.desk import Reason
     from v2xpki.ota.image_desk import ImageDesk
 
     body: dict[str, Any] = {
@@ -61,9 +73,48 @@ def add(
     with desks(**reach) as found:
         with progress_bar(quiet=as_json) as progress:
             body["sha256"] = _sha256(file, progress)
-            body["upload"] = found.upload(file, identifier=upload, progress=progress)
-        added = found.call(ImageDesk, "add_release", None, body)
+        found.call(ImageDesk, "check_release", None, body)
+        with _resumable() as begun, progress_bar(quiet=as_json) as progress:
+            body["upload"] = found.upload(file, identifier=upload, progress=progress, begun=begun)
+        try:
+            added = found.call(ImageDesk, "add_release", None, body)
+        except V2xPkiError as error:
+            if not (isinstance(error, Refused) and error.reason is Reason.CHECKSUM):
+                error.hint = _KEPT.format(body["upload"])
+            raise
     _show(added, as_json=as_json)
+
+
+_KEPT = (
+    "the image is kept as upload {0}: a corrected command with --upload {0} does not send it again, "
+    "`v2xpki ota upload drop {0}` ends it"
+)
+
+
+@contextmanager
+def _resumable() -> Iterator[Callable[[str], None]]:
+    """Tells the id of an upload before it is sent, and once more where it is interrupted: by SIGTERM as by
+    Ctrl-C."""
+    known: list[str] = []
+
+    def begun(identifier: str) -> None:
+        known.append(identifier)
+        note(f"upload {identifier}: if this breaks off, the same command with --upload {identifier} goes on")
+
+    def ended(*_: object) -> None:
+        sys.exit(128 + signal.SIGTERM)
+
+    here = threading.current_thread() is threading.main_thread()
+    former = signal.signal(signal.SIGTERM, ended) if here else None
+    try:
+        yield begun
+    except (KeyboardInterrupt, SystemExit):
+        for identifier in known:
+            note(f"interrupted; go on with it by the same command with --upload {identifier}")
+        raise
+    finally:
+        if here:
+            signal.signal(signal.SIGTERM, former)
 
 
 @command.command("list")
@@ -85,11 +136,10 @@ def list_releases(state: str | None, name: str | None, *, as_json: bool, **reach
 @desk_options
 @json_option
 def show(identifier: str, *, as_json: bool, **reach: Any) -> None:
-    """Show a release: its image, provenance, approvals and state."""
-    from v2xpki.ota.image_desk import ImageDesk
-
+    """Show a release: its image, provenance, approvals and state. RELEASE: its id, the id's beginning, or
+    its target path."""
     with desks(**reach) as found:
-        release = found.call(ImageDesk, "release", {"id": identifier})
+        release = release_of(found, identifier)
     if as_json:
         print_json(release)
         return
@@ -105,7 +155,8 @@ def approve(identifier: str, *, as_json: bool, **reach: Any) -> None:
     from v2xpki.ota.image_desk import ImageDesk
 
     with desks(**reach) as found:
-        _show([found.call(ImageDesk, "approve_release", {"id": identifier})], as_json=as_json)
+        which = {"id": release_of(found, identifier)["id"]}
+        _show([found.call(ImageDesk, "approve_release", which)], as_json=as_json)
 
 
 @command.command("request")
@@ -122,9 +173,9 @@ def request(identifiers: tuple[str, ...], role: str, folder: Path, *, as_json: b
     from v2xpki.ota.image_desk import ImageDesk
 
     body: dict[str, Any] = {"role": role}
-    if identifiers:
-        body["releases"] = list(identifiers)
     with desks(**reach) as found:
+        if identifiers:
+            body["releases"] = [release_of(found, one)["id"] for one in identifiers]
         asked = found.call(ImageDesk, "request_signatures", None, body)
         told = [{**one, "requestFile": _write(found, one, folder)} for one in asked]
     if as_json:
@@ -142,15 +193,36 @@ def request(identifiers: tuple[str, ...], role: str, folder: Path, *, as_json: b
 @desk_options
 @json_option
 def withdraw(identifier: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
-    """Take a release back. One that is published goes with the next targets that are signed."""
-    from v2xpki.ota.image_desk import ImageDesk
+    """Take a release back. Of one that is published the Director is told at once and directs to it no more;
+    it goes with the next targets that are signed. The same again tells the Director where that failed."""
+    from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 
     with desks(**reach) as found:
+        which = {"id": release_of(found, identifier)["id"]}
         require_yes(f"Take release {identifier} back for good?", yes=yes)
-        withdrawn = found.call(ImageDesk, "withdraw_release", {"id": identifier}, {"reason": reason})
+        withdrawn = found.call(WithdrawalDesk, "withdraw_release", which, {"reason": reason})
     _show([withdrawn], as_json=as_json)
-    if not as_json and withdrawn["state"] == "withdrawing":
-        note("it is handed out until targets without it are signed: v2xpki ota release request")
+    for line in _what_is_left(withdrawn):
+        note(line)
+
+
+def _what_is_left(withdrawn: dict[str, Any]) -> Iterator[str]:
+    """What an operator has to do after a withdrawal."""
+    if withdrawn["state"] == "withdrawing":
+        yield "clients find it until targets without it are signed: v2xpki ota release request"
+    director = withdrawn["director"]
+    if director is None:
+        return
+    if not director["told"]:
+        yield (
+            f"the Director was not told, and directs vehicles to it until it follows such targets: "
+            f"{director['detail']}; halt its campaigns (v2xpki ota campaign status), or withdraw it once more"
+        )
+    for one in director["campaigns"]:
+        yield (
+            f"campaign {one['name']} ({one['state']}) offers it to nobody any more, its other targets as "
+            f"before; to end it: v2xpki ota campaign halt {one['name']} --reason ..."
+        )
 
 
 def _sha256(file: Path, progress: Progress | None) -> str:

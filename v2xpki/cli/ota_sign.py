@@ -119,7 +119,7 @@ def sign(
 @desk_options
 @json_option
 def submit(files: tuple[Path, ...], repository: str, *, as_json: bool, **reach: Any) -> None:
-    """Hand signatures in. The one that was still missing publishes."""
+    """Hand signatures in. The one that was still missing publishes. The same once more changes nothing."""
     from v2xpki.ota.signing_files import SignatureFile
 
     signatures = [parsed(file, SignatureFile.parse) for file in files]
@@ -129,12 +129,12 @@ def submit(files: tuple[Path, ...], repository: str, *, as_json: bool, **reach: 
         print_json({"signatures": taken})
         return
     for one in taken:
+        if one["repeated"]:
+            note(f"this signature for {one['role']} version {one['version']} had come in before")
         if one["published"]:
             click.echo(f"{one['role']} version {one['version']} is published")
         else:
-            more = ", ".join(f"{count} of {who}" for who, count in one["missing"].items())
-            left = f"missing: {more}" if more else "it waits for what must go out with it"
-            click.echo(f"{one['role']} version {one['version']}: {left}")
+            click.echo(f"{one['role']} version {one['version']}: {_left(one['missing'])}")
 
 
 @command.command("show")
@@ -144,7 +144,8 @@ def submit(files: tuple[Path, ...], repository: str, *, as_json: bool, **reach: 
 @desk_options
 @json_option
 def show(which: str | None, repository: str, *, every: bool, as_json: bool, **reach: Any) -> None:
-    """List the open requests; or show one of them, by its id's beginning, with who has signed it."""
+    """List the open requests, who has signed them and what is missing; or show what one of them changes, by
+    its id's beginning."""
     with signing_desk(repository, token=False, **reach) as desk:
         requests = desk.requests(every=every or which is not None)
         if which is not None:
@@ -157,6 +158,8 @@ def show(which: str | None, repository: str, *, every: bool, as_json: bool, **re
         click.echo(f"{one['id'][:16]}  {one['role']} {one['version']}  {one['state']}  by {one['createdBy']}")
         for signature in one["signatures"]:
             click.echo(f"    {signature['signer']}  {signature['keyid'][:16]}  {signature['submitted']}")
+        if one["state"] == "open":
+            click.echo(f"    {'' if one['signatures'] else 'signed by nobody yet; '}{_left(_missing(one))}")
         if one["reason"]:
             click.echo(f"    {one['reason']}")
     for line in (line for _, file in found if which for line in lines_of(file)):
@@ -185,7 +188,20 @@ def drop(which: str, repository: str, reason: str, *, yes: bool, as_json: bool, 
 def _submit(desk: SigningDesk, signature: "SignatureFile") -> dict[str, Any]:
     identifier = signature.request.hex()
     taken = desk.call("submit_signature", {"id": identifier}, signature.document())
-    return {"request": identifier, **{key: taken[key] for key in ("role", "version", "published", "missing")}}
+    told = ("role", "version", "published", "missing", "repeated")
+    return {"request": identifier, **{key: taken[key] for key in told}}
+
+
+def _missing(document: dict[str, Any]) -> dict[str, int]:
+    """Who -> how many of their signatures a request waits for."""
+    given = {one["keyid"] for one in document["signatures"]}
+    left = {one["who"]: one["threshold"] - len(given & set(one["keyids"])) for one in document["agree"]}
+    return {who: count for who, count in left.items() if count > 0}
+
+
+def _left(missing: dict[str, int]) -> str:
+    more = ", ".join(f"{count} of {who}" for who, count in missing.items())
+    return f"missing: {more}" if more else "it waits for what must go out with it"
 
 
 def _one(requests: Sequence[dict[str, Any]], beginning: str) -> dict[str, Any]:

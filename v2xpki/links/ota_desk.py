@@ -20,6 +20,7 @@ from urllib3.exceptions import HTTPError
 from v2xpki.errors import LinkError, Refused
 from v2xpki.links.operators import beginning_of, operators_context
 from v2xpki.ota.desk import Reason, call_of
+from v2xpki.ota.uploads import require_length
 
 _PATH = "/api/v1/ota/"
 _JSON, _OFFSET = "application/json", "application/offset+octet-stream"
@@ -65,20 +66,29 @@ class DeskLink:
         status, found, _ = self._ask(call.method, path, octets, headers)
         if status != call.status:
             raise _refused(self._url, status, found)
+        return self._json(found)
+
+    def _json(self, octets: bytes) -> Any:
         try:
-            return json.loads(found)
+            return json.loads(octets)
         except ValueError:
             raise LinkError(f"{self._url}: the answer is no JSON") from None
 
-    def upload(self, path: Path, *, identifier: str | None = None, progress: Progress | None = None) -> str:
-        """The id of an upload that has all of a file. identifier: of one that was begun before. Raises
-        Refused, LinkError, with the id in its hint where the upload may still go on."""
+    def upload(
+        self, path: Path, *, identifier: str | None = None, progress: Progress | None = None,
+        begun: Callable[[str], object] = lambda _: None,
+    ) -> str:  # fmt: skip
+        """The id of an upload that has all of a file. identifier: of one that was begun before; begun: is
+        told the id before anything is sent. Raises Refused, LinkError, with the id in its hint where the
+        upload may still go on."""
         tell = progress or (lambda *_: None)
         with path.open("rb") as file:
             length = file.seek(0, 2)
             if identifier is None:
                 identifier = self._create(length)
-            offset, failures = self._offset(identifier), 0
+            (offset, octets), failures = self._known(identifier), 0
+            require_length(identifier, octets, path, length)
+            begun(identifier)
             while offset < length:
                 tell(offset, length)
                 before = offset
@@ -98,14 +108,29 @@ class DeskLink:
             raise _refused(self._url, status, octets)
         return answered.get("Location", "").rpartition("/")[2]
 
-    def _offset(self, identifier: str) -> int:
+    def uploads(self) -> list[dict[str, Any]]:
+        """Those of this operator, as `GET uploads` has them. Raises Refused, LinkError."""
+        status, octets, _ = self._ask("GET", "uploads", None, {})
+        if status != 200:
+            raise _refused(self._url, status, octets)
+        found: list[dict[str, Any]] = self._json(octets)
+        return found
+
+    def drop_upload(self, identifier: str) -> None:
+        """Forget one. Raises Refused, LinkError."""
+        status, octets, _ = self._ask("DELETE", f"uploads/{quote(identifier, safe='')}", None, _TUS)
+        if status != 204:
+            raise _refused(self._url, status, octets)
+
+    def _known(self, identifier: str) -> tuple[int, int]:
+        """Octets of an upload that are there, and all of them."""
         status, _, answered = self._ask("HEAD", f"uploads/{quote(identifier, safe='')}", None, _TUS)
         if status == 404:
             raise Refused(Reason.UNKNOWN, f"{self._url} has no upload {identifier} of this operator")
-        offset = answered.get("Upload-Offset", "")
-        if status != 200 or not offset.isdecimal():
+        offset, length = answered.get("Upload-Offset", ""), answered.get("Upload-Length", "")
+        if status != 200 or not offset.isdecimal() or not length.isdecimal():
             raise LinkError(f"{self._url}: HTTP {status} for an upload's offset")
-        return int(offset)
+        return int(offset), int(length)
 
     def _send(self, identifier: str, file: BinaryIO, offset: int, length: int, tell: Progress) -> int:
         size = min(PIECE, length - offset)
@@ -128,7 +153,7 @@ class DeskLink:
             self._sleep(PAUSES[failures])
             failures += 1
             try:
-                offset = self._offset(identifier)
+                offset, _ = self._known(identifier)
             except LinkError:
                 continue
             return offset, 0 if offset > before else failures

@@ -68,7 +68,8 @@ class Campaigns:
                 )
                 if missing := set(targets) - known:
                     raise DirectorRefusal(
-                        DirectorReason.UNKNOWN, f"{min(missing)} is no target of the Image repository"
+                        DirectorReason.UNKNOWN,
+                        f"{min(missing)} is no target of the Image repository, or is withdrawn there",
                     )
                 tx.insert(
                     store.Campaign,
@@ -93,6 +94,7 @@ class Campaigns:
         DirectorRefusal."""
         with self._database.write(durable=True) as tx:
             row = self._tx_hold(tx, campaign)
+            _tx_require_none_gone(tx, row)
             cohort = Cohort.parse(json.loads(row["cohort"]))
             if percentage is not None:
                 wider = Cohort.parse(cohort.document() | {"percentage": percentage})
@@ -194,6 +196,18 @@ class Campaigns:
             percentage=percentage,
             reason=reason,
             operator=operator,
+        )
+
+
+def _tx_require_none_gone(tx: Transaction, row: Mapping[str, Any]) -> None:
+    """Raises DirectorRefusal for a campaign over what is withdrawn."""
+    targets = json.loads(row["targets"])
+    gone = tx.execute(sa.select(sa.func.min(_K.path)).where(_K.path.in_(targets), _K.gone != 0)).scalar()
+    if gone is not None:
+        raise DirectorRefusal(
+            DirectorReason.STATE,
+            f"{gone} is withdrawn: halt this campaign (`v2xpki ota campaign halt {row['name']} --reason "
+            "...`) and create another for the rest of its targets",
         )
 
 

@@ -88,7 +88,8 @@ def check_members(body: Mapping[str, Any], known: frozenset[str]) -> None:
     """Raises DecodeError for a member that nothing would be done with."""
     unknown = sorted(set(body) - known)
     if unknown:
-        raise DecodeError(f"{', '.join(unknown)}: not known here; known are {', '.join(sorted(known))}")
+        members = f"known are {', '.join(sorted(known))}" if known else "there is no member to give"
+        raise DecodeError(f"{', '.join(unknown)}: not known here; {members}")
 
 
 # --- calls ----------------------------------------------------------------------------------------

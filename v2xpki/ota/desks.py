@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from v2xpki.config import Instance
 from v2xpki.errors import ConfigError
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.director_opening import director_at_work
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.known_targets import KnownTargets
 from v2xpki.ota.opening import repository_at_work
 from v2xpki.ota.releases import Releases
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.repository_desk import RepositoryDesk
 from v2xpki.ota.uploads import Uploads
+from v2xpki.store import Database, require_current
 from v2xpki.time import Clock, SystemClock
 from v2xpki.trust.ota.provenance import Policy
 
@@ -45,14 +48,29 @@ def image_desk(instance: Instance, repository: Repository, clock: Clock) -> Imag
     return ImageDesk(repository, releases)
 
 
+def tell_director(
+    instance: Instance, path: str, reason: str, operator: str, clock: Clock | None = None
+) -> list[dict[str, Any]]:
+    """A `Tell` where the Director's database is in reach: its token is not needed. Raises ConfigError,
+    StoreError."""
+    url = instance.domain("director").database_url
+    clock = clock or SystemClock()
+    with Database.open(url, clock=clock, must_exist=True) as database:
+        require_current(database, "director")
+        return KnownTargets(database, clock).withdraw(path, reason, operator)
+
+
 @contextmanager
-def at_work(instance: Instance, desk: type, clock: Clock | None = None) -> Iterator[RepositoryDesk]:
-    """A desk with its domain's own token and database, for an operator's command. Raises ConfigError,
+def at_work(
+    instance: Instance, desk: type, clock: Clock | None = None, *, token: bool = True
+) -> Iterator[RepositoryDesk]:
+    """A desk with its domain's own token and database, for an operator's command. The Image repository's can
+    be read without its token, beside that of another domain: a process has one. Raises ConfigError,
     KeystoreError, StoreError."""
     clock = clock or SystemClock()
     if desk is DirectorDesk:
         with director_at_work(instance, clock) as found:
             yield DirectorDesk(found.repository, found.director)
         return
-    with repository_at_work(instance, "image", clock=clock) as repository:
+    with repository_at_work(instance, "image", clock=clock, token=token) as repository:
         yield image_desk(instance, repository, clock)

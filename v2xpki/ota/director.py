@@ -311,6 +311,10 @@ class Director:
         """As KnownTargets.refresh."""
         return self._known.refresh(fetch, root)
 
+    def withdraw_target(self, path: str, reason: str, operator: str) -> list[dict[str, Any]]:
+        """As KnownTargets.withdraw."""
+        return self._known.withdraw(path, reason, operator)
+
     def known_targets(self) -> list[dict[str, Any]]:
         """As KnownTargets.documents."""
         return self._known.documents()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from v2xpki.config.ota import AUDITOR, CAMPAIGN_MANAGER
+from v2xpki.config.ota import AUDITOR, CAMPAIGN_MANAGER, RELEASE_ENGINEER
 from v2xpki.errors import ConfigError, DecodeError, Refused
 from v2xpki.ota import evidence
 from v2xpki.ota.desk import Asked, Reason, answers, check_members, text
@@ -43,6 +43,7 @@ class Fleet(Protocol):
     def start_campaign(self, id: str, operator: str, percentage: int | None = None) -> dict[str, Any]: ...
     def pause_campaign(self, id: str, reason: str, operator: str) -> dict[str, Any]: ...
     def halt_campaign(self, id: str, reason: str, operator: str) -> dict[str, Any]: ...
+    def withdraw_target(self, path: str, reason: str, operator: str) -> list[dict[str, Any]]: ...
     def campaigns(self) -> list[dict[str, Any]]: ...
     def campaign(self, id: str) -> dict[str, Any]: ...
 
@@ -174,6 +175,14 @@ class DirectorDesk(RepositoryDesk):
         """End it for good, for a reason."""
         check_members(asked.body, _REASON)
         return self._fleet.halt_campaign(asked.parameters["id"], *_why(asked))
+
+    @answers("POST withdrawn-targets", RELEASE_ENGINEER)
+    def withdraw_target(self, asked: Asked) -> list[dict[str, Any]]:
+        """Direct no vehicle to a target any more, from now on and for good, for a reason: {"path", "reason"}.
+        A part of `POST releases/{id}/withdraw`, and for where that could not tell the Director. The campaigns
+        that still name it."""
+        check_members(asked.body, frozenset({"path", "reason"}))
+        return self._fleet.withdraw_target(text(asked.body, "path", most=300), *_why(asked))
 
     # --- evidence: what the Director knows; it has no signer's word of a release ----------------------
 

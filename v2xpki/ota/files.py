@@ -36,6 +36,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sha256_of(path: Path) -> str:
+    """Hex, of what is on the disk; read in blocks, so memory is the same for any size. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def beside(folder: Path, source: Path, sha256: str) -> Iterator[Path]:
     """A second name for a file in a folder, under which nothing is handed out, until it is renamed or the

@@ -28,16 +28,27 @@ class ImageDesk(RepositoryDesk):
     def add_release(self, asked: Asked) -> list[dict[str, Any]]:
         """Make an upload a release, one for each hardware id (NewRelease.parse has the members; `role` names
         the targets role that is to sign)."""
-        body = dict(asked.body)
-        role = text(body, "role", most=40) if body.pop("role", None) is not None else None
+        body, role = _role(asked.body)
         added = self._releases.add(asked.operator, NewRelease.parse(body), role=role)
         return [release_document(self._releases.get(one)) for one in added]
 
-    @answers("GET releases", *OPERATOR_ROLES, query=("state", "name"))
+    @answers("POST releases/check", RELEASE_ENGINEER)
+    def check_release(self, asked: Asked) -> list[dict[str, Any]]:
+        """What would become of a release, before its image is sent: the members of `POST releases` without
+        `upload`, with `sha256`. Refused is what would be refused then, but for the image itself."""
+        body, role = _role(asked.body)
+        found = self._releases.check(NewRelease.parse({"upload": "", **body}), role=role)
+        return [{"path": path, "role": signing} for path, signing in found]
+
+    @answers("GET releases", *OPERATOR_ROLES, query=("state", "name", "path", "id"))
     def releases(self, asked: Asked) -> list[dict[str, Any]]:
-        """All of them, the last added first."""
-        state, name = asked.parameters.get("state"), asked.parameters.get("name")
-        return [release_document(one) for one in self._releases.all(state=state, name=name)]
+        """All of them, the last added first; `id`: those whose id begins so."""
+        given = asked.parameters
+        found = self._releases.all(
+            state=given.get("state"), name=given.get("name"), path=given.get("path"),
+            beginning=given.get("id", ""),
+        )  # fmt: skip
+        return [release_document(one) for one in found]
 
     @answers("GET releases/{id}", *OPERATOR_ROLES)
     def release(self, asked: Asked) -> dict[str, Any]:
@@ -52,7 +63,8 @@ class ImageDesk(RepositoryDesk):
 
     @answers("POST releases/{id}/withdraw", RELEASE_ENGINEER)
     def withdraw_release(self, asked: Asked) -> dict[str, Any]:
-        """Take one back, for a reason. One that is published goes with the next targets that are signed."""
+        """Take one back, for a reason. One that is published goes with the next targets that are signed; the
+        path of one that never was is free again (its own has `#` and its id behind it)."""
         check_members(asked.body, frozenset({"reason"}))
         found = self._releases.withdraw(asked.operator, hex_of(asked, "id", 16), text(asked.body, "reason"))
         return release_document(found)
@@ -86,6 +98,12 @@ class ImageDesk(RepositoryDesk):
         """The same by its target path; none for one that is no release, as a factory's image."""
         with self._repository.database.read() as tx:
             return [one.document() for one in known_releases(tx, [text(asked.parameters, "path")])]
+
+
+def _role(body: Mapping[str, Any]) -> tuple[dict[str, Any], str | None]:
+    """The other members, and the targets role that is to sign, where one is named."""
+    rest = {name: value for name, value in body.items() if name != "role"}
+    return rest, None if body.get("role") is None else text(body, "role", most=40)
 
 
 def _ids(body: Mapping[str, Any]) -> list[bytes] | None:

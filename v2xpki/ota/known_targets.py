@@ -2,7 +2,8 @@
 from a root that its operator trusts, and keeps what the targets roles say.
 
 Whoever holds all of the Director's keys can direct vehicles to these alone: they check the Image repository
-themselves. What is withdrawn there is directed no more. A target counts where a client would find it: in the
+themselves. What is withdrawn there is directed no more: at once where its operators say so here, too, else
+with the next targets, which people must sign first. A target counts where a client would find it: in the
 first role, in the order of delegations, that a path is delegated to and that has it (TUF 5.6.7).
 """
 
@@ -36,6 +37,7 @@ _TRIES = 5
 _MOST_ROOTS, _MOST_ROLES = 256, 1024  # of one refresh
 _ONLINE = ("snapshot", "timestamp")
 _K, _F = table_of(store.KnownTarget).c, table_of(store.FollowedRole).c
+_C, _W = table_of(store.Campaign).c, table_of(store.WithdrawnTarget).c
 T = TypeVar("T", Root, Timestamp, Snapshot, Targets)
 
 
@@ -94,6 +96,24 @@ class KnownTargets:
                     gone=gone,
                 )
         return Followed(following.snapshot.version, len(targets) - strange, gone, strange)
+
+    def withdraw(self, path: str, reason: str, operator: str) -> list[dict[str, Any]]:
+        """Direct to a target no more, from now on and for good, also if it is not known yet: what is out at a
+        path is never out again. The campaigns that still offer it, the first begun first: id, name, state."""
+        with self._database.write(durable=True) as tx:
+            tx_alone(tx)
+            now = self._clock.time32()
+            if tx.insert_if_new(store.WithdrawnTarget, path=path, withdrawn=now, withdrawn_by=operator):
+                tx.execute(sa.update(table_of(store.KnownTarget)).where(_K.path == path).values(gone=1))
+                tx_plan_changed(tx)
+                tx.audit(Event.TARGET_WITHDRAWN, path=path, reason=reason, operator=operator)
+            query = sa.select(_C.id, _C.name, _C.state, _C.targets).where(_C.ended.is_(None))
+            rows: Any = tx.execute(query.order_by(_C.created, _C.name)).all()
+        return [
+            {"id": bytes(id).hex(), "name": name, "state": state}
+            for id, name, state, targets in rows
+            if path in json.loads(targets)
+        ]
 
     def documents(self) -> list[dict[str, Any]]:
         """The targets that may be directed to."""
@@ -248,10 +268,11 @@ def _tx_keep(tx: Transaction, targets: Mapping[str, TargetFile]) -> tuple[int, b
     """Write what the targets are now: how many are gone since, whether anything changed, how many are
     strange."""
     rows = {}
+    withdrawn = set(tx.execute(sa.select(_W.path)).scalars())
     for path, target in targets.items():
         row = _row(path, target)
         if row is not None:
-            rows[path] = row
+            rows[path] = row | {"gone": int(path in withdrawn)}
     standing = {
         row["path"]: dict(row) for row in tx.execute(sa.select(table_of(store.KnownTarget))).mappings()
     }
@@ -285,7 +306,6 @@ def _row(path: str, target: TargetFile) -> dict[str, Any] | None:
         "sha256": sha256,
         "hashes": as_json(canonical(target.hashes)).decode(),
         "custom": as_json(canonical(custom)).decode(),
-        "gone": 0,
     }
 
 

@@ -21,9 +21,9 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
-from v2xpki.errors import Refused
+from v2xpki.errors import DecodeError, InvalidProvenance, Refused
 from v2xpki.ota.desk import Operator, Reason
-from v2xpki.ota.files import beside, sync_folder, write_durably
+from v2xpki.ota.files import beside, sha256_of, sync_folder, write_durably
 from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.new_release import NewRelease
 from v2xpki.ota.publishing import TargetsChange
@@ -87,21 +87,44 @@ class Releases:
 
     def add(self, operator: Operator, wanted: NewRelease, *, role: str | None = None) -> list[bytes]:
         """The ids, one a hardware id. role: the targets role that is to sign, by default the nearest that
-        may. Raises InvalidProvenance, Refused, AlreadyRecorded, StoreError; then nothing has come of it."""
-        with self._uploads.finished(wanted.upload, operator.name) as image:
-            if wanted.sha256 is not None and not hmac.compare_digest(wanted.sha256, image.sha256):
-                raise Refused(Reason.CHECKSUM, f"the image's SHA-256 is {image.sha256}, not {wanted.sha256}")
-            accepted = [
-                check(
-                    wanted.attestation, self._policy, image.sha256, name=one.name, hardware_id=one.hardware_id
-                )
-                for one in wanted.fields
-            ]
-            ids = self._take(operator, wanted, image, accepted, role)
+        may. Raises InvalidProvenance, Refused, StoreError; then nothing has come of it, and the upload is
+        kept for another try, but for one that is not what was to be sent (CHECKSUM)."""
+        try:
+            with self._uploads.finished(wanted.upload, operator.name) as image:
+                _require_meant(wanted, image)
+                accepted = self._accepted(wanted, image.sha256)
+                ids = self._take(operator, wanted, image, accepted, role)
+        except Refused as error:
+            if error.reason is Reason.CHECKSUM:
+                self._forget(wanted.upload, operator)
+            raise
+        self._forget(wanted.upload, operator)
+        return ids
+
+    def check(self, wanted: NewRelease, *, role: str | None = None) -> list[tuple[str, str]]:
+        """What `add` would refuse without a look at the image, whose SHA-256 is taken as it is said: (path,
+        role that is to sign) of each. Before an upload of hours. Raises as `add`, DecodeError."""
+        if wanted.sha256 is None:
+            raise DecodeError("sha256 is missing: the provenance is of an image with a SHA-256")
+        self._accepted(wanted, wanted.sha256)
+        paths = [wanted.path(fields) for fields in wanted.fields]
+        roles = [self._role(path, role) for path in paths]
+        with self._database.read() as tx:
+            for path, fields in zip(paths, wanted.fields, strict=True):
+                self._require_free(tx, path)
+                self._check_counter(tx, fields, pending=True)
+        return list(zip(paths, roles, strict=True))
+
+    def _accepted(self, wanted: NewRelease, sha256: str) -> list[Accepted]:
+        return [
+            check(wanted.attestation, self._policy, sha256, name=one.name, hardware_id=one.hardware_id)
+            for one in wanted.fields
+        ]
+
+    def _forget(self, upload: str, operator: Operator) -> None:
         # gone at the next round otherwise
         with contextlib.suppress(Refused, OSError):
-            self._uploads.delete(wanted.upload, operator.name)
-        return ids
+            self._uploads.delete(upload, operator.name)
 
     def _take(
         self, operator: Operator, wanted: NewRelease, image: Finished, accepted: Sequence[Accepted],
@@ -117,6 +140,7 @@ class Releases:
             with self._database.write(durable=True) as tx:
                 tx_alone(tx)  # of two that come with one counter, one is the second
                 for n, fields in enumerate(wanted.fields):
+                    self._require_free(tx, paths[n])
                     self._check_counter(tx, fields, pending=True)
                     self._record(tx, ids[n], operator, wanted, fields, image, accepted[n], roles[n])
                 # Recorded by nobody else, as each path is: so these files are ours to take back.
@@ -154,10 +178,43 @@ class Releases:
             raise Refused(Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may")
         return wanted or may[0]
 
-    def _require_image(self, row: Any) -> None:
-        """Raises Refused unless what is to be handed out is there: signers put their names to it."""
-        if not (self._images / file_of(row.path, row.sha256)).is_file():
-            raise Refused(Reason.STATE, f"the image of {row.path} is gone; withdraw it and add it anew")
+    def _require_sound(self, row: Any) -> None:
+        """Raises Refused unless what is to be handed out is there, octet by octet what was added, and
+        InvalidProvenance unless its statement still satisfies the policy: people put their names to it. Reads
+        all of the image, a block at a time."""
+        try:
+            found = sha256_of(self._images / file_of(row.path, row.sha256))
+        except FileNotFoundError:
+            found = ""
+        if found != row.sha256:
+            fault = "damaged" if found else "gone"
+            raise Refused(
+                Reason.STATE,
+                f"the image of {row.path} is {fault}; withdraw the release ({row.id.hex()}) and add it anew",
+            )
+        with self._database.read() as tx:
+            octets = tx.execute(sa.select(_p.octets).where(_p.release == row.id)).scalar_one()
+        try:
+            check(octets, self._policy, row.sha256, name=row.name, hardware_id=row.hardware_id)
+        except InvalidProvenance as error:
+            raise InvalidProvenance(
+                f"{row.path}: its statement of provenance is not accepted any more: {error}",
+                rule=error.rule,
+            ) from error
+
+    @staticmethod
+    def _require_free(tx: Transaction, path: str) -> None:
+        """Raises Refused for a path that a release has: what was out at one is its image for ever."""
+        row = tx.execute(sa.select(*_t).where(_t.path == path)).one_or_none()
+        if row is None:
+            return
+        if row.published is not None:
+            raise Refused(Reason.STATE, f"{path} was published: another image needs another version")
+        raise Refused(
+            Reason.STATE,
+            f"{path} is that of release {row.id.hex()}, which is {row.state}: withdraw that "
+            f"(`v2xpki ota release withdraw {row.id.hex()} --reason ...`), or give another version",
+        )
 
     @staticmethod
     def _check_counter(tx: Transaction, fields: ImageFields, *, pending: bool) -> None:
@@ -183,14 +240,15 @@ class Releases:
     # --- on -------------------------------------------------------------------------------------------
 
     def approve(self, operator: Operator, identifier: bytes) -> Found:
-        """One more approval; with enough of them the release is approved. Raises Refused."""
+        """One more approval; with enough of them the release is approved. Raises Refused,
+        InvalidProvenance."""
+        seen = self.get(identifier).row
+        self._require_approvable(operator, seen)
+        # an image may take seconds to read: not while others wait to write
+        self._require_sound(seen)
         with self._database.write(durable=True) as tx:
             row = _locked(tx, identifier)
-            if row.added_by == operator.name:
-                raise Refused(Reason.ROLE, f"{operator.name} added it, and so approves it not")
-            if row.state != STAGED:
-                raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
-            self._require_image(row)
+            self._require_approvable(operator, row)
             now = self._clock.time32()
             if not tx.insert_if_new(Approval, release=identifier, operator=operator.name, approved=now):
                 raise Refused(Reason.STATE, f"{operator.name} has approved it before")
@@ -200,19 +258,33 @@ class Releases:
             tx.audit(Event.RELEASE_APPROVED, release=identifier, digest=row.sha256, operator=operator.name)
         return self.get(identifier)
 
+    @staticmethod
+    def _require_approvable(operator: Operator, row: Any) -> None:
+        if row.added_by == operator.name:
+            raise Refused(Reason.ROLE, f"{operator.name} added it, and so approves it not")
+        if row.state != STAGED:
+            raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
+
     def withdraw(self, operator: Operator, identifier: bytes, reason: str) -> Found:
-        """Never to be published; of a published one the next targets are without it, once they are signed.
-        Raises Refused."""
+        """Never to be published, its path free for another; of a published one the next targets are without
+        it, once they are signed. Raises Refused."""
         with self._database.write(durable=True) as tx:
             row = _locked(tx, identifier)
             if row.state == SIGNING:
-                raise Refused(Reason.STATE, "its signing request is open; drop that first")
+                raise Refused(
+                    Reason.STATE,
+                    "its signing request is open; drop that first: `v2xpki ota sign show` has its id, "
+                    "`v2xpki ota sign drop ID --reason ...` ends it",
+                )
             if row.state in (WITHDRAWING, WITHDRAWN):
                 raise Refused(Reason.STATE, f"the release is {row.state} already")
             if row.state == PUBLISHED:
                 _move(tx, identifier, WITHDRAWING, reason=reason)
             else:
-                _move(tx, identifier, WITHDRAWN, reason=reason, withdrawn=self._clock.time32())
+                _move(
+                    tx, identifier, WITHDRAWN, reason=reason, withdrawn=self._clock.time32(),
+                    path=_freed(row.path, identifier),
+                )  # fmt: skip
             tx.audit(Event.RELEASE_WITHDRAWN, release=identifier, reason=reason, operator=operator.name)
         return self.get(identifier)
 
@@ -220,7 +292,7 @@ class Releases:
         self, operator: Operator, role: str, only: Sequence[bytes] | None = None
     ) -> Request:
         """Ask a targets role's signers for all that is approved and against all that is to be withdrawn, or
-        for and against `only` these. The repository's request. Raises Refused."""
+        for and against `only` these. The repository's request. Raises Refused, InvalidProvenance."""
         with self._database.read() as tx:
             waiting = tx.execute(
                 sa.select(*_t).where(_t.role == role, _t.state.in_((APPROVED, WITHDRAWING))).order_by(_t.path)
@@ -228,17 +300,14 @@ class Releases:
             chosen = [row for row in waiting if only is None or row.id in only]
             if only is not None and len(chosen) != len(set(only)):
                 raise Refused(Reason.STATE, f"not all of them are {APPROVED} or {WITHDRAWING}, of {role}")
-            for row in chosen:
-                if row.state == APPROVED:
-                    self._require_image(row)
-                    self._check_counter(tx, _fields(row), pending=False)
+            approved = [row for row in chosen if row.state == APPROVED]
+            for row in approved:
+                self._check_counter(tx, _fields(row), pending=False)
+        for row in approved:
+            self._require_sound(row)
         return self._repository.request_targets(
             role,
-            add={
-                row.path: TargetEntry(row.length, row.sha256, json.loads(row.custom))
-                for row in chosen
-                if row.state == APPROVED
-            },
+            add={row.path: TargetEntry(row.length, row.sha256, json.loads(row.custom)) for row in approved},
             remove=[row.path for row in chosen if row.state == WITHDRAWING],
             by=operator.name,
         )
@@ -252,14 +321,19 @@ class Releases:
             raise _unknown(identifier)
         return found[0]
 
-    def all(self, *, state: str | None = None, name: str | None = None) -> list[Found]:
-        """The last added first."""
+    def all(
+        self, *, state: str | None = None, name: str | None = None, path: str | None = None,
+        beginning: str = "",
+    ) -> list[Found]:  # fmt: skip
+        """The last added first. beginning: of their ids, in hex."""
         where: sa.ColumnElement[bool] = sa.true()
         if state is not None:
             where = where & (_t.state == state)
         if name is not None:
             where = where & (_t.name == name)
-        return self._find(where)
+        if path is not None:
+            where = where & (_t.path == path)
+        return [one for one in self._find(where) if one.row.id.hex().startswith(beginning)]
 
     def _find(self, where: "sa.ColumnElement[bool]") -> list[Found]:
         order = (_t.added.desc(), _t.path)
@@ -329,6 +403,19 @@ class ReleaseFollower:
 
 def _fields(row: Any) -> ImageFields:
     return ImageFields.parse(json.loads(row.custom))
+
+
+def _require_meant(wanted: NewRelease, image: Finished) -> None:
+    if wanted.sha256 is not None and not hmac.compare_digest(wanted.sha256, image.sha256):
+        raise Refused(
+            Reason.CHECKSUM,
+            f"the image's SHA-256 is {image.sha256}, not {wanted.sha256}; the upload is deleted",
+        )
+
+
+def _freed(path: str, identifier: bytes) -> str:
+    """The path of a release that was never out, once it is withdrawn: no target's, for none has a `#`."""
+    return f"{path}#{identifier.hex()}"
 
 
 def _locked(tx: Transaction, identifier: bytes) -> Any:

@@ -34,7 +34,7 @@ from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.rows import Request, Rows, Submitted, tx_alone
 from v2xpki.ota.signing_files import RequestFile, SignatureFile, agreements_text, request_id
 from v2xpki.store import Database, Transaction
-from v2xpki.store.tuf import OPEN, PUBLISHED
+from v2xpki.store.tuf import DROPPED, OPEN, PUBLISHED
 from v2xpki.time import Clock, iso_from_time32
 from v2xpki.trust.ota.canonical import as_json
 from v2xpki.trust.ota.keys import check_signature
@@ -57,11 +57,13 @@ class RoleState(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What became of a signature: how many more each party needs, and whether the request is published."""
+    """What became of a signature: how many more each party needs, whether the request is published, and
+    whether the very same had come in before."""
 
     request: Request
     missing: Mapping[str, int]
     published: bool
+    repeated: bool = False
 
 
 class Repository:
@@ -212,7 +214,8 @@ class Repository:
         )
 
     def submit(self, signature: SignatureFile, *, by: str) -> Taken:
-        """Take a signer's signatures, all of them or none, and publish when nothing is missing.
+        """Take a signer's signatures, all of them or none, and publish when nothing is missing. The very same
+        signatures once more change nothing: whoever had no answer may send them again.
 
         Raises Refused: NO_SUCH_REQUEST, NOT_OPEN, EXPIRED, UNKNOWN_KEY, BAD_SIGNATURE, SIGNED_BEFORE. What
         publishing raises (Publisher.publish_ready) leaves the signature taken; `tend` publishes later.
@@ -222,29 +225,16 @@ class Repository:
         with self.database.write(durable=True) as tx:
             tx_alone(tx)
             request = self._required(tx, signature.request)
-            self._check_signatures(request, signature)
-            now = self._clock.time32()
-            given = [Submitted(*pair, signature.signer, by, now) for pair in signature.signatures.items()]
-            new = [one for one in given if self._rows.add_signature(tx, request.id, one)]
-            if not new:
-                raise Refused(SigningReason.SIGNED_BEFORE)
-            for one in new:
-                tx.audit(
-                    Event.METADATA_SIGNATURE_TAKEN,
-                    role=request.role,
-                    version=request.version,
-                    digest=request.id,
-                    keyid=one.keyid,
-                    signer=one.signer,
-                    operator=by,
-                    at=iso_from_time32(now),
-                )
+            kept = {one.keyid: one.signature for one in self._rows.signatures(tx, request.id)}
+            repeated = request.state != DROPPED and signature.signatures.items() <= kept.items()
+            if not repeated:
+                self._take(tx, request, signature, by)
         self._publisher.publish_ready()
         request, signatures = self.request(request.id)
         keyids = [one.keyid for one in signatures]
         missing = {one.who: one.threshold - len(one.keys.keys() & set(keyids)) for one in request.agree}
         left = {who: count for who, count in missing.items() if count > 0}
-        return Taken(request, left, request.state == PUBLISHED)
+        return Taken(request, left, request.state == PUBLISHED, repeated)
 
     def drop(self, request: bytes, reason: str, *, by: str) -> None:
         """Give an open request up, with those that make no sense without it. Raises Refused(NO_SUCH_REQUEST,
@@ -290,13 +280,43 @@ class Repository:
             self._follower.requested(tx, change)
         return request
 
+    def _take(self, tx: Transaction, request: Request, signature: SignatureFile, by: str) -> None:
+        """Raises Refused."""
+        self._check_signatures(request, signature)
+        now = self._clock.time32()
+        given = [Submitted(*pair, signature.signer, by, now) for pair in signature.signatures.items()]
+        new = [one for one in given if self._rows.add_signature(tx, request.id, one)]
+        if not new:
+            raise Refused(SigningReason.SIGNED_BEFORE)
+        for one in new:
+            tx.audit(
+                Event.METADATA_SIGNATURE_TAKEN,
+                role=request.role,
+                version=request.version,
+                digest=request.id,
+                keyid=one.keyid,
+                signer=one.signer,
+                operator=by,
+                at=iso_from_time32(now),
+            )
+
     def _require_none_open(self, tx: Transaction, role: str) -> None:
-        for other in self._rows.requests(tx):
+        waiting = self._rows.requests(tx)
+        for other in waiting:
             if other.role == role:
-                raise Refused(
-                    SigningReason.OPEN_ALREADY,
-                    f"{role} version {other.version} waits for signatures; publish or drop it first",
-                )
+                raise Refused(SigningReason.OPEN_ALREADY, self._in_the_way(other, waiting))
+
+    def _in_the_way(self, request: Request, waiting: Sequence[Request]) -> str:
+        """What an open request is, and what ends it."""
+        which = "" if self.kind.keeps_targets else f" --repository {self.kind.name}"
+        others = [f"{one.role} {one.version}" for one in waiting if one.id != request.id]
+        beside = f" (also open, and it may wait for it: {', '.join(others)})" if others else ""
+        beginning = request.id.hex()[:16]
+        return (
+            f"{request.role} version {request.version}, request {beginning}, waits for signatures{beside}: "
+            f"`v2xpki ota sign request {request.role}{which}` writes its file for the signers; "
+            f"`v2xpki ota sign drop {beginning}{which} --reason ...` gives it up"
+        )
 
     def _required(self, tx: Transaction, request: bytes) -> Request:
         found = self._rows.request(tx, request)

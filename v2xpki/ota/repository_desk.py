@@ -70,13 +70,17 @@ class RepositoryDesk:
 
     @answers("POST signing-requests/{id}/signatures", RELEASE_ENGINEER, query=("repository",))
     def submit_signature(self, asked: Asked) -> dict[str, Any]:
-        """A signature file; what is still missing, and whether the request is published."""
+        """A signature file; what is still missing, and whether the request is published. The very same once
+        more changes nothing (`repeated`)."""
         identifier = hex_of(asked, "id", 32)
         signature = SignatureFile.parse(json.dumps(dict(asked.body)).encode())
         if signature.request != identifier:
             raise DecodeError("request is not the id in the path")
         taken = self._repository.submit(signature, by=asked.operator.name)
-        return {**described(taken.request), "missing": dict(taken.missing), "published": taken.published}
+        return {
+            **described(taken.request), "missing": dict(taken.missing), "published": taken.published,
+            "repeated": taken.repeated,
+        }  # fmt: skip
 
     @answers("POST signing-requests/{id}/drop", RELEASE_ENGINEER, query=("repository",))
     def drop_signing_request(self, asked: Asked) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from v2xpki.errors import Refused
 from v2xpki.ota.desk import Reason
 from v2xpki.ota.files import write_durably
 from v2xpki.store import random_key
-from v2xpki.time import Clock
+from v2xpki.time import Clock, iso_from_time32
 
 #: Octets read at once, and seconds after which an upload that became no release is forgotten.
 BLOCK = 1 << 18
@@ -43,6 +43,9 @@ class Upload(NamedTuple):
     length: int
     offset: int
     expires: int
+
+    def document(self) -> dict[str, Any]:
+        return {**self._asdict(), "expires": iso_from_time32(self.expires)}
 
 
 class Finished(NamedTuple):
@@ -65,7 +68,11 @@ class Uploads:
             raise Refused(Reason.SIZE, f"an image of {length} octets is not from 1 to {self.limit}")
         self.purge()
         if sum(1 for _, found in self._all() if found["owner"] == owner) >= MOST_OPEN:
-            raise Refused(Reason.STATE, f"{MOST_OPEN} uploads are open already; end one of them")
+            raise Refused(
+                Reason.STATE,
+                f"{MOST_OPEN} uploads are open already; end one of them: `v2xpki ota upload list` has them, "
+                "`v2xpki ota upload drop ID` ends one",
+            )
         identifier = random_key().hex()
         folder = self._folder / identifier
         folder.mkdir(parents=True, mode=0o770)
@@ -80,6 +87,16 @@ class Uploads:
         """How far one is. Raises Refused (UNKNOWN), for another operator's too."""
         folder, length, expires = self._own(identifier, owner)
         return Upload(identifier, length, (folder / _DATA).stat().st_size, expires)
+
+    def all(self, owner: str) -> list[Upload]:
+        """An operator's, the first that will be forgotten first."""
+        found = []
+        for folder, described in self._all():
+            if described["owner"] == owner:
+                # one that ends in this moment is left out
+                with contextlib.suppress(Refused, FileNotFoundError):
+                    found.append(self.show(folder.name, owner))
+        return sorted(found, key=lambda one: (one.expires, one.id))
 
     def append(
         self,
@@ -115,20 +132,25 @@ class Uploads:
             return data.seek(0, os.SEEK_END)
 
     def take_file(
-        self, owner: str, path: Path, progress: Callable[[int, int], object] = lambda *_: None
-    ) -> str:
+        self, owner: str, path: Path, progress: Callable[[int, int], object] = lambda *_: None, *,
+        identifier: str | None = None, begun: Callable[[str], object] = lambda _: None,
+    ) -> str:  # fmt: skip
         """A file of this machine, by the same way; its upload's id. progress: octets that are there, and all.
-        Raises Refused, OSError."""
+        identifier: of an upload to go on with; begun: is told the id before anything is copied. Raises
+        Refused, OSError."""
         with path.open("rb") as file:
-            upload = self.create(owner, file.seek(0, os.SEEK_END))
-            file.seek(0)
+            length = file.seek(0, os.SEEK_END)
+            upload = self.create(owner, length) if identifier is None else self.show(identifier, owner)
+            require_length(upload.id, upload.length, path, length)
+            begun(upload.id)
+            file.seek(upload.offset)
 
             def blocks() -> Iterator[bytes]:
                 while block := file.read(BLOCK):
                     yield block
                     progress(file.tell(), upload.length)
 
-            self.append(upload.id, owner, 0, blocks())
+            self.append(upload.id, owner, upload.offset, blocks())
         return upload.id
 
     def delete(self, identifier: str, owner: str) -> None:
@@ -176,6 +198,14 @@ class Uploads:
                 found = _read(folder) if _ID.fullmatch(folder.name) else None
                 if found is not None:
                     yield folder, found
+
+
+def require_length(identifier: str, octets: int, path: Path, length: int) -> None:
+    """Raises Refused (FIELD) unless an upload is of as many octets as the file it is to go on with."""
+    if octets != length:
+        raise Refused(
+            Reason.FIELD, f"upload {identifier} is of {octets} octets, {path.name} has {length}: another file"
+        )
 
 
 def _read(folder: Path) -> dict[str, Any] | None:

@@ -142,6 +142,18 @@ class KnownTarget(DirectorBase):
     gone: Mapped[int]  # 1: withdrawn since
 
 
+class WithdrawnTarget(DirectorBase):
+    """A target that the Image repository's engineers have taken back, whatever its metadata still says."""
+
+    __tablename__ = "withdrawn_target"
+
+    path: Mapped[str] = mapped_column(primary_key=True)
+    withdrawn: Mapped[int]
+    withdrawn_by: Mapped[str]
+
+    __table_args__ = (WITHOUT_ROWID,)
+
+
 class FollowedRole(DirectorBase):
     """The newest verified metadata of the Image repository: root, timestamp, snapshot, targets and delegated
     roles. What comes later may not be older."""

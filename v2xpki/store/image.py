@@ -30,7 +30,8 @@ class SubmittedSignature(SubmittedSignatureColumns, ImageBase):
 
 
 class Release(ImageBase):
-    """An image for one hardware id. `path` is its target path; `role` the targets role that signs it."""
+    """An image for one hardware id. `path` is its target path, of one that was withdrawn before it was out
+    with `#` and its id behind it; `role` the targets role that signs it."""
 
     __tablename__ = "release"
 

@@ -21,13 +21,16 @@ from v2xpki.errors import DecodeError
 from v2xpki.ota.desk import Call, Operator, calls_of
 from v2xpki.ota.desks import uploads_of
 from v2xpki.ota.director_desk import DirectorDesk
+from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.uploads import BLOCK, Upload, Uploads
+from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 from v2xpki.time import Clock, SystemClock, unix_from_time32
 from v2xpki.web.admin_evidence import add_evidence
+from v2xpki.web.admin_withdrawal import add_withdrawal
 from v2xpki.web.bodies import request_body
 from v2xpki.web.internal import peer_name
-from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, rule_of
+from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, answer, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
 from v2xpki.web.ota_problems import told
 from v2xpki.web.problems import PROBLEM_TYPE, HttpError
@@ -36,6 +39,9 @@ PREFIX = "/api/v1/ota"
 TUS, OFFSET_TYPE = "1.0.0", "application/offset+octet-stream"
 EXTENSIONS = "creation,termination,checksum,expiration"
 _UPLOADERS = frozenset({RELEASE_ENGINEER})
+
+#: What both roles are asked for.
+_JOINED = {(call.method, call.path) for kind in (EvidenceDesk, WithdrawalDesk) for call in calls_of(kind)}
 
 Who = Callable[[Mapping[str, Any]], str]
 
@@ -67,11 +73,14 @@ def ota_blueprint(
             raise HttpError(403, "not allowed", detail="the client certificate names no operator") from error
 
     for call, domains in domains_of().values():
+        if (call.method, call.path) in _JOINED:
+            continue
         blueprint.add_url_rule(
             rule_of(call), call.name.replace("_", "-"), _forwarding(call, domains, operator, to_role),
             methods=[call.method],
         )  # fmt: skip
     add_evidence(blueprint, clock, operator, to_role)
+    add_withdrawal(blueprint, operator, to_role)
     _add_uploads(blueprint, uploads_of(instance, clock), operator)
     return blueprint
 
@@ -140,6 +149,13 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
         response = _tus(Response(json.dumps({"id": made.id}) + "\n", 201, content_type=JSON_TYPE), made)
         response.headers["Location"] = f"{PREFIX}/uploads/{made.id}"
         return response
+
+    @blueprint.get("/uploads")
+    def list_uploads() -> Response:
+        asking = operator()
+        with told():
+            asking.require(_UPLOADERS)
+            return answer([one.document() for one in uploads.all(asking.name)], 200)
 
     @blueprint.route("/uploads/<identifier>", methods=["HEAD"])
     def upload(identifier: str) -> Response:

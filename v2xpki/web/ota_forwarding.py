@@ -1,13 +1,17 @@
 """From the admin process to a role's desk, on the role's unix socket."""
 
 import http.client
-from collections.abc import Callable
-from typing import NamedTuple
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
 
 from v2xpki.config import Instance
 from v2xpki.links.unix import unix_connector
-from v2xpki.web.ota_desk import JSON_TYPE, OPERATOR_HEADER
-from v2xpki.web.problems import HttpError
+from v2xpki.ota.desk import Operator, call_of
+from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.web.ota_desk import BEGINNING, JSON_TYPE, OPERATOR_HEADER
+from v2xpki.web.problems import PROBLEM_TYPE, HttpError
 from v2xpki.web.process import socket_path
 
 #: Seconds for an answer: the Image repository reads an image of many gigabytes once before it gives one.
@@ -54,3 +58,21 @@ def check_kind(found: Forwarded, domain: str, *kinds: str) -> None:
     if found.kind not in kinds:
         status = found.status if found.status in (503, 404) else 502
         raise HttpError(status, f"the {domain} repository has no answer to this now")
+
+
+def ask_role(
+    forward: Forward, asking: Operator, desk: type, name: str, given: Mapping[str, str], body: Any = None
+) -> Any:
+    """What a role's desk answers to a call in an operator's name. Raises HttpError with what it refuses."""
+    call, domain, query = call_of(desk, name), "image" if desk is ImageDesk else "director", dict(given)
+    path = call.path.format(**{one: quote(query.pop(one), safe="") for one in call.in_path})
+    target = f"{BEGINNING}/{path}" + (f"?{urlencode(query)}" if query else "")
+    octets = None if body is None else json.dumps(body).encode()
+    found = forward(domain, call.method, target, octets, asking.header)
+    check_kind(found, domain, JSON_TYPE, PROBLEM_TYPE)
+    document = json.loads(found.octets)
+    if found.status != call.status:
+        raise HttpError(
+            found.status, document["title"], detail=document.get("detail", ""), rule=document.get("rule", "")
+        )
+    return document

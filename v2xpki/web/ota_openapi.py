@@ -8,6 +8,7 @@ from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 from v2xpki.trust.ota.expected import MOST_VEHICLES
 from v2xpki.trust.ota.fields import MOST_ECUS
 from v2xpki.trust.ota.keys import ECU_SCHEMES
@@ -56,16 +57,20 @@ _IN_SHORT: dict[str, Schema] = {
     "certificateExpires": _TIME_OR_NULL, "reported": _TIME_OR_NULL,
     "metadataVersion": _WHOLE,
 }  # fmt: skip
+_NAMING = _object("id name state", id=_TEXT, name=_PART, state={"enum": ["draft", "running", "paused"]})
 _RELATIONS = _list(_object("name", name=_PART, min=_WHOLE, max=_WHOLE))
 
+_NEW_RELEASE: dict[str, Schema] = {
+    "name": _PART, "version": _PART, "hardwareIds": _list(_PART, minItems=1), "releaseCounter": _WHOLE,
+    "attestation": {"type": "string", "contentEncoding": "base64", "description": "A DSSE envelope"},
+    "file": _PART, "sha256": _SHA256, "rxswin": _list(_TEXT), "requires": _RELATIONS,
+    "conflicts": _RELATIONS, "rollbackFrom": _WHOLE, "role": _TEXT,
+}  # fmt: skip
+_NEEDED = "name version hardwareIds releaseCounter attestation"
+
 SCHEMAS: dict[str, Schema] = {
-    "NewRelease": _object(
-        "upload name version hardwareIds releaseCounter attestation",
-        upload=_TEXT, name=_PART, version=_PART, hardwareIds=_list(_PART, minItems=1), releaseCounter=_WHOLE,
-        attestation={"type": "string", "contentEncoding": "base64", "description": "A DSSE envelope"},
-        file=_PART, sha256=_SHA256, rxswin=_list(_TEXT), requires=_RELATIONS, conflicts=_RELATIONS,
-        rollbackFrom=_WHOLE, role=_TEXT,
-    ),
+    "NewRelease": _object(f"upload {_NEEDED}", upload=_TEXT, **_NEW_RELEASE),
+    "ReleaseToCheck": _object(f"sha256 {_NEEDED}", **_NEW_RELEASE),
     "Release": _object(
         "id path role name version hardwareId releaseCounter length sha256 state addedBy added approvals "
         "provenance",
@@ -81,13 +86,25 @@ SCHEMAS: dict[str, Schema] = {
         rxswin=_list(_TEXT), requires=_RELATIONS, conflicts=_RELATIONS,
         rollbackFrom={"type": ["integer", "null"]},
     ),
+    "WithdrawnRelease": {
+        "allOf": [
+            _ref("Release"),
+            _object(
+                "director",
+                director=_object(
+                    "told detail campaigns",
+                    told={"type": "boolean"}, detail=_TEXT, campaigns=_list(_NAMING),
+                ) | {"type": ["object", "null"], "description": "null: it was never published"},
+            ),
+        ]
+    },
     "SigningRequest": _object(
         "id role version state createdBy created agree",
         id=_SHA256, role=_TEXT, version=_WHOLE, state={"enum": ["open", "published", "dropped"]},
         reason=_TEXT, createdBy=_TEXT, created=_TIME,
         agree=_list(_object("who threshold keyids", who=_TEXT, threshold=_WHOLE, keyids=_list(_SHA256))),
         signatures=_list(_object("keyid signer", keyid=_SHA256, signer=_TEXT)), file=_ANY, missing=_ANY,
-        published={"type": "boolean"},
+        published={"type": "boolean"}, repeated={"type": "boolean"},
     ),
     "MetadataRole": _object(
         "role version expires keyids threshold online secondsLeft due",
@@ -168,6 +185,9 @@ SCHEMAS: dict[str, Schema] = {
         ),
     ),
     "Upload": _object("id", id=_TEXT),
+    "OpenUpload": _object(
+        "id length offset expires", id=_TEXT, length=_WHOLE, offset=_WHOLE, expires=_TIME
+    ),
     # the shapes of ota.evidence: what is in them beside these members grows
     "ReleaseEvidence": _object(
         "id path role name version hardwareId sha256 rxswin state approvals provenance listedBy above",
@@ -191,12 +211,17 @@ SCHEMAS: dict[str, Schema] = {
     ),
 }  # fmt: skip
 
-_DESKS = (ImageDesk, DirectorDesk, EvidenceDesk)
+#: The joined ones first: what they say of a call is what is served.
+_DESKS = (WithdrawalDesk, ImageDesk, DirectorDesk, EvidenceDesk)
 #: Call -> what it takes.
 _TAKES: dict[str, Schema] = {
     "add_release": _ref("NewRelease"),
+    "check_release": _ref("ReleaseToCheck"),
     "approve_release": _object(),
     "withdraw_release": _ref("Reason"),
+    "withdraw_target": _closed(
+        "path reason", path=_TEXT, reason={"type": "string", "minLength": 1, "maxLength": 500}
+    ),
     "request_signatures": _object(role=_TEXT, releases=_list(_TEXT), rotate=_list(_TEXT)),
     "submit_signature": _object(
         "repository request signer signatures", repository=_TEXT, request=_SHA256, signer=_TEXT,
@@ -220,10 +245,12 @@ _TAKES: dict[str, Schema] = {
 #: Call -> what it gives.
 _GIVES: dict[str, Schema] = {
     "add_release": _list(_ref("Release")),
+    "check_release": _list(_object("path role", path=_TEXT, role=_TEXT)),
     "releases": _list(_ref("Release")),
     "release": _ref("Release"),
     "approve_release": _ref("Release"),
-    "withdraw_release": _ref("Release"),
+    "withdraw_release": _ref("WithdrawnRelease"),
+    "withdraw_target": _list(_NAMING),
     "request_signatures": _list(_ref("SigningRequest")),
     "signing_requests": _list(_ref("SigningRequest")),
     "signing_request": _ref("SigningRequest"),
@@ -342,6 +369,17 @@ _UPLOADS: dict[str, Any] = {
             "summary": f"What is understood of tus {TUS}: {EXTENSIONS}",
             "responses": {
                 "204": _answered("Tus-Version", "Tus-Extension", "Tus-Max-Size", "Tus-Checksum-Algorithm")
+            },
+        },
+        "get": {
+            "operationId": "listUploads",
+            "summary": "Your own that are neither a release yet nor ended, the first to expire first",
+            "responses": {
+                "200": {
+                    "description": "Done",
+                    "content": {"application/json": {"schema": _list(_ref("OpenUpload"))}},
+                },
+                "default": _PROBLEM,
             },
         },
         "post": _tus(

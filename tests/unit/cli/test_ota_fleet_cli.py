@@ -57,7 +57,7 @@ def office(
     desks = Desks(tmp_path, depot=depot)
 
     @contextmanager
-    def at_work(_: object, desk: type) -> Iterator[Any]:
+    def at_work(_: object, desk: type, *, token: bool) -> Iterator[Any]:
         yield desks.director_desk
 
     with ExitStack() as stack:

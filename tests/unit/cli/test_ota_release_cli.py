@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,10 @@ from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.ota_https import served
 from tests.support.provenance import attest
 from v2xpki.cli import main
+from v2xpki.links.ota_desk import DeskLink
 from v2xpki.ota import desks as opening
+from v2xpki.ota.releases import Releases
+from v2xpki.ota.uploads import Uploads
 
 
 @pytest.fixture
@@ -24,7 +28,7 @@ def desks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desks]:
     made.begin()
 
     @contextmanager
-    def at_work(_: object, desk: type) -> Iterator[Any]:
+    def at_work(_: object, desk: type, *, token: bool) -> Iterator[Any]:
         yield made.image_desk
 
     monkeypatch.setattr(opening, "at_work", at_work)
@@ -38,6 +42,17 @@ def run(*arguments: object, code: int = 0) -> Any:
     result = CliRunner().invoke(main, ["ota", *map(str, arguments), "--json"])
     assert result.exit_code == code, result.output
     return json.loads(result.stdout) if code == 0 else result.output
+
+
+@contextmanager
+def reached(desks: Desks, folder: Path, way: str) -> Iterator[list[str]]:
+    """The options of one way to the desks."""
+    if way == "here":
+        yield ["--instance", str(desks.instance.directory), "--operator", "eve"]
+        return
+    (folder / "tls").mkdir()
+    with served(desks, folder / "tls") as https:
+        yield https.options
 
 
 def files(desks: Desks) -> list[object]:
@@ -78,6 +93,83 @@ def test_the_same_over_the_interface(desks: Desks, tmp_path: Path) -> None:
         assert withdrawn["state"] == "withdrawn"
         halt = ("campaign", "halt", "x", "--reason", "y", "--yes")
         assert "campaign-manager" in run(*halt, *https.options, code=1)
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
+def test_a_release_names_the_role_that_is_to_sign(desks: Desks, tmp_path: Path, way: str) -> None:
+    with reached(desks, tmp_path, way) as reach:
+        (added,) = run("release", "add", *files(desks), "--role", "targets", *reach)
+        assert added["role"] == "targets"
+        refused = run("release", "add", *files(desks), "--role", "acme", *reach, code=1)
+        assert "role acme may not name bcm/brake/1/fw.bin; targets may" in refused
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
+def test_a_release_is_shown_by_its_path_and_by_the_beginning_of_its_id(
+    desks: Desks, tmp_path: Path, way: str
+) -> None:
+    with reached(desks, tmp_path, way) as reach:
+        (added,) = run("release", "add", *files(desks), *reach)
+        for which in (added["id"], added["id"][:6], added["id"][:6].upper(), added["path"]):
+            assert run("release", "show", which, *reach) == added
+        for which in ("bcm/brake/2/fw.bin", "zz"):
+            assert "no release" in run("release", "show", which, *reach, code=2)
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
+def test_what_is_refused_for_its_provenance_is_not_sent_at_all(
+    desks: Desks, tmp_path: Path, way: str
+) -> None:
+    with reached(desks, tmp_path, way) as reach:
+        without = [one for one in files(desks) if one != "--attest" and not str(one).endswith(".json")]
+        assert "--attest FILE, a DSSE envelope, is needed" in run("release", "add", *without, *reach, code=1)
+        assert run("upload", "list", *reach) == []
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
+def test_an_upload_that_broke_off_is_told_listed_gone_on_with_and_dropped(
+    desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    words = ["ota", "release", "add", *map(str, files(desks))]
+
+    def killed(*_: object, **__: object) -> None:
+        handler = signal.getsignal(signal.SIGTERM)
+        assert callable(handler), "SIGTERM would end the command without a word"
+        handler(signal.SIGTERM, None)
+
+    with reached(desks, tmp_path, way) as reach:
+        with monkeypatch.context() as breaking:
+            breaking.setattr(Uploads, "append", killed)
+            breaking.setattr(DeskLink, "_send", killed)
+            ended = CliRunner().invoke(main, [*words, *reach])
+        assert ended.exit_code == 128 + signal.SIGTERM and ended.stdout == ""
+        (kept,) = run("upload", "list", *reach)
+        assert f"upload {kept['id']}: if this breaks off, the same command with --upload" in ended.stderr
+        assert f"interrupted; go on with it by the same command with --upload {kept['id']}" in ended.stderr
+        assert (kept["offset"], kept["length"]) == (0, 800)
+        other = tmp_path / "other.bin"
+        other.write_bytes(b"x")
+        attest_other = tmp_path / "other.json"
+        attest_other.write_bytes(attest(hashlib.sha256(b"x").hexdigest(), desks.signer))
+        wrong = [other, *files(desks)[1:], "--attest", attest_other, "--upload", kept["id"]]
+        assert "of 800 octets, other.bin has 1" in run("release", "add", *wrong, *reach, code=1)
+        run("release", "add", *files(desks), "--upload", kept["id"], *reach)
+        assert run("upload", "list", *reach) == []
+        left = opening.uploads_of(desks.instance, opening.SystemClock()).create("eve", 5)
+        run("upload", "drop", left.id, *reach)
+        assert "no upload" in run("upload", "drop", left.id, *reach, code=1)
+
+
+def test_an_upload_whose_release_is_refused_at_the_end_is_told_to_be_kept(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = ["--instance", desks.instance.directory, "--operator", "eve"]
+    monkeypatch.setattr(Releases, "check", lambda *_, **__: [])
+    run("release", "add", *files(desks), *here)
+    said = run("release", "add", *files(desks), *here, code=1)
+    (kept,) = run("upload", "list", *here)
+    assert f"corrected command with --upload {kept['id']}" in said
+    assert f"v2xpki ota upload drop {kept['id']}" in said
 
 
 def test_one_way_to_the_desks_is_to_be_named() -> None:

@@ -67,10 +67,13 @@ def test_a_root_is_renewed_from_its_request_to_the_last_signature(
     file = Path(told[0]["file"])
     assert "to be signed by 2 of 2 keys" in run("request", "root", "--out", out)  # it is open: the same again
     first, second = signatures(desks, file, tmp_path)
+    assert "signed by nobody yet; missing: 2 of root 1" in run("show")
     assert "root version 2: missing: 1 of root 1" in run("submit", first)
     (shown,) = json.loads(run("show", told[0]["id"][:12], "--json"))
     assert [(one["signer"], one["submittedBy"]) for one in shown["signatures"]] == [("ann", "eve")]
-    assert "root version 2 is published" in run("submit", second)
+    assert "missing: 1 of root 1" in run("show")
+    for _ in range(2):  # the second time as after an answer that was lost
+        assert "root version 2 is published" in run("submit", second)
     assert json.loads(run("show", "--json")) == []
     assert "root 2  published  by eve" in run("show", "--all")
 

@@ -20,6 +20,7 @@ from tuf.api.metadata import (
 from tests.support.ota_director import Car, Depot
 from v2xpki.errors import InvalidList
 from v2xpki.ota.director_reasons import DirectorRefusal
+from v2xpki.store.auditing import require_intact
 from v2xpki.time import unix_from_time32
 from v2xpki.trust.ota.fields import ImageFields
 
@@ -165,6 +166,24 @@ def test_what_is_withdrawn_is_directed_no_more(depot, images):
     assert depot.director.campaign("c")["counts"]["recalled"] == 1
     with pytest.raises(DirectorRefusal):
         depot.director.create_campaign(name="d", targets=[path], cohort={"percentage": 100}, operator="op")
+
+
+def test_what_its_engineers_withdraw_is_directed_no_more_before_its_signers_have_signed(depot, images):
+    known = add(images.targets)
+    images.next()
+    follow(depot, images)
+    depot.director.create_campaign(name="c", targets=[known], cohort={"percentage": 100}, operator="op")
+    offering = depot.director.withdraw_target(known, "a fault", "eve")
+    assert [(one["name"], one["state"]) for one in offering] == [("c", "draft")]
+    later = add(images.targets, name="x")
+    assert depot.director.withdraw_target(later, "a fault", "eve") == []
+    images.next()
+    assert follow(depot, images).gone == 0
+    assert paths(depot) == []
+    with pytest.raises(DirectorRefusal, match="is withdrawn: halt this campaign"):
+        depot.director.start_campaign("c", "op")
+    depot.director.withdraw_target(known, "once more", "eve")
+    require_intact(depot.database)
 
 
 def test_following_what_has_not_changed_begins_no_new_plan(depot, images):

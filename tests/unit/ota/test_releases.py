@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support.provenance import attest, new_key
+from tests.support.provenance import attest, new_key, policy_text
 from tests.support.releases import APPROVERS, ENGINEER, IMAGE, NOW, SIGNER, Shop
-from v2xpki.errors import AlreadyRecorded, DecodeError, InvalidProvenance, Refused
+from v2xpki.errors import DecodeError, InvalidProvenance, Refused
 from v2xpki.ota import files
 from v2xpki.ota.desk import Operator, Reason
 from v2xpki.ota.new_release import NewRelease
 from v2xpki.store.auditing import require_intact
 from v2xpki.store.base import AuditRow
+from v2xpki.trust.ota.provenance import Policy
 
 SHA = hashlib.sha256(IMAGE).hexdigest()
 
@@ -103,10 +104,9 @@ def test_anothers_upload_is_not_taken(shop: Shop) -> None:
 def test_the_same_path_is_given_once_and_the_first_image_stays(shop: Shop) -> None:
     shop.add(1)
     before = shop.files()
-    with pytest.raises(AlreadyRecorded):
-        shop.add(2, version="1.1")
-    with pytest.raises(AlreadyRecorded):
-        shop.add(2, b"another image", version="1.1")
+    for image in (IMAGE, b"another image"):
+        with pytest.raises(Refused, match=r"which is staged: withdraw that .*, or give another version"):
+            shop.add(2, image, version="1.1")
     assert shop.files() == before and (shop.images / before[0]).read_bytes() == IMAGE
 
 
@@ -299,3 +299,102 @@ def test_nobody_approves_or_signs_an_image_that_is_gone(shop: Shop) -> None:
     image.unlink()
     with pytest.raises(Refused, match="is gone"):
         shop.releases.request_signatures(ENGINEER, "targets")
+
+
+def test_nobody_approves_or_signs_an_image_that_is_not_the_one_that_was_added(shop: Shop) -> None:
+    identifier = shop.add()
+    image = shop.images / f"bcm-2/brake/1.1/{SHA}.fw.bin"
+    image.chmod(0o600)
+    image.write_bytes(IMAGE[:-1] + b"!")
+    with pytest.raises(Refused, match=f"damaged; withdraw the release .{identifier.hex()}"):
+        shop.releases.approve(APPROVERS[0], identifier)
+    image.write_bytes(IMAGE)
+    shop.releases.approve(APPROVERS[0], identifier)
+    image.write_bytes(b"?" + IMAGE[1:])
+    with pytest.raises(Refused, match="damaged"):
+        shop.releases.request_signatures(ENGINEER, "targets")
+    assert shop.releases.get(identifier).row.state == "approved" and shop.targets.open == []
+
+
+def test_nobody_approves_or_signs_what_the_policy_of_provenance_accepts_no_more(shop: Shop) -> None:
+    identifier, before = shop.add(), shop.policy
+    shop.policy = Policy.parse(policy_text(new_key()), lambda name: b"")
+    with pytest.raises(InvalidProvenance, match="not accepted any more: no signature by a signer"):
+        shop.opened().approve(APPROVERS[0], identifier)
+    assert shop.releases.get(identifier).approvals == ()
+    shop.releases.approve(APPROVERS[0], identifier)
+    for policy, rule in ((shop.policy, "signature"), (None, "no-policy")):
+        shop.policy = policy
+        with pytest.raises(InvalidProvenance) as refused:
+            shop.opened().request_signatures(ENGINEER, "targets")
+        assert refused.value.rule == rule and shop.targets.open == []
+    shop.policy = before
+    assert list(shop.opened().request_signatures(ENGINEER, "targets").added)
+
+
+# --- a path's and an upload's second chance --------------------------------------------------------
+
+
+def test_a_release_that_was_never_out_gives_its_path_free_and_stays_on_record(shop: Shop) -> None:
+    mistake = shop.add(3, rxswin=["wrong"])
+    shop.releases.withdraw(ENGINEER, mistake, "a wrong number")
+    again = shop.add(3)
+    assert shop.releases.get(again).row.path == "bcm-2/brake/1.3/fw.bin"
+    kept = shop.releases.get(mistake).row
+    assert (kept.state, kept.reason) == ("withdrawn", "a wrong number")
+    assert kept.path == f"bcm-2/brake/1.3/fw.bin#{mistake.hex()}"
+    shop.releases.approve(APPROVERS[0], again)
+    assert list(shop.releases.request_signatures(ENGINEER, "targets").added) == ["bcm-2/brake/1.3/fw.bin"]
+    require_intact(shop.database)
+
+
+def test_an_image_that_was_damaged_is_withdrawn_and_added_anew(shop: Shop) -> None:
+    identifier = shop.add()
+    image = shop.images / f"bcm-2/brake/1.1/{SHA}.fw.bin"
+    image.unlink()
+    shop.releases.withdraw(ENGINEER, identifier, "its image is gone")
+    again = shop.add()
+    assert image.read_bytes() == IMAGE
+    assert shop.releases.approve(APPROVERS[0], again).row.state == "approved"
+
+
+def test_what_was_published_needs_another_version_also_when_it_is_withdrawn(shop: Shop) -> None:
+    identifier = shop.publish(1)
+    for _ in range(2):
+        with pytest.raises(Refused, match="published: another image needs another version"):
+            shop.add(2, version="1.1")
+        if shop.releases.get(identifier).row.state == "published":
+            shop.releases.withdraw(ENGINEER, identifier, "a fault")
+            shop.releases.request_signatures(ENGINEER, "targets")
+            shop.targets.sign()
+    assert shop.releases.get(identifier).row.path == "bcm-2/brake/1.1/fw.bin"
+
+
+def test_what_can_be_refused_without_the_image_is_refused_before_it_is_sent(shop: Shop) -> None:
+    shop.publish(5)
+
+    def checked(**changes: object) -> list[tuple[str, str]]:
+        body = {**shop.body(6), "sha256": SHA, **changes}
+        return shop.releases.check(NewRelease.parse({k: v for k, v in body.items() if v is not None}))
+
+    assert checked() == [("bcm-2/brake/1.6/fw.bin", "targets")]
+    for changes, said in (
+        ({"version": "1.5"}, "another version"), ({"releaseCounter": 5}, "not above 5"),
+        ({"sha256": "00" * 32}, "no subject.digest"), ({"attestation": None}, "--attest FILE"),
+        ({"sha256": None}, "sha256 is missing"), ({"name": "../x"}, "name"),
+    ):  # fmt: skip
+        with pytest.raises((Refused, InvalidProvenance, DecodeError), match=said):
+            checked(**changes)
+    assert len(shop.releases.all()) == 1
+
+
+def test_an_upload_is_kept_for_a_corrected_release_and_not_where_its_octets_are_wrong(shop: Shop) -> None:
+    body = shop.body(attestation=None)
+    with pytest.raises(InvalidProvenance, match="--attest FILE"):
+        shop.releases.add(ENGINEER, NewRelease.parse(body))
+    assert shop.releases.add(ENGINEER, NewRelease.parse({**shop.body(), "upload": body["upload"]}))
+    broken = shop.upload(b"other octets")
+    with refused(Reason.CHECKSUM):
+        shop.add(2, upload=broken, sha256=SHA)
+    with refused(Reason.UNKNOWN):
+        shop.uploads.show(broken, "engineer")

@@ -92,7 +92,36 @@ def test_a_signature_is_refused_with_its_reason(scene):
     assert refusal(submit, other, by="op") is SigningReason.BAD_SIGNATURE
     assert scene.repository.request(request.id)[1] == []
     assert submit(good, by="op").published
-    assert refusal(submit, good, by="op") is SigningReason.NOT_OPEN
+    late = scene.ann.sign(request)[0]  # ECDSA: another signature of the same key
+    assert refusal(submit, late, by="op") is SigningReason.NOT_OPEN
+
+
+def test_a_signature_whose_answer_was_lost_may_be_handed_in_again(tmp_path):
+    scene = Scene(tmp_path)
+    scene.begin(targets_threshold=2)
+    request = scene.repository.request_targets("targets", add={PATH: entry()}, by="op")
+    first, second = scene.ann.sign(request)[0], scene.bob.sign(request)[0]
+    assert not scene.repository.submit(first, by="op").repeated
+    again = scene.repository.submit(first, by="op")
+    assert (again.repeated, again.published, sum(again.missing.values())) == (True, False, 1)
+    assert scene.repository.submit(second, by="op").published
+    again = scene.repository.submit(second, by="op")
+    assert (again.repeated, again.published) == (True, True)
+    assert len(scene.repository.request(request.id)[1]) == 2
+    dropped = scene.repository.request_targets("targets", by="op")
+    given = scene.ann.sign(dropped)[0]
+    scene.repository.submit(given, by="op")
+    scene.repository.drop(dropped.id, "a mistake", by="op")
+    assert refusal(scene.repository.submit, given, by="op") is SigningReason.NOT_OPEN
+
+
+def test_a_request_that_is_in_the_way_is_named_with_what_ends_it(scene):
+    request = scene.repository.request_targets("targets", by="op")
+    with pytest.raises(Refused) as refused:
+        scene.repository.request_targets("targets", add={PATH: entry()}, by="op")
+    said, beginning = str(refused.value), request.id.hex()[:16]
+    assert f"request {beginning}, waits for signatures: `v2xpki ota sign request targets`" in said
+    assert f"`v2xpki ota sign drop {beginning} --reason ...`" in said
 
 
 def test_one_key_does_not_count_twice(tmp_path):

@@ -18,6 +18,7 @@ from v2xpki.ota.desk import Operator, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
+from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 from v2xpki.web import admin
 from v2xpki.web.admin_ota import OFFSET_TYPE
 
@@ -96,7 +97,7 @@ def test_the_director_is_asked_what_is_the_directors(desks: Desks) -> None:
 # --- who may --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [ImageDesk, DirectorDesk, EvidenceDesk])
+@pytest.mark.parametrize("kind", [ImageDesk, DirectorDesk, EvidenceDesk, WithdrawalDesk])
 def test_every_call_is_refused_to_who_has_none_of_its_roles(desks: Desks, kind: type) -> None:
     names = {"release-engineer": "eve", "approver": "ann", "campaign-manager": "max", "auditor": "aud"}
     calls = calls_of(kind)
@@ -196,13 +197,13 @@ def test_problems_name_the_field_and_the_rule(desks: Desks) -> None:
     problem(desks.ask("eve", "POST", "releases", data=b"{}", content_type="text/plain"), 415)
     told = problem(desks.ask("eve", "POST", "releases", body | {"attestation": None}), 422, "DSSE")
     assert told["rule"] == "not-dsse"
-    problem(desks.ask("eve", "POST", "releases", body | {"sha256": "00" * 32}), 460, "SHA-256")
+    problem(desks.ask("eve", "POST", "releases", release(desks, sha256="00" * 32)), 460, "SHA-256")
     problem(desks.ask("eve", "GET", "releases/" + "00" * 16), 404, "no release")
     problem(desks.ask("eve", "GET", "releases/zz"), 404, "id")
     problem(desks.ask("eve", "GET", "releases?colour=red"), 400, "colour")
     problem(desks.ask("eve", "POST", "signing-requests", {"role": "nobody"}), 404)
     assert desks.ask("eve", "POST", "releases", body).status_code == 201
-    problem(desks.ask("eve", "POST", "releases", release(desks, releaseCounter=2)), 409)
+    problem(desks.ask("eve", "POST", "releases", release(desks, releaseCounter=2)), 409, "is staged")
     problem(
         desks.ask("eve", "POST", "releases", release(desks, version="2")),
         400,
@@ -281,6 +282,35 @@ def test_uploads_speak_tus(desks: Desks) -> None:
     assert done.headers["Upload-Offset"] == "5"
     assert desks.ask("eve", "DELETE", path, headers=TUS).status_code == 204
     assert desks.ask("eve", "HEAD", path, headers=TUS).status_code == 404
+
+
+def test_an_engineers_own_uploads_are_listed(desks: Desks) -> None:
+    assert desks.ask("eve", "GET", "uploads").json == []
+    made = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": "5"}).json["id"]
+    whole = upload(desks)
+    listed = {one["id"]: one for one in desks.ask("eve", "GET", "uploads").json}
+    assert {key: (one["offset"], one["length"]) for key, one in listed.items()} == {
+        made: (0, 5), whole: (len(IMAGE), len(IMAGE)),
+    }  # fmt: skip
+    assert listed[made]["expires"].endswith("Z")
+    problem(desks.ask("ann", "GET", "uploads"), 403, "release-engineer")
+
+
+def test_a_release_is_checked_before_its_image_is_sent(desks: Desks) -> None:
+    desks.begin()
+    body = release(desks, sha256=hashlib.sha256(IMAGE).hexdigest())
+    del body["upload"]
+    told = desks.ask("eve", "POST", "releases/check", body).json
+    assert told == [{"path": "bcm-2/brake/1.0/image.bin", "role": "targets"}]
+    problem(desks.ask("eve", "POST", "releases/check", body | {"attestation": None}), 422, "--attest FILE")
+    problem(desks.ask("eve", "POST", "releases/check", body | {"sha256": "00" * 32}), 422, "subject")
+    problem(desks.ask("eve", "POST", "releases/check", body | {"role": "acme"}), 400, "acme")
+    assert desks.ask("eve", "GET", "releases").json == []
+
+
+def test_a_member_where_there_is_none_to_give_is_said_to_be_one(desks: Desks) -> None:
+    answer = desks.ask("ann", "POST", f"releases/{'00' * 16}/approve", {"reason": "x"})
+    problem(answer, 400, "reason: not known here; there is no member to give")
 
 
 def test_another_engineers_upload_is_not_there(desks: Desks, tmp_path: Path) -> None:

@@ -144,7 +144,17 @@ def check(octets: bytes, policy: Policy | None, sha256: str, *, name: str, hardw
     """The provenance of an image whose SHA-256 is `sha256` (hex), for a release. Raises InvalidProvenance
     whose `rule` is a Rule."""
     if policy is None:
-        raise InvalidProvenance("there is no policy of provenance: no release is taken", rule=Rule.NO_POLICY)
+        raise InvalidProvenance(
+            "there is no policy of provenance, and so no release is taken: `[ota] provenance` in v2xpki.toml "
+            "names its file (docs/ota-guide.md, Where an image comes from)",
+            rule=Rule.NO_POLICY,
+        )
+    if not octets:
+        raise InvalidProvenance(
+            "there is no statement of provenance: --attest FILE, a DSSE envelope, is needed (over the "
+            "interface: attestation)",
+            rule=Rule.NOT_DSSE,
+        )
     envelope = _envelope(octets)
     if envelope.payload_type != PAYLOAD_TYPE:
         raise InvalidProvenance(f"payloadType is not {PAYLOAD_TYPE}", rule=Rule.PAYLOAD_TYPE)
