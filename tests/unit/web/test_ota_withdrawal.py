@@ -123,7 +123,7 @@ def test_a_command_where_both_databases_are_tells_the_director(
     monkeypatch.setattr(opening, "at_work", at_work)
     identifier = published(desks)
     depot.campaign(depot.release("brake", 1))
-    words = ["ota", "release", "withdraw", identifier, "--reason", "a fault"]
+    words = ["ota", "release", "withdraw", identifier, "--reason", "a fault", "--yes"]
     ended = CliRunner().invoke(main, [*words, "--instance", str(desks.instance.directory)])
     assert ended.exit_code == 0, ended.output
     assert "v2xpki ota release request" in ended.stderr
