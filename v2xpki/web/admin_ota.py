@@ -25,7 +25,7 @@ from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.uploads import BLOCK, Upload, Uploads
 from v2xpki.time import Clock, SystemClock, unix_from_time32
 from v2xpki.web.admin_evidence import add_evidence
-from v2xpki.web.bodies import request_body
+from v2xpki.web.bodies import optional_body, read_some
 from v2xpki.web.internal import peer_name
 from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
@@ -97,8 +97,7 @@ def _forwarding(
         domain = request.args.get("repository", domains[0]) if len(domains) > 1 else domains[0]
         if domain not in domains:
             raise HttpError(404, "no such thing", detail=f"repository is not one of {', '.join(domains)}")
-        has_body = call.method != "GET" and request.environ.get("CONTENT_LENGTH") not in (None, "", "0")
-        body = request_body(JSON_TYPE, BODY_LIMIT) if has_body else None
+        body = None if call.method == "GET" else optional_body(JSON_TYPE, BODY_LIMIT)
         # Flask has matched the path to one of ours; written anew, it is that path and no other
         target = BEGINNING + quote(request.path.removeprefix(PREFIX))
         if request.query_string:
@@ -169,8 +168,8 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
 
 
 def _blocks(stream: Any) -> Iterator[bytes]:
-    """A body as it comes. Where the client goes away in the middle, it raises, or ends early."""
-    while block := stream.read(BLOCK):
+    """A body as it comes. Where the client goes away in the middle, it ends early, or raises HttpError."""
+    while block := read_some(stream, BLOCK):
         yield block
 
 

@@ -5,10 +5,14 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.http.body import Body, ChunkedReader
+from gunicorn.http.unreader import IterUnreader
 
 from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.provenance import attest
@@ -18,7 +22,7 @@ from v2xpki.ota.desk import Operator, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
-from v2xpki.web import admin
+from v2xpki.web import admin, admin_ota
 from v2xpki.web.admin_ota import OFFSET_TYPE
 
 IMAGE = b"firmware" * 1000
@@ -179,6 +183,44 @@ def test_a_body_that_is_too_large_is_not_read(desks: Desks) -> None:
     problem(answer, 413)
 
 
+def chunked(octets: bytes) -> dict[str, Any]:
+    """A body in chunks, as gunicorn hands it on: without a Content-Length."""
+    limits = SimpleNamespace(
+        limit_request_field_size=0, max_buffer_headers=0, parse_headers=lambda *_, **__: []
+    )
+    body = Body(ChunkedReader(limits, IterUnreader([octets])))
+    return {
+        "content_type": "application/json",
+        "environ_overrides": {
+            "wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked",
+            "CONTENT_LENGTH": "",
+        },
+    }  # fmt: skip
+
+
+CHUNKS = b'a\r\n{"percenta\r\n7\r\nge":10}\r\n0\r\n\r\n'
+
+
+def test_a_body_in_chunks_is_taken_as_any_other(desks: Desks) -> None:
+    told = desks.ask("max", "POST", "campaigns/one/start", **chunked(CHUNKS)).json
+    assert told == {"asked": "start_campaign", "args": ["one", "max", 10]}
+    desk = desks.roles["director"].test_client()
+    header = {"x-v2xpki-operator": "max;campaign-manager"}
+    asked = chunked(CHUNKS)
+    asked["environ_overrides"]["REMOTE_ADDR"] = ""
+    assert desk.post("/internal/v1/ota/campaigns/one/start", headers=header, **asked).json == told
+
+
+def test_a_body_in_chunks_is_held_to_the_same_rules(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = partial(desks.ask, "max", "POST", "campaigns/one/start")
+    assert ask(**chunked(b"0\r\n\r\n")).json["args"] == ["one", "max", None]
+    problem(ask(**chunked(b"2\r\n{}\r\n0\r\n\r\n") | {"content_type": "text/plain"}), 415)
+    for broken in (CHUNKS[:20], b"zz\r\n{}", b"1\r\n{}\r\n0\r\n\r\n"):
+        problem(ask(**chunked(broken)), 400, "not readable")
+    monkeypatch.setattr(admin_ota, "BODY_LIMIT", 16)
+    problem(ask(**chunked(CHUNKS)), 413)
+
+
 def test_a_role_that_is_away_is_a_503(tmp_path: Path) -> None:
     from v2xpki.web.admin_ota import ota_blueprint
     from v2xpki.web.base import bare_app
@@ -207,7 +249,7 @@ def test_an_upload_that_broke_goes_on_where_it_was(desks: Desks) -> None:
     path = made.headers["Location"].removeprefix("/api/v1/ota/")
     broken = {"wsgi.input": Breaks(IMAGE[:3000]), "CONTENT_LENGTH": str(len(IMAGE))}
     asked = {"content_type": OFFSET_TYPE, "environ_overrides": broken}
-    desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **asked)
+    problem(desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **asked), 400)
     known = desks.ask("eve", "HEAD", path, headers=TUS)
     assert (known.headers["Upload-Offset"], known.headers["Upload-Length"]) == ("3000", str(len(IMAGE)))
     rest = {"data": IMAGE[3000:], "content_type": OFFSET_TYPE}
