@@ -15,7 +15,8 @@ from v2xpki.time import Clock
 from v2xpki.web.ota_desk import BEGINNING, JSON_TYPE, answer, query_of, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind
 from v2xpki.web.ota_problems import told
-from v2xpki.web.problems import PROBLEM_TYPE, HttpError
+from v2xpki.web.problem_document import PROBLEM_TYPE
+from v2xpki.web.problems import HttpError
 
 HTML_TYPE = "text/html"
 #: A page has its style in itself and nothing else.

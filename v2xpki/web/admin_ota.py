@@ -30,7 +30,8 @@ from v2xpki.web.internal import peer_name
 from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
 from v2xpki.web.ota_problems import told
-from v2xpki.web.problems import PROBLEM_TYPE, HttpError
+from v2xpki.web.problem_document import PROBLEM_TYPE
+from v2xpki.web.problems import HttpError
 
 PREFIX = "/api/v1/ota"
 TUS, OFFSET_TYPE = "1.0.0", "application/offset+octet-stream"

@@ -30,22 +30,28 @@ def read_some(stream: Any, size: int) -> bytes:
     try:
         octets: bytes = stream.read(size)
     except (OSError, ParseException) as error:
-        raise HttpError(400, "the body is not readable") from error
+        raise HttpError(400, "the body is not readable", rule="body") from error
     return octets
 
 
 def _check_type(media_type: str) -> None:
     found = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if found != media_type:
-        raise HttpError(415, f"the content type is not {media_type}")
+        raise HttpError(
+            415, f"the content type is not {media_type}", title="unsupported media type", rule="content-type"
+        )
 
 
 def _read(limit: int) -> bytes:
     environ = request.environ
     length = environ.get("CONTENT_LENGTH", "")
     if length and (not length.isdecimal() or int(length) > limit):
-        raise HttpError(413, f"the body is larger than {limit} octets")
+        raise _too_large(limit)
     body = read_some(environ["wsgi.input"], limit + 1)
     if len(body) > limit:
-        raise HttpError(413, f"the body is larger than {limit} octets")
+        raise _too_large(limit)
     return body
+
+
+def _too_large(limit: int) -> HttpError:
+    return HttpError(413, f"the body is larger than {limit} octets", title="too large", rule="size")
