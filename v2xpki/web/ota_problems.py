@@ -7,6 +7,8 @@ from v2xpki.errors import AlreadyRecorded, ConfigError, DecodeError, InvalidProv
 from v2xpki.web.problems import HttpError
 
 _CONFLICT = 409
+#: The rule of a member that is not as the interface has it.
+FIELD = "field"
 #: A reason's name, in whichever enumeration of ota/ it is -> status; all others are conflicts with how
 #: things are.
 _STATUS = {
@@ -17,7 +19,7 @@ _STATUS = {
     "SIZE": 413,
     "CHECKSUM": 460,
 }  # fmt: skip
-_TITLES = {
+TITLES = {
     400: "a member of the request breaks a rule", 403: "not allowed", 404: "no such thing",
     409: "not as things are now", 413: "too large", 422: "the provenance is not accepted",
     460: "the checksum is another",
@@ -35,7 +37,7 @@ def told() -> Iterator[None]:
     except InvalidProvenance as error:
         raise _problem(422, str(error), error.rule) from error
     except DecodeError as error:
-        raise _problem(400, str(error), "field") from error
+        raise _problem(400, str(error), FIELD) from error
     except AlreadyRecorded as error:
         raise _problem(_CONFLICT, "there is one of this name already", "once") from error
     except ConfigError as error:
@@ -43,4 +45,4 @@ def told() -> Iterator[None]:
 
 
 def _problem(status: int, detail: str, rule: str) -> HttpError:
-    return HttpError(status, _TITLES[status], detail=detail, rule=rule)
+    return HttpError(status, TITLES[status], detail=detail, rule=rule)

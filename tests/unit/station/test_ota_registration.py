@@ -14,14 +14,18 @@ from securesystemslib.signer import CryptoSigner
 
 from tests.support.ota_oem import DIRECTOR, VIN, Answer, Listener, Oem
 from tests.support.ota_vehicle import ECUS
+from tests.support.ota_web import director_app, refusing
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.cli import main
 from v2xpki.errors import ConfigError, DecodeError
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.secured import SignedMessage
 from v2xpki.station import BadAnswer, BadState, NoCredential
 from v2xpki.station.errors import Refusal
+from v2xpki.station.http import REQUEST
 from v2xpki.station.ota import registration
 from v2xpki.station.ota.keys import EcuKey
+from v2xpki.station.ota.primary import JSON
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 from v2xpki.station.ota.state import EcuSettings, OtaDirectory, OtaSettings
 from v2xpki.station.ota.vehicle import director_of, open_primary
@@ -30,6 +34,12 @@ from v2xpki.trust.ota.registration import Registration
 
 SCR = 623  # what the EC of the PKI in memory holds; an OEM configures an ITS-AID of its own
 PEM = serialization.Encoding.PEM
+
+
+def served(app, path, body, kind):
+    """What our own server answers to a POST of nobody it knows, octet by octet."""
+    found = app.test_client().post(path, data=body, content_type=kind)
+    return Answer(found.status_code, [found.data], {"Content-Type": found.content_type})
 
 
 class Director(Oem):
@@ -70,12 +80,12 @@ class Director(Oem):
             message = SignedMessage.parse(body)
             asked = Registration.parse(message.payload)
             self.registrations.append((message, asked))
-            if "status" in self.changes:
-                return told(self.changes["status"], detail="replayed")
+            if "refusal" in self.changes:
+                return served(refusing(self.changes["refusal"]), path, body, REQUEST)
             return told(201, vehicleId=asked.vin, certificate=self.certify(asked.csr))
         needs = path.startswith(("/ota/v1/", DIRECTOR)) and not path.endswith(".root.json")
         if needs and headers.get("client") not in self.known:
-            return told(401, detail="no vehicle's certificate")
+            return served(director_app(None), path, body, JSON)
         if path == "/ota/v1/certificates":
             return told(200, certificate=self.certify(json.loads(body)["csr"]))
         return super().answer(method, path, headers, body)
@@ -121,7 +131,7 @@ def register(vehicle, station):
 def test_a_vehicle_registers_by_its_enrolment_credential_and_is_known_by_its_certificate(
     vehicle, oem, station
 ):
-    with pytest.raises(Refusal, match="no vehicle's certificate"):
+    with pytest.raises(Refusal, match="HTTP 403 A client certificate in force"):
         open_primary(vehicle, SystemClock()).update()
     made = register(vehicle, station)
     assert made == registration.identity(vehicle) and VIN in made.subject
@@ -177,8 +187,8 @@ def test_a_certificate_that_is_not_for_this_vehicle_now_is_not_kept(vehicle, oem
 
 
 def test_a_refused_registration_says_why(vehicle, oem, station):
-    oem.changes = {"status": 409}
-    with pytest.raises(Refusal, match="replayed") as refused:
+    oem.changes = {"refusal": DirectorRefusal(DirectorReason.REPLAYED, "challenge was used before")}
+    with pytest.raises(Refusal, match="HTTP 409 challenge was used before") as refused:
         register(vehicle, station)
     assert refused.value.status == 409
 
