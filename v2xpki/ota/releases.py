@@ -21,6 +21,7 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
+from v2xpki.disk import room_for
 from v2xpki.errors import Refused
 from v2xpki.ota.desk import Operator, Reason
 from v2xpki.ota.files import beside, sync_folder, write_durably
@@ -87,7 +88,8 @@ class Releases:
 
     def add(self, operator: Operator, wanted: NewRelease, *, role: str | None = None) -> list[bytes]:
         """The ids, one a hardware id. role: the targets role that is to sign, by default the nearest that
-        may. Raises InvalidProvenance, Refused, AlreadyRecorded, StoreError; then nothing has come of it."""
+        may. Raises InvalidProvenance, Refused, AlreadyRecorded, StoreError, DiskFull; then nothing has come
+        of it."""
         with self._uploads.finished(wanted.upload, operator.name) as image:
             if wanted.sha256 is not None and not hmac.compare_digest(wanted.sha256, image.sha256):
                 raise Refused(Reason.CHECKSUM, f"the image's SHA-256 is {image.sha256}, not {wanted.sha256}")
@@ -110,7 +112,7 @@ class Releases:
         paths = [wanted.path(fields) for fields in wanted.fields]
         roles = [self._role(path, role) for path in paths]
         ids = [random_key() for _ in paths]
-        with contextlib.ExitStack() as stack:
+        with room_for(self._images), contextlib.ExitStack() as stack:
             targets = [self._images / file_of(path, image.sha256) for path in paths]
             ready = [stack.enter_context(beside(one.parent, image.path, image.sha256)) for one in targets]
             undo = stack.enter_context(contextlib.ExitStack())

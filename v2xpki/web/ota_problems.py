@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from v2xpki.errors import AlreadyRecorded, ConfigError, DecodeError, InvalidProvenance, Refused
+from v2xpki.errors import AlreadyRecorded, ConfigError, DecodeError, DiskFull, InvalidProvenance, Refused
 from v2xpki.web.problems import HttpError
 
 _CONFLICT = 409
@@ -22,8 +22,12 @@ _STATUS = {
 TITLES = {
     400: "a member of the request breaks a rule", 403: "not allowed", 404: "no such thing",
     409: "not as things are now", 413: "too large", 422: "the provenance is not accepted",
-    460: "the checksum is another",
+    460: "the checksum is another", 507: "no room",
 }  # fmt: skip
+_FULL = (
+    "The server's disk has no room for this image: free some there, or end uploads that nobody needs. "
+    "An upload goes on from its offset then."
+)
 
 
 @contextmanager
@@ -38,6 +42,8 @@ def told() -> Iterator[None]:
         raise _problem(422, str(error), error.rule) from error
     except DecodeError as error:
         raise _problem(400, str(error), FIELD) from error
+    except DiskFull as error:
+        raise _problem(507, _FULL, "disk-full") from error
     except AlreadyRecorded as error:
         raise _problem(_CONFLICT, "there is one of this name already", "once") from error
     except ConfigError as error:

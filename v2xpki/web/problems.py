@@ -71,6 +71,7 @@ _TABLE: tuple[tuple[type[Exception], Verdict], ...] = (
     (errors.AuditError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),
     # Another component is away, or its answer is none: nothing came of the request.
     (errors.LinkError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),
+    (errors.DiskFull, Verdict(507, "no room", rule="disk-full")),
     # No certificate in force: an operator has to act, and a station may look for another authority.
     (errors.OutOfService, Verdict(503, "out of service", 300)),
     (OperationalError, Verdict(503, "temporarily unavailable", RETRY_AFTER)),

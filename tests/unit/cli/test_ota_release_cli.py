@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.support.full_disk import Disk
 from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.ota_https import served
 from tests.support.provenance import attest
@@ -74,6 +75,27 @@ def test_the_same_over_the_interface(desks: Desks, tmp_path: Path) -> None:
         withdrawn = run("release", "withdraw", added["id"], "--reason", "a fault", *https.options)[0]
         assert withdrawn["state"] == "withdrawn"
         assert "campaign-manager" in run("campaign", "halt", "x", "--reason", "y", *https.options, code=1)
+
+
+def test_a_full_disk_is_named_with_its_file_here_and_with_the_server_there(
+    desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, given = Disk(monkeypatch), files(desks)
+    here, folder = ["--instance", desks.instance.directory], str(desks.instance.path("image/uploads"))
+
+    def full(reach: list[object], *more: str) -> Any:
+        disk.room = 10
+        found = CliRunner().invoke(main, ["ota", "release", "add", *map(str, [*given, *reach]), *more])
+        assert found.exit_code == 3 and "Errno" not in found.stderr
+        return found
+
+    told = json.loads(full(here, "--json").stdout)
+    assert told["error"] == "disk-full" and told["place"].startswith(folder) and told["hint"]
+    plain = full(here)
+    assert folder in plain.stderr and told["hint"] in plain.stderr and not plain.stdout
+    (tmp_path / "tls").mkdir()
+    with served(desks, tmp_path / "tls") as https:
+        assert f"{https.url}: HTTP 507: no room" in full(list(https.options)).stderr
 
 
 def test_one_way_to_the_desks_is_to_be_named() -> None:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 
+from tests.support.full_disk import FULL
 from tests.support.ota_oem import DIRECTOR, VIN, Answer, Listener, Oem
 from tests.support.ota_vehicle import ECUS
 from tests.support.ota_web import director_app, refusing
@@ -334,6 +335,26 @@ def test_the_command_registers_updates_and_tells_of_a_refusal(ota, oem, url, tmp
     )
     text = ota("status", car).stdout
     assert "refused last: unknown-key" in text and "radio-1, Secondary, partial" in text
+
+
+def test_a_vehicle_whose_disk_is_full_says_which_file_and_keeps_its_software(ota, oem, url, tmp_path):
+    car, request, answer = tmp_path / "obu-1", tmp_path / "request.json", tmp_path / "answer.pem"
+    whole = ["--vin", VIN, "--model", "id-x", "--url", url, "--tls-ca", tmp_path / "ca.pem"]
+    whole += ["--director-root", tmp_path / "director.json", "--image-root", tmp_path / "image.json"]
+    ota("register", car, "--oem-request", request, *whole, "--ecu", "gateway=gw-1")
+    answer.write_text(oem.certify(json.loads(request.read_text())["csr"]))
+    ota("register", car, "--certificate", answer)
+    path = oem.release("gw-1", "gateway", "2.0", 2, b"new gateway")
+    oem.direct({"gateway": path})
+    part = OtaDirectory(car / "ota").downloads / f"{hashlib.sha256(b'new gateway').hexdigest()}.part"
+    part.parent.mkdir(exist_ok=True)
+    part.symlink_to(FULL)  # the kernel says it
+    failed = ota("update", car, "--json", code=3)
+    told = json.loads(failed.stdout)
+    assert (told["error"], told["place"]) == ("disk-full", str(part)) and told["hint"]
+    assert str(part) in failed.stderr and "Errno" not in failed.stderr
+    part.unlink()
+    assert json.loads(ota("update", car, "--json").stdout)["installed"]["gateway"]["path"] == path
 
 
 def test_the_command_takes_what_the_oem_answers_to_a_request(ota, oem, url, tmp_path):

@@ -1,6 +1,7 @@
 """The operators' interface of firmware delivery: who may do what, uploads, problems, its description."""
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -14,15 +15,17 @@ import pytest
 from gunicorn.http.body import Body, ChunkedReader
 from gunicorn.http.unreader import IterUnreader
 
+from tests.support.full_disk import Disk
 from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.provenance import attest
 from v2xpki.config import Instance, Settings
 from v2xpki.config.ota import OPERATOR_ROLES
+from v2xpki.ota import releases, uploads
 from v2xpki.ota.desk import Operator, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
-from v2xpki.web import admin, admin_ota
+from v2xpki.web import admin, admin_ota, metrics
 from v2xpki.web.admin_ota import OFFSET_TYPE
 
 IMAGE = b"firmware" * 1000
@@ -256,6 +259,33 @@ def test_an_upload_that_broke_goes_on_where_it_was(desks: Desks) -> None:
     problem(desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **rest), 409, "3000")
     assert desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "3000"}, **rest).status_code == 204
     assert (desks.instance.directory / "image" / path / "data").read_bytes() == IMAGE
+
+
+def test_a_full_disk_is_no_bug_and_the_upload_goes_on_once_there_is_room(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks.begin()
+    bugs = metrics.unexpected_errors.labels("admin")
+    disk, before, body = Disk(monkeypatch), bugs._value.get(), release(desks)
+    made = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": str(len(IMAGE))})
+    path = made.headers["Location"].removeprefix("/api/v1/ota/")
+    disk.room = 3000
+    whole = {"data": IMAGE, "content_type": OFFSET_TYPE, "headers": TUS | {"Upload-Offset": "0"}}
+    told = problem(desks.ask("eve", "PATCH", path, **whole), 507, "no room for this image")
+    assert told["rule"] == "disk-full" and str(desks.instance.directory) not in told["detail"]
+    disk.room = None
+    rest = {"data": IMAGE[3000:], "content_type": OFFSET_TYPE, "headers": TUS | {"Upload-Offset": "3000"}}
+    assert desks.ask("eve", "PATCH", path, **rest).status_code == 204
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "write_durably", no_room)
+    answer = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": "5"})
+    assert problem(answer, 507)["rule"] == "disk-full"
+    monkeypatch.setattr(releases, "write_durably", no_room)
+    assert problem(desks.ask("eve", "POST", "releases", body), 507)["rule"] == "disk-full"
+    assert bugs._value.get() == before
 
 
 def test_uploads_speak_tus(desks: Desks) -> None:
