@@ -25,7 +25,7 @@ from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.uploads import BLOCK, Upload, Uploads
 from v2xpki.time import Clock, SystemClock, unix_from_time32
 from v2xpki.web.admin_evidence import add_evidence
-from v2xpki.web.bodies import optional_body, read_some
+from v2xpki.web.bodies import optional_body, read_some, unsupported
 from v2xpki.web.internal import peer_name
 from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
@@ -117,15 +117,25 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
     def engineer() -> str:
         found = request.headers.get("Tus-Resumable")
         if found != TUS:
-            raise HttpError(412, "another version of tus", detail=f"Tus-Resumable is not {TUS}")
+            told_version = f"Tus-Resumable is not {TUS}"
+            raise HttpError(412, "another version of tus", detail=told_version, rule="tus-version")
         asking = operator()
         with told():
             asking.require(_UPLOADERS)
         return asking.name
 
+    @blueprint.after_app_request
+    def version(response: Response) -> Response:
+        """tus 1.0.0 2.2: in every answer, a refusal, too, and one that no view made."""
+        if f"{request.path}/".startswith(f"{PREFIX}/uploads/"):
+            response.headers["Tus-Resumable"] = TUS
+            if response.status_code == 412:
+                response.headers["Tus-Version"] = TUS
+        return response
+
     @blueprint.route("/uploads", methods=["OPTIONS"], provide_automatic_options=False)
     def upload_options() -> Response:
-        response = _tus(Response(status=204))
+        response = _plain(Response(status=204))
         response.headers["Tus-Version"] = TUS
         response.headers["Tus-Extension"] = EXTENSIONS
         response.headers["Tus-Max-Size"] = str(uploads.limit)
@@ -154,7 +164,7 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
     def append_to_upload(identifier: str) -> Response:
         name = engineer()
         if request.environ.get("CONTENT_TYPE", "") != OFFSET_TYPE:
-            raise HttpError(415, f"the content type is not {OFFSET_TYPE}")
+            raise unsupported(OFFSET_TYPE)
         with told():
             offset, checksum = _number("Upload-Offset"), _checksum()
             uploads.append(identifier, name, offset, _blocks(request.stream), sha256=checksum)
@@ -165,7 +175,7 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
         name = engineer()
         with told():
             uploads.delete(identifier, name)
-        return _tus(Response(status=204))
+        return _plain(Response(status=204))
 
 
 def _blocks(stream: Any) -> Iterator[bytes]:
@@ -196,11 +206,9 @@ def _checksum() -> bytes | None:
     return found
 
 
-def _tus(response: Response, upload: Upload | None = None) -> Response:
-    response.headers["Tus-Resumable"] = TUS
-    if upload is not None:
-        response.headers["Upload-Offset"] = str(upload.offset)
-        response.headers["Upload-Expires"] = formatdate(unix_from_time32(upload.expires), usegmt=True)
+def _tus(response: Response, upload: Upload) -> Response:
+    response.headers["Upload-Offset"] = str(upload.offset)
+    response.headers["Upload-Expires"] = formatdate(unix_from_time32(upload.expires), usegmt=True)
     return _plain(response)
 
 

@@ -34,12 +34,16 @@ def read_some(stream: Any, size: int) -> bytes:
     return octets
 
 
+def unsupported(media_type: str) -> HttpError:
+    """415, for a request of another type than this."""
+    told = f"the content type is not {media_type}"
+    return HttpError(415, told, title="unsupported media type", rule="content-type")
+
+
 def _check_type(media_type: str) -> None:
     found = request.environ.get("CONTENT_TYPE", "").partition(";")[0].strip().lower()
     if found != media_type:
-        raise HttpError(
-            415, f"the content type is not {media_type}", title="unsupported media type", rule="content-type"
-        )
+        raise unsupported(media_type)
 
 
 def _read(limit: int) -> bytes:

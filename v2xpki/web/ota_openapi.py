@@ -326,11 +326,15 @@ def _answered(*names: str) -> Schema:
     return {"description": "Done", "headers": described}
 
 
+_TUS_PROBLEM: Schema = _PROBLEM | {"headers": _answered()["headers"]}
+_OTHER_TUS: Schema = _PROBLEM | {"headers": _answered("Tus-Version")["headers"]}
+
+
 def _tus(summary: str, status: int, answered: Schema, *headers: Schema, **more: Any) -> Schema:
     version = _header("Tus-Resumable", {"const": TUS})
     return {
         "summary": summary, "parameters": [version, *headers],
-        "responses": {str(status): answered, "default": _PROBLEM}, **more,
+        "responses": {str(status): answered, "412": _OTHER_TUS, "default": _TUS_PROBLEM}, **more,
     }  # fmt: skip
 
 

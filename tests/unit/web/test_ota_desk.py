@@ -316,6 +316,26 @@ def test_uploads_speak_tus(desks: Desks) -> None:
     assert desks.ask("eve", "HEAD", path, headers=TUS).status_code == 404
 
 
+def test_every_answer_about_uploads_says_the_version_of_tus(desks: Desks) -> None:
+    path = f"uploads/{'0' * 32}"
+    other = {"Upload-Length": "5", "Tus-Resumable": "0.2.2"}
+    refusals = {
+        412: desks.ask("eve", "POST", "uploads", headers=other),
+        400: desks.ask("eve", "POST", "uploads", headers=TUS),
+        403: desks.ask("ann", "POST", "uploads", headers=TUS | {"Upload-Length": "5"}),
+        404: desks.ask("eve", "DELETE", path, headers=TUS),
+        405: desks.ask("eve", "GET", path, headers=TUS),
+        413: desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": "100001"}),
+        415: desks.ask("eve", "PATCH", path, headers=TUS, data=b"x", content_type="text/plain"),
+    }
+    for status, answer in refusals.items():
+        problem(answer, status)
+        assert answer.headers["Tus-Resumable"] == "1.0.0"
+        assert answer.headers.get("Tus-Version") == ("1.0.0" if status == 412 else None)
+    assert desks.ask("eve", "OPTIONS", "uploads").headers["Tus-Resumable"] == "1.0.0"
+    assert "Tus-Resumable" not in desks.ask("aud", "GET", "releases").headers
+
+
 def test_another_engineers_upload_is_not_there(desks: Desks, tmp_path: Path) -> None:
     identifier = upload(desks)
     problem(desks.ask("max", "DELETE", f"uploads/{identifier}", headers=TUS), 403)
