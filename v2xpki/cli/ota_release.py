@@ -9,6 +9,7 @@ import click
 
 from v2xpki.cli.ota_desks import Desks, desk_options, desks, progress_bar
 from v2xpki.cli.output import json_option, note, print_json
+from v2xpki.config.ota import RELEASE_STATES
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _ID = click.argument("identifier", metavar="RELEASE")
@@ -68,7 +69,7 @@ def add(
 
 
 @command.command("list")
-@click.option("--state", default=None, help="Only those in this state.")
+@click.option("--state", type=click.Choice(RELEASE_STATES), default=None, help="Only those in this state.")
 @click.option("--name", default=None, help="Only those of this name.")
 @desk_options
 @json_option

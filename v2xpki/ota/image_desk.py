@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from v2xpki.config.ota import APPROVER, AUDITOR, OPERATOR_ROLES, RELEASE_ENGINEER
+from v2xpki.config.ota import APPROVER, AUDITOR, OPERATOR_ROLES, RELEASE_ENGINEER, RELEASE_STATES
 from v2xpki.errors import ConfigError, DecodeError, Refused
-from v2xpki.ota.desk import Asked, Reason, answers, check_members, hex_of, text
+from v2xpki.ota.desk import Asked, Reason, answers, check_members, hex_of, one_of, text
 from v2xpki.ota.evidence import Document, known_releases, release_half
 from v2xpki.ota.kinds import ROOT, TARGETS
 from v2xpki.ota.new_release import NewRelease
@@ -36,7 +36,7 @@ class ImageDesk(RepositoryDesk):
     @answers("GET releases", *OPERATOR_ROLES, query=("state", "name"))
     def releases(self, asked: Asked) -> list[dict[str, Any]]:
         """All of them, the last added first."""
-        state, name = asked.parameters.get("state"), asked.parameters.get("name")
+        state, name = one_of(asked, "state", RELEASE_STATES), asked.parameters.get("name")
         return [release_document(one) for one in self._releases.all(state=state, name=name)]
 
     @answers("GET releases/{id}", *OPERATOR_ROLES)

@@ -20,7 +20,15 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
-from v2xpki.config.ota import OtaPolicy
+from v2xpki.config.ota import (
+    APPROVED,
+    PUBLISHED,
+    SIGNING,
+    STAGED,
+    WITHDRAWING,
+    WITHDRAWN,
+    OtaPolicy,
+)
 from v2xpki.disk import room_for
 from v2xpki.errors import Refused
 from v2xpki.ota.desk import Operator, Reason
@@ -32,17 +40,7 @@ from v2xpki.ota.rows import Request, tx_alone
 from v2xpki.ota.uploads import Finished, Uploads
 from v2xpki.store import Database, Transaction, random_key
 from v2xpki.store.base import table_of
-from v2xpki.store.image import (
-    APPROVED,
-    PUBLISHED,
-    SIGNING,
-    STAGED,
-    WITHDRAWING,
-    WITHDRAWN,
-    Approval,
-    Attestation,
-    Release,
-)
+from v2xpki.store.image import Approval, Attestation, Release
 from v2xpki.trust.ota.fields import ImageFields
 from v2xpki.trust.ota.names import attestation_of, file_of
 from v2xpki.trust.ota.provenance import Accepted, Policy, check

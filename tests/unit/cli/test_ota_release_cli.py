@@ -98,6 +98,12 @@ def test_a_full_disk_is_named_with_its_file_here_and_with_the_server_there(
         assert f"{https.url}: HTTP 507: no room" in full(list(https.options)).stderr
 
 
+def test_a_state_that_no_release_has_is_refused_with_those_that_there_are(desks: Desks) -> None:
+    here = ["--instance", desks.instance.directory]
+    assert "'published', 'withdrawing', 'withdrawn'" in run("release", "list", "--state", "x", *here, code=2)
+    assert run("release", "list", "--state", "withdrawn", *here) == []
+
+
 def test_one_way_to_the_desks_is_to_be_named() -> None:
     run("release", "list", code=2)
     run("release", "list", "--instance", "x", "--server", "https://x", code=2)

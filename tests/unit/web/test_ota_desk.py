@@ -168,6 +168,10 @@ def test_problems_name_the_field_and_the_rule(desks: Desks) -> None:
     problem(desks.ask("eve", "GET", "releases/" + "00" * 16), 404, "no release")
     problem(desks.ask("eve", "GET", "releases/zz"), 404, "id")
     problem(desks.ask("eve", "GET", "releases?colour=red"), 400, "colour")
+    known = "staged, approved, signing, published, withdrawing, withdrawn"
+    assert problem(desks.ask("eve", "GET", "releases?state=bogus"), 400, known)["rule"] == "field"
+    assert desks.ask("eve", "GET", "releases?state=withdrawn").json == []
+    problem(desks.ask("eve", "GET", "signing-requests?all=maybe"), 400, "true, false")
     problem(desks.ask("eve", "POST", "signing-requests", {"role": "nobody"}), 404)
     assert desks.ask("eve", "POST", "releases", body).status_code == 201
     problem(desks.ask("eve", "POST", "releases", release(desks, releaseCounter=2)), 409)
