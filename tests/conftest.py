@@ -1,5 +1,6 @@
 """Fixtures that all rooms share: a SoftHSM with as many tokens as asked for, a clock, the shared vectors."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import warm
 from tests.support.lab import lab, scms, worn
 from v2xpki.errors import ConfigError
 from v2xpki.keystore import Pkcs11Keystore, TokenConfig, VendorProfile, create_token, open_token
@@ -104,21 +106,14 @@ def shared_tools() -> Path:
 
 
 @pytest.fixture(scope="session")
-def in_own_process(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run Python text in a fresh process: `in_own_process(code, *arguments, env={...}) -> stdout`."""
-    import os
-    import subprocess
-    import sys
+def in_own_process() -> Callable[..., str]:
+    """Run Python text in a process of its own: `in_own_process(code, *arguments, env={...}) -> stdout`."""
 
     def run(code: str, *arguments: object, env: dict[str, str] | None = None, check: bool = True) -> str:
         environment = {k: v for k, v in os.environ.items() if k != "SOFTHSM2_CONF"} | (env or {})
         environment["PYTHONPATH"] = str(ROOT)
-        done = subprocess.run(
-            [sys.executable, "-c", code, *map(str, arguments)],
-            env=environment, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
-        if check and done.returncode:
-            raise AssertionError(f"exit {done.returncode}\n{done.stdout}\n{done.stderr}")
-        return done.stdout
+        ended, out, err = warm.run([*map(str, arguments)], environment, program=code)
+        assert not check or ended == 0, f"exit {ended}\n{out}\n{err}"
+        return out
 
     return run

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.support.commands import v2xpki
+
 FLOORS = {
     "ec_issue": {"agree": 1, "sign": 2, "verify": 3, "commit": 1},
     "at_issue": {"agree": 3, "sign": 4, "verify": 5, "keygen": 1, "ecdh": 1, "commit": 2},
@@ -75,9 +77,7 @@ def test_efficiency_is_the_floor_over_the_time_taken(results, name):
 
 
 def test_the_check_against_a_crl_counts_the_expansion_of_a_period_in():
-    command = [sys.executable, "-m", "v2xpki", "bench", "--seconds", "0.1", "--json", "crl_check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    (result,) = json.loads(done.stdout)
+    (result,) = json.loads(v2xpki("bench", "--seconds", "0.1", "--json", "crl_check").stdout)
     each = sum(part["count"] * part["us"] for part in result["detail"].values())
     assert result["value"] == pytest.approx(1e6 / each, rel=0.02) and result["n"] >= 40_000
 
@@ -108,7 +108,5 @@ def test_without_a_postgresql_server_its_benchmark_says_that_it_was_skipped(monk
 
 
 def test_a_benchmark_that_is_not_there_is_named_with_those_that_are():
-    command = [sys.executable, "-m", "v2xpki", "bench", "nonsense"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 2
-    assert "nonsense" in done.stderr and "at_issue" in done.stderr
+    said = v2xpki("bench", "nonsense", expect=2).stderr
+    assert "nonsense" in said and "at_issue" in said

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,12 +68,14 @@ def insist_while(lab: Lab, role: str, client: Client, sent: list[Sent], every: i
         for batch in (sent[at : at + every] for at in range(0, len(sent), every)):
             wait_until(lambda: len(lab.workers(role)) == 2, 180)
             chosen = lab.workers(role)[next(victims)]
-            first = threading.Event()
-            client.done = first.set
+            alive = iter(chosen)  # of whoever is answered first, at once: another thread might come too late
+
+            def strike(alive: Iterator[int] = alive) -> None:
+                for pid in alive:
+                    os.kill(pid, signal.SIGKILL)
+
+            client.done = strike
             running = [pool.submit(client.insist, one) for one in batch]
-            first.wait(180)
-            for pid in chosen:
-                os.kill(pid, signal.SIGKILL)
             answers += [future.result() for future in running]
     client.done = lambda: None
     return answers

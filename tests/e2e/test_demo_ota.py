@@ -32,7 +32,16 @@ def test_all_went_as_it_should_and_each_step_is_told_of(shown, document):
     assert (document["ok"], document["problems"], document["profile"]) == (True, [], "ota")
     titles = [step["title"] for step in document["steps"]]
     assert titles[0] == "New PKI" and titles[-1] == "Shutdown"
-    for title in ("Releases", "Signatures", "Vehicle", "Update", "Tampered", "Stolen Director", "Evidence"):
+    for title in (
+        "Releases",
+        "Signatures",
+        "Vehicle",
+        "Update",
+        "Tampered",
+        "Replaced ECU",
+        "Stolen Director",
+        "Evidence",
+    ):
         assert title in titles and title in shown[2]
 
 
@@ -43,6 +52,9 @@ def test_the_vehicle_takes_what_was_signed_and_nothing_else(document):
         ("campaign winter", "valid", None),
         ("a mirror", "invalid", "arbitrary-software"),
         ("campaign spring", "valid", None),
+        ("a workshop", "invalid", "HTTP 409"),
+        ("the old brakes", "invalid", "HTTP 403"),
+        ("campaign workshop", "valid", None),
         ("the stolen Director", "invalid", "rollback"),
         ("the stolen Director", "invalid", "arbitrary-software"),
     ]
@@ -56,7 +68,22 @@ def test_what_was_refused_leaves_the_ecus_as_they_were(document):
     }  # fmt: skip
     assert runs[2] == runs[1]  # tampered
     assert runs[3]["brake-1"] == "bcm-2/brake/3.0/image.bin"
-    assert runs[4] == runs[5] == runs[3]  # stolen Director
+    assert runs[-1] == runs[-2] == runs[-3]  # stolen Director
+
+
+def test_a_replaced_ecu_is_directed_again_once_the_oem_was_told_and_the_old_ones_key_is_not_taken(document):
+    untold, old_key, updated = document["updates"][4:7]
+    assert untold["reason"] == "the manifest lacks ECU brake-1"
+    assert "report of ECU brake-2" in old_key["reason"]
+    assert untold["ecus"] == old_key["ecus"] == {
+        "gateway-1": "gw-1/gateway/2.0/image.bin", "brake-2": "as it left the factory",
+    }  # fmt: skip
+    assert updated["ecus"]["brake-2"] == "bcm-2/brake/3.0/image.bin"
+    ecus = {one["ecu"]: one for one in evidence(document, "vehicle")["vehicle"]["ecus"]}
+    assert ecus["brake-1"]["replacedBy"] == "brake-2" and ecus["brake-2"]["replacedBy"] is None
+    assert ecus["brake-1"]["keyid"] != ecus["brake-2"]["keyid"]
+    offers = {(one["ecu"], one["state"]) for one in evidence(document, "vehicle")["vehicle"]["offers"]}
+    assert ("brake-2", "installed") in offers
 
 
 def test_each_release_was_approved_by_another_and_signed_by_two(document):
@@ -93,7 +120,7 @@ def test_the_evidence_names_signers_offers_and_what_was_reported(document):
     for one in report["releases"]:
         assert {signing["signer"] for signing in one["listedBy"][0]["signatures"]} == {"signer-1", "signer-2"}
     release = evidence(document, "release")
-    assert release["delivery"]["counts"] == {"installed": 1}
+    assert release["delivery"]["counts"] == {"installed": 2}  # old brakes and new ones
     assert release["delivery"]["offers"][0]["vin"] == document["vehicle"]
 
 
@@ -125,4 +152,4 @@ def test_the_commands_for_evidence_give_the_same(document, tmp_path):
     assert (told["vehicle"], told["releases"]) == (before["vehicle"], before["releases"])
     assert document["vehicle"] in page.read_text()
     command = ["ota", "evidence", "release", "bcm-2/brake/3.0/image.bin", "--instance", document["directory"]]
-    assert "installed: 1" in CliRunner().invoke(main, command).stdout
+    assert "installed: 2" in CliRunner().invoke(main, command).stdout

@@ -10,7 +10,7 @@ from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import MetaFile, Snapshot, TargetFile, Targets, Timestamp
 
 from tests.support.ota_clients import FollowedNot, Ngclient, Server, TufJs, forge, node_with_tuf_js
-from tests.support.ota_repository import PATH, database_of, entry, sign
+from tests.support.ota_repository import PATH, Supplier, database_of, entry, sign
 from v2xpki.config import OtaPolicy
 from v2xpki.crypto import Curve
 from v2xpki.issuance.metadata import document
@@ -281,7 +281,7 @@ def suppliers(request, tokens, tmp_path):
     made = []
     for name in ("sue", "sam"):
         create_software_key(tmp_path / f"{name}.pem", request.param, PASSWORD, name)
-        made.append(open_software_key(tmp_path / f"{name}.pem", PASSWORD, name))
+        made.append(Supplier(open_software_key(tmp_path / f"{name}.pem", PASSWORD, name)))
     return made
 
 
@@ -354,7 +354,7 @@ def test_a_client_refuses_what_has_expired_and_follows_once_it_is_renewed(scene,
 def test_ngclient_follows_a_hybrid_root_and_its_renewal(tokens, tmp_path):
     scene = Scene(tokens, tmp_path, OtaPolicy(hybrid_root=True))
     create_software_key(tmp_path / "pq.pem", "ml-dsa-65", PASSWORD, "pq")
-    quantum = open_software_key(tmp_path / "pq.pem", PASSWORD, "pq")
+    quantum = Supplier(open_software_key(tmp_path / "pq.pem", PASSWORD, "pq"))
     keys = scene.people["bob"].keys()
     first = FirstRoles((keys["root"], quantum.public_key), 2, (keys["targets"],))
     requests = scene.repository.bootstrap(first, by="op")

@@ -24,7 +24,7 @@ def environment(**more: str) -> dict[str, str]:
 def v2xpki(*arguments: object, expect: int = 0, **more: str) -> subprocess.CompletedProcess[str]:
     """`v2xpki ARGUMENTS...`, which is to end with the code `expect`; `more` are environment variables."""
     words = [*map(str, arguments)]
-    code, out, err = warm.run(words, environment(**more), timeout=300)
+    code, out, err = warm.run(words, environment(**more))
     assert code == expect, out + err
     return subprocess.CompletedProcess(words, code, out, err)
 

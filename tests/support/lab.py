@@ -58,10 +58,10 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def v2xpki(*arguments: object, expect: int = 0, timeout: float = 300) -> str:
+def v2xpki(*arguments: object, expect: int = 0) -> str:
     """A command as an operator types it; its stdout."""
     environment = {name: text for name, text in os.environ.items() if name != "SOFTHSM2_CONF"}
-    code, out, err = warm.run([*map(str, arguments)], environment, timeout=timeout)
+    code, out, err = warm.run([*map(str, arguments)], environment)
     assert code == expect, f"{arguments}: exit {code}\n{out}\n{err}"
     return out
 

@@ -1,16 +1,19 @@
 """`v2xpki` commands and other work on tokens, each in a process of its own, as an operator has it: SoftHSM
-reads its configuration once a process. The processes are forked from one that has the package loaded."""
+reads its configuration once a process."""
 
-import contextlib
-import multiprocessing
-import os
-import sys
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-_LOADED = ["v2xpki.cli", "v2xpki.cli.ota_root", "v2xpki.ota.opening", "v2xpki.ota.signers"]
-_TIMEOUT = 60.0
+from tests.support import warm
+from tests.support.commands import environment
+
+_CALL = """
+import pickle, sys
+function, arguments = pickle.loads(bytes.fromhex(sys.argv[1]))
+function(*arguments)
+"""
 
 
 class Apart:
@@ -18,47 +21,15 @@ class Apart:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._processes = multiprocessing.get_context("forkserver")
-        self._processes.set_forkserver_preload([__name__, *_LOADED])
 
     def command(self, *words: object, expect: int = 0) -> str:
         """What a command printed on stdout; it is to end with the code `expect`."""
-        code, out, err = self._run(_command, [str(word) for word in words])
+        code, out, err = warm.run([*map(str, words)], environment(), folder=self.folder)
         assert code == expect, f"{words}: {code}\n{out}{err}"
         return out
 
     def call(self, function: Callable[..., Any], *args: Any) -> None:
         """A function of a module that returns nothing."""
-        code, out, err = self._run(_call, function, *args)
+        told = pickle.dumps((function, args)).hex()
+        code, out, err = warm.run([told], environment(), program=_CALL, folder=self.folder)
         assert code == 0, out + err
-
-    def _run(self, work: Callable[..., None], *args: Any) -> tuple[int | None, str, str]:
-        out, err = self.folder / "stdout", self.folder / "stderr"
-        process = self._processes.Process(target=_redirected, args=(self.folder, out, err, work, *args))
-        process.start()
-        process.join(_TIMEOUT)
-        process.kill()
-        return process.exitcode, out.read_text(), err.read_text()
-
-
-def _redirected(folder: Path, out: Path, err: Path, work: Callable[..., None], *args: Any) -> None:
-    os.environ.pop("SOFTHSM2_CONF", None)
-    os.chdir(folder)
-    with (
-        out.open("w") as told,
-        err.open("w") as said,
-        contextlib.redirect_stdout(told),
-        contextlib.redirect_stderr(said),
-    ):
-        work(*args)
-
-
-def _command(words: list[str]) -> None:
-    from v2xpki.cli import main
-
-    sys.stdin = Path(os.devnull).open()  # noqa: SIM115 (nobody is asked)
-    main(words)
-
-
-def _call(function: Callable[..., Any], *args: Any) -> None:
-    function(*args)

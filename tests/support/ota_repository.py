@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Self
 
 from securesystemslib.signer import CryptoSigner
 
@@ -13,7 +14,8 @@ from v2xpki.ota.metadata import TargetEntry
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.rows import Request
-from v2xpki.ota.signing_files import SignatureFile
+from v2xpki.ota.signing_files import RequestFile, SignatureFile
+from v2xpki.ota.software_keys import SoftwareKey, _generate
 from v2xpki.store import Database, upgrade
 from v2xpki.time import FixedClock
 
@@ -37,6 +39,22 @@ class TestSigner:
             for key in (self.root, self.targets)
             if any(key.public_key.keyid in asked.keys for asked in request.agree)
         ]
+
+
+class Supplier:
+    """Somebody with one key of any scheme, whose signatures are recorded nowhere."""
+
+    def __init__(self, key: SoftwareKey) -> None:
+        self.name, self.public_key, self.keys = key.name, key.public_key, key.keys
+        self._signer = CryptoSigner(key._private_key, key.public_key)
+
+    @classmethod
+    def new(cls, name: str, scheme: str = "ed25519") -> Self:
+        return cls(SoftwareKey(name, _generate(scheme)))
+
+    def sign(self, request: RequestFile) -> SignatureFile:
+        made = self._signer.sign(request.octets)
+        return SignatureFile(request.repository, request.id, self.name, {made.keyid: made.signature})
 
 
 def sign(key: CryptoSigner, request: Request, name: str = "ann", repository: str = "image") -> SignatureFile:

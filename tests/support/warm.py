@@ -1,7 +1,8 @@
 """Commands in processes of their own that start at once: forked from one that has the package imported, where
 `python -m v2xpki` spends a second of CPU on imports before it does a command's work.
 
-    code, out, err = run(["status", "DIR"], environment, timeout=120)
+    code, out, err = run(["status", "DIR"], environment)
+    code, out, err = run(["argument"], environment, program="import sys; print(sys.argv[1])")
 
 The process that is forked from has no thread, no PKCS#11 module and no database open. That the program itself
 starts is shown by test_demo.py, test_bench.py and whoever uses `serve`.
@@ -32,12 +33,21 @@ _server: tuple[subprocess.Popen[bytes], socket.socket] | None = None
 
 
 def run(
-    arguments: Sequence[str], environment: Mapping[str, str], *, timeout: float
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    program: str | None = None,
+    folder: Path = ROOT,
+    timeout: float = 300,
 ) -> tuple[int, str, str]:
-    """`v2xpki ARGUMENTS...` in the clone's folder, without input: its exit code (negative: of a signal),
-    stdout and stderr. Raises TimeoutExpired, after it was killed."""
+    """`v2xpki ARGUMENTS...`, or the text of another program, in a folder and without input: its exit code
+    (negative: of a signal), stdout and stderr. Raises TimeoutExpired, after it was killed."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, _one_at_a_time:
-        asked = json.dumps({"arguments": list(arguments), "environment": dict(environment)}).encode()
+        wanted = {
+            "arguments": list(arguments), "environment": dict(environment), "program": program,
+            "folder": str(folder),
+        }  # fmt: skip
+        asked = json.dumps(wanted).encode()
         link = _link()
         link.settimeout(timeout)
         socket.send_fds(link, [len(asked).to_bytes(4)], [out.fileno(), err.fileno()])
@@ -107,26 +117,31 @@ def _serve(link: socket.socket) -> None:
         pid = os.fork()
         if pid == 0:
             link.close()
-            _command(asked["arguments"], asked["environment"], descriptors)
+            _work(asked, descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         link.sendall(pid.to_bytes(4))
         link.sendall(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]).to_bytes(4, signed=True))
 
 
-def _command(arguments: list[str], environment: dict[str, str], descriptors: list[int]) -> None:
+def _work(asked: Mapping[str, Any], descriptors: list[int]) -> None:
     """In the forked process; never returns."""
-    code: Any = 70
+    code: Any = 1
     try:
         for descriptor, place in zip(descriptors, (1, 2), strict=True):
             os.dup2(descriptor, place)
             os.close(descriptor)
         os.environ.clear()
-        os.environ.update(environment)
-        sys.argv = ["v2xpki", *arguments]
-        from v2xpki.cli import main
+        os.environ.update(asked["environment"])
+        os.chdir(asked["folder"])
+        sys.argv = ["v2xpki", *asked["arguments"]]
+        if asked["program"] is None:
+            from v2xpki.cli import main
 
-        main()
+            main()
+        else:
+            exec(compile(asked["program"], "<program>", "exec"), {"__name__": "__main__"})
+        code = 0
     except SystemExit as end:
         code = end.code or 0
     except BaseException:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from v2xpki.bench.ota_laboratory import DirectorLaboratory
+from v2xpki.bench.ota_laboratory import AT_ONCE, DirectorLaboratory
 from v2xpki.bench.parts import Parts, commit_part, sign_part, software_parts
 from v2xpki.bench.runner import Benchmark, Result, run
 from v2xpki.bench.scms_tokens import made_tokens
@@ -24,7 +24,7 @@ from v2xpki.ota.kinds import IMAGE
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
-from v2xpki.ota.software_keys import SoftwareSigner
+from v2xpki.ota.software_keys import SoftwareKey, SoftwareSigner
 from v2xpki.store import Database, upgrade
 from v2xpki.time import FixedClock, SystemClock
 
@@ -57,9 +57,10 @@ def _run_targets(seconds: float, directory: Path) -> Result:
             return run(
                 Benchmark(
                     "ota_targets",
-                    laboratory.manifests,
+                    laboratory.reports,
                     laboratory.report,
                     {"sign": 3, "verify": 1, "commit": 1},
+                    size=AT_ONCE,
                 ),
                 Parts(parts),
                 seconds,
@@ -92,10 +93,11 @@ def _image_repository(keystore: Keystore, database: Database) -> tuple[Repositor
     repository = Repository(
         database, IMAGE, OnlineKeys(keystore, IMAGE), policy, clock, follower=ReleaseFollower()
     )
-    root, targets = (SoftwareSigner("bench", Ed25519PrivateKey.generate()) for _ in range(2))
+    root, targets = keys = [SoftwareKey("bench", Ed25519PrivateKey.generate()) for _ in range(2)]
     first = FirstRoles((root.public_key,), 1, (targets.public_key,))
-    for request, signer in zip(repository.bootstrap(first, by="bench"), (root, targets), strict=True):
-        repository.submit(signer.sign(repository.request_file(request.id)), by="bench")
+    for request, key in zip(repository.bootstrap(first, by="bench"), keys, strict=True):
+        signer = SoftwareSigner(key, database, clock)
+        repository.submit(signer.sign(repository.request_file(request.id), by="bench"), by="bench")
     return repository, clock
 
 

@@ -13,6 +13,7 @@ from securesystemslib.signer import CryptoSigner
 from v2xpki.config.ota import OtaPolicy
 from v2xpki.crypto import Curve
 from v2xpki.keystore import Keystore
+from v2xpki.ota.directing import Taken
 from v2xpki.ota.director import Director, label_of, open_director
 from v2xpki.ota.inventory import tx_add_ecus, tx_add_vehicle
 from v2xpki.ota.plan import tx_plan_changed
@@ -30,6 +31,9 @@ from v2xpki.trust.ota.registration import EcuEntry
 
 HARDWARE, MODEL = "ecu-a", "model-x"
 DAY = 86400
+#: As many as the threads that a worker has by default: what they are asked while others are worked on is
+#: worked on together (ota/together.py).
+AT_ONCE = 8
 _FACTORY = Installed(f"{HARDWARE}/brake/0/image.bin", 1, "0" * 64, 0)
 _V = table_of(Vehicle).c
 _CERTIFY = Statement(
@@ -101,15 +105,17 @@ class DirectorLaboratory:
                 made.append((digest, _manifest(vin, ecu, signer, iso_from_time32(now))))
         return made
 
-    def report(self, sent: tuple[bytes, bytes]) -> object:
-        """One unit of work: who it is, its manifest, its new metadata."""
-        digest, octets = sent
-        vehicle = self.director.who(digest)
-        if vehicle is None:
-            raise RuntimeError("the benchmark's vehicle is not known")
-        taken = self.director.take_manifest(vehicle, octets)
-        if not taken.changed:
-            raise RuntimeError("nothing was signed for the benchmark's vehicle")
+    def reports(self, count: int) -> list[list[tuple[bytes, bytes]]]:
+        """Of `count` times AT_ONCE new vehicles."""
+        made = self.manifests(count * AT_ONCE)
+        return [made[at : at + AT_ONCE] for at in range(0, len(made), AT_ONCE)]
+
+    def report(self, sent: list[tuple[bytes, bytes]]) -> object:
+        """The work for vehicles that ask at once: who each is, its manifest, its new metadata."""
+        known = [(self.director.who(digest), octets) for digest, octets in sent]
+        taken = self.director.take_manifests([(who, octets) for who, octets in known if who is not None])
+        if len(taken) != len(sent) or not all(isinstance(one, Taken) and one.changed for one in taken):
+            raise RuntimeError("nothing was signed for a vehicle of the benchmark's")
         return taken
 
 

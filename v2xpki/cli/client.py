@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from v2xpki.cli import EXIT_NO, client_ota, client_scms
-from v2xpki.cli.client_text import degrees_of, octets_of, station_errors
+from v2xpki.cli import client_ota, client_scms
+from v2xpki.cli.client_text import degrees_of, octets_of, place_of, station_errors, tell_verdicts
 from v2xpki.cli.output import json_option, note, print_json
 from v2xpki.errors import ConfigError
 
@@ -307,9 +307,7 @@ def send(
 @click.option("--certificate", multiple=True, type=_FILE, help="A ticket that a message names by digest.")
 @click.option("--at", "place", default=None, metavar="LAT,LON", help="Where this station is.")
 @json_option
-@click.pass_context
 def verify(
-    ctx: click.Context,
     directory: Path,
     files: tuple[Path, ...],
     certificate: tuple[Path, ...],
@@ -318,30 +316,13 @@ def verify(
 ) -> None:
     """Verify messages as this station would on receiving them. Exit code 1 where one is refused."""
     from v2xpki.crypto import Certificate
-    from v2xpki.errors import CryptoError, DecodeError, SecuredError, TrustError
 
-    own = None if place is None else tuple(round(degrees * 10_000_000) for degrees in degrees_of(place))
-    verdicts = []
+    own = place_of(place)
     with station_errors():
         station = _station(directory)
         for path in certificate:
             station.learn(Certificate.parse(path.read_bytes()))
-        for path in files:
-            entry: dict[str, object] = {"file": path, "verdict": "accepted", "reason": ""}
-            try:
-                found = station.receive(path.read_bytes(), place=None if own is None else (own[0], own[1]))
-                entry |= {"psid": found.psid, "ticket": found.ticket.hex8, "payload": found.payload}
-            except (TrustError, DecodeError, SecuredError, CryptoError) as error:
-                rule = getattr(error, "rule", "") or type(error).__name__
-                entry |= {"verdict": "refused", "rule": rule, "reason": str(error)}
-            verdicts.append(entry)
-    if as_json:
-        print_json(verdicts)
-    else:
-        for entry in verdicts:
-            click.echo(f"{entry['file']}: {entry['verdict']} {entry['reason'] or entry['ticket']}")
-    if any(entry["verdict"] == "refused" for entry in verdicts):
-        ctx.exit(EXIT_NO)
+        tell_verdicts(files, lambda octets: station.receive(octets, place=own), "ticket", as_json=as_json)
 
 
 @command.command("show")

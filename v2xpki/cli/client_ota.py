@@ -11,6 +11,7 @@ from v2xpki.cli.output import json_option, note, print_json
 from v2xpki.errors import ConfigError
 
 if TYPE_CHECKING:
+    from v2xpki.station.ota.keys import KeyKind
     from v2xpki.station.ota.registration import Identity
     from v2xpki.station.ota.state import EcuSettings, OtaDirectory
     from v2xpki.trust.ota.manifest import Installed
@@ -143,6 +144,36 @@ def update(ctx: click.Context, directory: Path, as_json: bool) -> None:
         click.echo(f"{ecu}: {_text(image)}")
     if not outcome.installed:
         note(f"nothing to install; targets {outcome.targets_version}")
+
+
+@command.command("replace")
+@_DIR
+@click.argument("old", metavar="ECU")
+@click.option("--ecu", "new", required=True, metavar="ID=HARDWARE[:partial]", help="What is in its place.")
+@click.option("--factory", default=None, type=_FILE, help="The image that it begins with.")
+@click.option("--key-kind", default="ed25519", type=click.Choice(["ed25519", "ecdsa"]), help="Of its key.")
+@click.option(
+    "--out", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="Where its entry goes, for the OEM's operator.",
+)  # fmt: skip
+def replace(
+    directory: Path, old: str, new: str, factory: Path | None, key_kind: "KeyKind", out: Path
+) -> None:
+    """Put a new ECU, with a new key, in the place of one. The Director refuses the vehicle's manifests until
+    it is told: v2xpki ota ecu replace ECU ENTRY."""
+    import json
+
+    from v2xpki.station.ota.keys import EcuKey
+    from v2xpki.station.ota.registration import entries
+
+    with station_errors():
+        vehicle = _vehicle(directory)
+        primary = old == vehicle.settings().primary.ecu
+        ecu, image = _ecu(new, primary=primary), b"" if factory is None else factory.read_bytes()
+        vehicle.replace_ecu(old, ecu, EcuKey.generate(key_kind), image)
+        (entry,) = (one for one in entries(vehicle) if one.ecu == ecu.ecu)
+    out.write_text(json.dumps(entry.document(), indent=1) + "\n", encoding="utf-8")
+    note(f"{out}: for the OEM's operator, v2xpki ota ecu replace {old} {out}")
 
 
 @command.command("status")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from v2xpki.cli import EXIT_NO
-from v2xpki.cli.client_text import degrees_of, octets_of, station_errors
+from v2xpki.cli.client_text import degrees_of, octets_of, place_of, station_errors, tell_verdicts
 from v2xpki.cli.output import json_option, note, print_json
 from v2xpki.errors import ConfigError
 
@@ -257,33 +257,12 @@ def sign(
 @click.argument("files", nargs=-1, required=True, type=_FILE)
 @click.option("--at", "place", default=None, metavar="LAT,LON", help="Where this device is.")
 @json_option
-@click.pass_context
-def verify(
-    ctx: click.Context, directory: Path, files: tuple[Path, ...], place: str | None, as_json: bool
-) -> None:
+def verify(directory: Path, files: tuple[Path, ...], place: str | None, as_json: bool) -> None:
     """Verify messages as this device would on receiving them. Exit code 1 where one is refused."""
-    from v2xpki.errors import CryptoError, DecodeError, SecuredError, TrustError
-
-    own = None if place is None else [round(degrees * 10_000_000) for degrees in degrees_of(place)]
-    verdicts = []
+    own = place_of(place)
     with station_errors():
         device = _device(directory)
-        for path in files:
-            entry: dict[str, Any] = {"file": path, "verdict": "accepted", "reason": ""}
-            try:
-                found = device.verify(path.read_bytes(), place=None if own is None else (own[0], own[1]))
-                entry |= {"psid": found.psid, "certificate": found.ticket.hex8, "payload": found.payload}
-            except (TrustError, DecodeError, SecuredError, CryptoError) as error:
-                rule = getattr(error, "rule", "") or type(error).__name__
-                entry |= {"verdict": "refused", "rule": rule, "reason": str(error)}
-            verdicts.append(entry)
-    if as_json:
-        print_json(verdicts)
-    else:
-        for entry in verdicts:
-            click.echo(f"{entry['file']}: {entry['verdict']} {entry['reason'] or entry['certificate']}")
-    if any(entry["verdict"] == "refused" for entry in verdicts):
-        ctx.exit(EXIT_NO)
+        tell_verdicts(files, lambda octets: device.verify(octets, place=own), "certificate", as_json=as_json)
 
 
 def _device(directory: Path) -> "ScmsVehicle | ScmsRsu":

@@ -123,11 +123,11 @@ def command(
         "director": (director_keys, director_threshold),
     }
     given = hybrid or any(files or threshold for files, threshold in signers.values())
-    if "ota" in parts_of(profile):
+    if parts_of(profile).ota:
         if its_aid is None:
             from v2xpki.ota.bootstrap import LAB_ITS_AID
 
-            its_aid = LAB_ITS_AID if lab and "etsi" in parts_of(profile) else 0
+            its_aid = LAB_ITS_AID if lab and parts_of(profile).etsi else 0
         ota = _ota_plan(signers, lab=lab, hybrid=hybrid, its_aid=its_aid, operator=operator_name())
     elif given or its_aid is not None:
         raise click.UsageError(f"profile {profile} delivers no firmware: nothing with --ota-... is for it")

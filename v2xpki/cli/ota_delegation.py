@@ -4,20 +4,7 @@ from pathlib import Path
 
 import click
 
-from v2xpki.cli.ota_options import (
-    FILE,
-    OUT,
-    YES,
-    by,
-    files_of,
-    hand_out,
-    opened,
-    operator_option,
-    repository_options,
-    require_yes,
-    signer_key,
-)
-from v2xpki.cli.output import json_option
+from v2xpki.cli.ota_options import FILE, Asking, asking_options, signer_key
 
 
 @click.group("delegation")
@@ -27,28 +14,19 @@ def command() -> None:
 
 @command.command("add")
 @click.argument("role")
-@repository_options
+@asking_options
 @click.option("--signer", "files", multiple=True, required=True, type=FILE, help="Whose targets key.")
 @click.option("--threshold", type=click.IntRange(1), default=1, show_default=True)
 @click.option("--path", "paths", multiple=True, required=True, help='HARDWARE/NAME/*/*, e.g. "hw-a/*/*/*".')
 @click.option("--terminating", is_flag=True, help="What it does not name at these paths nobody may.")
-@OUT
-@YES
-@operator_option
-@json_option
 def add(
     role: str,
-    directory: Path,
-    repository: str,
     files: tuple[Path, ...],
     threshold: int,
     paths: tuple[str, ...],
-    folder: Path,
     *,
     terminating: bool,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
+    asked: Asking,
 ) -> None:
     """Ask that ROLE may sign targets at the given paths.
 
@@ -57,33 +35,21 @@ def add(
     from v2xpki.ota.changes import DelegationChange
 
     keys = tuple(signer_key(file, "targets") for file in files)
-    asked = DelegationChange(role, keys, threshold, paths, terminating)
-    require_yes(f"Ask that {role} may sign {' '.join(paths)}?", yes=yes)
-    with opened(directory, repository) as found:
-        hand_out(files_of(found, found.request_delegation(asked, by=by(operator))), folder, as_json=as_json)
+    wanted = DelegationChange(role, keys, threshold, paths, terminating)
+    asked.ask(
+        f"Ask that {role} may sign {' '.join(paths)}?",
+        lambda found, who: found.request_delegation(wanted, by=who),
+    )
 
 
 @command.command("remove")
 @click.argument("role")
-@repository_options
-@OUT
-@YES
-@operator_option
-@json_option
-def remove(
-    role: str,
-    directory: Path,
-    repository: str,
-    folder: Path,
-    *,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
-) -> None:
+@asking_options
+def remove(role: str, *, asked: Asking) -> None:
     """Ask that ROLE may sign nothing any more. What it has signed is then found by no client."""
     from v2xpki.ota.changes import DelegationChange
 
-    require_yes(f"Ask that {role} may sign nothing any more?", yes=yes)
-    with opened(directory, repository) as found:
-        requests = found.request_delegation(DelegationChange(role), by=by(operator))
-        hand_out(files_of(found, requests), folder, as_json=as_json)
+    asked.ask(
+        f"Ask that {role} may sign nothing any more?",
+        lambda found, who: found.request_delegation(DelegationChange(role), by=who),
+    )

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import reduce
+from functools import reduce, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from v2xpki.cli import EXIT_NO
-from v2xpki.cli.output import confirm, note, print_json
+from v2xpki.cli.output import confirm, json_option, note, print_json
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key
@@ -49,6 +49,35 @@ def repository_options(function: Command) -> Command:
 
 def operator_option(function: Command) -> Command:
     return _OPERATOR(function)
+
+
+class Asking(NamedTuple):
+    """What a command that asks signers is told, whatever it asks for."""
+
+    directory: Path
+    repository: str
+    folder: Path
+    yes: bool
+    operator: str | None
+    as_json: bool
+
+    def ask(self, question: str, request: "Callable[[Repository, str], Sequence[Request]]") -> None:
+        """Once confirmed, make requests, by a repository and who asks, and hand them out."""
+        require_yes(question, yes=self.yes)
+        with opened(self.directory, self.repository) as found:
+            made = request(found, by(self.operator))
+            hand_out(files_of(found, made), self.folder, as_json=self.as_json)
+
+
+def asking_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The options of a command that asks signers, as `asked`."""
+
+    @wraps(function)
+    def command(**given: Any) -> None:
+        asked = Asking(**{name: given.pop(name) for name in Asking._fields})
+        function(asked=asked, **given)
+
+    return repository_options(OUT(YES(operator_option(json_option(command)))))
 
 
 def by(operator: str | None) -> str:

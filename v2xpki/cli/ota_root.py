@@ -2,23 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from v2xpki.cli.ota_options import (
-    FILE,
-    OUT,
-    YES,
-    by,
-    files_of,
-    hand_out,
-    opened,
-    operator_option,
-    repository_options,
-    require_yes,
-    signer_key,
-)
-from v2xpki.cli.output import json_option
+from v2xpki.cli.ota_options import FILE, Asking, asking_options, signer_key
+
+if TYPE_CHECKING:
+    from v2xpki.ota.repository import Repository
+    from v2xpki.ota.rows import Request
 
 _OFFLINE = ("root", "targets")
 
@@ -29,29 +21,20 @@ def command() -> None:
 
 
 @command.command("create")
-@repository_options
+@asking_options
 @click.option("--root-signer", "root_files", multiple=True, required=True, type=FILE, help="Whose root key.")
 @click.option("--root-threshold", type=click.IntRange(1), default=1, show_default=True)
 @click.option(
     "--targets-signer", "targets_files", multiple=True, type=FILE, help="Whose targets key (image)."
 )
 @click.option("--targets-threshold", type=click.IntRange(1), default=1, show_default=True)
-@OUT
-@YES
-@operator_option
-@json_option
 def create(
-    directory: Path,
-    repository: str,
     root_files: tuple[Path, ...],
     root_threshold: int,
     targets_files: tuple[Path, ...],
     targets_threshold: int,
-    folder: Path,
     *,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
+    asked: Asking,
 ) -> None:
     """Ask for the first root, and at the Image repository for the first targets.
 
@@ -60,18 +43,18 @@ def create(
     from v2xpki.ota.changes import FirstRoles
 
     first = FirstRoles(
-        tuple(signer_key(file, "root", repository) for file in root_files),
+        tuple(signer_key(file, "root", asked.repository) for file in root_files),
         root_threshold,
         tuple(signer_key(file, "targets") for file in targets_files),
         targets_threshold,
     )
-    require_yes(f"Ask for the first root of {repository}?", yes=yes)
-    with opened(directory, repository) as found:
-        hand_out(files_of(found, found.bootstrap(first, by=by(operator))), folder, as_json=as_json)
+    asked.ask(
+        f"Ask for the first root of {asked.repository}?", lambda found, who: found.bootstrap(first, by=who)
+    )
 
 
 @command.command("change")
-@repository_options
+@asking_options
 @click.option(
     "--add-key", "add", multiple=True, metavar="ROLE=FILE", help="A signer's key for root or targets."
 )
@@ -82,22 +65,13 @@ def create(
 @click.option(
     "--rotate", multiple=True, metavar="ROLE", help="An online role: a new key in the token, alone."
 )
-@OUT
-@YES
-@operator_option
-@json_option
 def change(
-    directory: Path,
-    repository: str,
     add: tuple[str, ...],
     remove: tuple[str, ...],
     thresholds: tuple[str, ...],
     rotate: tuple[str, ...],
-    folder: Path,
     *,
-    yes: bool,
-    operator: str | None,
-    as_json: bool,
+    asked: Asking,
 ) -> None:
     """Ask for a root with other keys or thresholds; without any, for its renewal.
 
@@ -106,20 +80,21 @@ def change(
     """
     from v2xpki.ota.changes import RootChange
 
-    asked = RootChange(
+    wanted = RootChange(
         add=tuple(
-            (role, signer_key(Path(file), role, repository)) for role, file in _pairs(add, "--add-key")
+            (role, signer_key(Path(file), role, asked.repository)) for role, file in _pairs(add, "--add-key")
         ),
         thresholds={role: _number(value) for role, value in _pairs(thresholds, "--threshold")},
         rotate=rotate,
     )
-    require_yes(f"Ask for the next root of {repository}?", yes=yes)
-    with opened(directory, repository) as found:
+
+    def request(found: "Repository", who: str) -> "Sequence[Request]":
         gone = tuple(
             (role, _whole(found.keyids(role), keyid)) for role, keyid in _pairs(remove, "--remove-key")
         )
-        requests = found.request_root(asked._replace(remove=gone), by=by(operator))
-        hand_out(files_of(found, requests), folder, as_json=as_json)
+        return found.request_root(wanted._replace(remove=gone), by=who)
+
+    asked.ask(f"Ask for the next root of {asked.repository}?", request)
 
 
 def _pairs(texts: Sequence[str], option: str) -> list[tuple[str, str]]:

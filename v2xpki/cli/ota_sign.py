@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +79,9 @@ def sign(
 ) -> None:
     """Show what REQUEST changes, and sign it with your own keys once confirmed."""
     from v2xpki.cli.ota_signer import password_of
-    from v2xpki.ota.signers import open_signer
+    from v2xpki.ota.signers import Signer, open_signer
     from v2xpki.ota.signing_files import RequestFile
-    from v2xpki.ota.software_keys import open_software_key
+    from v2xpki.ota.software_keys import SoftwareSigner, open_software_key, open_software_signer
 
     if (directory is None) == (key is None):
         raise click.UsageError("name either --signer DIR or --key FILE")
@@ -89,17 +90,19 @@ def sign(
     asked = RequestFile.parse(file.read_bytes())
     for line in [f"{asked.repository} repository, request {asked.id.hex()}", *lines_of(asked)]:
         note(line)
+    opened: AbstractContextManager[Signer | SoftwareSigner]
     if key is not None:
         assert name is not None
-        require_yes("Sign this?", yes=yes)
-        made = open_software_key(key, password_of(password_file, password_env), name).sign(asked)
+        password = password_of(password_file, password_env)
+        opened = open_software_signer(open_software_key(key, password, name), key)
     else:
         assert directory is not None
-        with open_signer(directory) as signer:
-            for remark in signer.remarks(asked):
-                note(f"note: {remark}")
-            require_yes("Sign this?", yes=yes)
-            made = signer.sign(asked, by=by(operator))
+        opened = open_signer(directory)
+    with opened as signer:
+        for remark in signer.remarks(asked):
+            note(f"note: {remark}")
+        require_yes("Sign this?", yes=yes)
+        made = signer.sign(asked, by=by(operator))
     path = out or file.with_name(f"{file.name.removesuffix('.request.json')}.{made.signer}.signature.json")
     path.write_text(json.dumps(made.document()) + "\n", encoding="utf-8")
     if as_json:

@@ -91,6 +91,40 @@ def show(
             _show(SignerKeys(signer.name, signer.keys()), as_json=as_json)
 
 
+@command.command("log")
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--key", "file", type=click.Path(path_type=Path), help="A software key instead of DIR.")
+@json_option
+def log(directory: Path | None, file: Path | None, *, as_json: bool) -> None:
+    """What was signed with a signer's keys, by whom and when. Exit code 1 where the record is not intact."""
+    from v2xpki.ota.signers import record_of as record_of_instance
+    from v2xpki.ota.signing_record import signatures_made
+    from v2xpki.ota.software_keys import record_of
+    from v2xpki.store import Database
+    from v2xpki.store.auditing import examine
+
+    if (directory is None) == (file is None):
+        raise click.UsageError("name either DIR or --key FILE")
+    if file is not None:
+        record: str | Path = record_of(file)
+    else:
+        assert directory is not None
+        record = record_of_instance(directory)
+    with Database.open(record, must_exist=True) as database:
+        found, intact = signatures_made(database), examine(database).intact
+    if as_json:
+        print_json({"intact": intact, "signatures": found})
+    else:
+        for one in found:
+            click.echo(
+                f"{one['at']}  {one['repository']} {one['role']} {one['version']}  {one['digest'][:16]}  "
+                f"{one['label']}  by {one['operator']}"
+            )
+    if not intact:
+        note("the record is not intact")
+        raise click.exceptions.Exit(EXIT_NO)
+
+
 @command.command("rotate")
 @_DIRECTORY
 @click.option("--use", type=click.Choice(("root", "targets", "director")), required=True)

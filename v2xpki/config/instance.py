@@ -202,7 +202,7 @@ class Settings:
 
     def _domains_with_jobs(self) -> list[str]:
         parts = parts_of(self.profile)
-        return ["ea"] * ("etsi" in parts and self.butterfly.enabled) + ["ra"] * ("scms" in parts)
+        return ["ea"] * (parts.etsi and self.butterfly.enabled) + ["ra"] * parts.scms
 
     @classmethod
     def parse(cls, text: str) -> "Settings":
@@ -214,19 +214,35 @@ class Settings:
         return strict_table(cls, table)
 
 
-def parts_of(profile: str) -> frozenset[str]:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an instance is made of."""
+
+    etsi: bool = False
+    scms: bool = False
+    ota: bool = False
+
+    def domains(self, *, own_tlm: bool) -> tuple[str, ...]:
+        """Their trust domains. own_tlm: the TLM is not another operator's."""
+        etsi = tuple(name for name in ETSI_DOMAINS if name != "tlm" or own_tlm)
+        return (
+            *(etsi if self.etsi else ()),
+            *(SCMS_DOMAINS if self.scms else ()),
+            *(OTA_DOMAINS if self.ota else ()),
+        )
+
+
+def parts_of(profile: str) -> Parts:
     """What a profile is made of; a signer's is made of none. Raises ConfigError."""
     if profile == SIGNER_PROFILE:
-        return frozenset()
-    if profile == "all":
-        return frozenset(PARTS)
-    parts = profile.split("+")
+        return Parts()
+    parts = PARTS if profile == "all" else tuple(profile.split("+"))
     if len(set(parts)) != len(parts) or not set(parts) <= set(PARTS):
         raise ConfigError(
             f"profile {profile!r} is not one of {', '.join(PARTS)} or all",
             hint='nor some of them joined, as "etsi+ota"',
         )
-    return frozenset(parts)
+    return Parts(**dict.fromkeys(parts, True))
 
 
 class Instance:
@@ -279,24 +295,26 @@ class Instance:
         return self.settings.profile
 
     @property
+    def parts(self) -> Parts:
+        return parts_of(self.profile)
+
+    @property
     def has_etsi(self) -> bool:
-        return "etsi" in parts_of(self.profile)
+        return self.parts.etsi
 
     @property
     def has_scms(self) -> bool:
-        return "scms" in parts_of(self.profile)
+        return self.parts.scms
 
     @property
     def has_ota(self) -> bool:
-        return "ota" in parts_of(self.profile)
+        return self.parts.ota
 
     @property
     def domain_names(self) -> tuple[str, ...]:
-        etsi = tuple(n for n in ETSI_DOMAINS if n != "tlm" or self.settings.own_tlm)
         if self.profile == SIGNER_PROFILE:
             return SIGNER_DOMAINS
-        scms = SCMS_DOMAINS if self.has_scms else ()
-        return (*(etsi if self.has_etsi else ()), *scms, *(OTA_DOMAINS if self.has_ota else ()))
+        return self.parts.domains(own_tlm=self.settings.own_tlm)
 
     @property
     def list_kinds(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 New PKI       C-ITS and both repositories; three signers, two of whom must agree
 Releases      an engineer adds them with provenance, somebody else approves, two sign
 Vehicle       enrols at the EA, registers with its enrolment credential, reports
-Updates       a campaign; a tampered image; a thief who has the Director's keys
+Updates       a campaign; a tampered image; an ECU that is replaced; a thief who has the Director's keys
 Evidence      what was offered, by whose signatures, and what was reported (UN R156)
 """
 
@@ -26,7 +26,7 @@ from v2xpki.config import Instance
 from v2xpki.crypto import Curve
 from v2xpki.demo.basis import OPERATOR, DemoBasis
 from v2xpki.demo.ota_thief import Wish, direct, version_of
-from v2xpki.demo.ota_vehicle import BRAKE, MODEL, VIN, Vehicle
+from v2xpki.demo.ota_vehicle import BRAKE, MODEL, SPARE, VIN, Vehicle
 from v2xpki.demo.report import Refusal
 from v2xpki.demo.report_ota import Attempt, OtaReport, Repository, Role, SignedRelease
 from v2xpki.demo.serving import Ports, interruptible, write_settings
@@ -42,6 +42,7 @@ from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.signing_files import RequestFile
 from v2xpki.ota.status import collect_firmware
 from v2xpki.station import Settings, Station, Urllib3Http
+from v2xpki.station.errors import Refusal as Refused4xx
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 from v2xpki.station.ota.registration import register
 from v2xpki.store import Database
@@ -287,9 +288,10 @@ class Demo(DemoBasis):
 
     # --- updates
 
-    def campaign(self, name: str, *firmware: Firmware) -> None:
-        """For all vehicles of the model; it waits for the Director to know the targets."""
-        body = {"name": name, "targets": [one.path for one in firmware], "cohort": {"models": [MODEL]}}
+    def campaign(self, name: str, *firmware: Firmware, vin: str | None = None) -> None:
+        """For all vehicles of the model, or one; it waits for the Director to know the targets."""
+        cohort = {"models": [MODEL]} if vin is None else {"vins": [vin]}
+        body = {"name": name, "targets": [one.path for one in firmware], "cohort": cohort}
         end = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -316,9 +318,21 @@ class Demo(DemoBasis):
             spoiled = bytes([newest.image[0] ^ 1]) + newest.image[1:]
             instead = {file_of(newest.path, newest.sha256): spoiled}
             what = "brakes 3.0, one bit of the image changed"
-            tried = self._try(vehicle, what, "a mirror", Threat.ARBITRARY_SOFTWARE, instead)
+            tried = self._try(vehicle, what, "a mirror", Threat.ARBITRARY_SOFTWARE.value, instead)
             note(f"{tried.rule}; the old image runs on")
             self._try(vehicle, "brakes 3.0, as they were signed", "campaign spring", None)
+
+    def replace(self, vehicle: Vehicle) -> None:
+        """A workshop has put new brakes in."""
+        with self.steps.step("Replaced ECU") as note:
+            entry, old_key = vehicle.replace_brakes()
+            self._try(vehicle, "new brakes, which the OEM was not told of", "a workshop", "HTTP 409")
+            self.engineer.call(DirectorDesk, "replace_ecu", {"id": BRAKE}, entry.document())
+            with vehicle.brakes_signing_with(old_key):
+                self._try(vehicle, "a report signed by the old brakes' key", "the old brakes", "HTTP 403")
+            self.campaign("workshop", self.brakes[3], vin=VIN)
+            self._try(vehicle, "brakes 3.0 for the new brakes", "campaign workshop", None)
+            note("refused until the OEM was told; then the new brakes run 3.0")
 
     def steal(self, vehicle: Vehicle) -> None:
         """The Director's token is in other hands."""
@@ -330,13 +344,13 @@ class Demo(DemoBasis):
             wishes: tuple[tuple[str, Wish, Threat, Mapping[str, bytes]], ...] = (
                 (
                     "brakes back to 2.0, which is genuine",
-                    Wish(BRAKE, old.hardware_id, old.path, _SIZE, old.sha256, old.counter),
+                    Wish(SPARE, old.hardware_id, old.path, _SIZE, old.sha256, old.counter),
                     Threat.ROLLBACK,
                     {},
                 ),
                 (
                     "brakes 9.0, which nobody signed",
-                    Wish(BRAKE, old.hardware_id, evil_path, _SIZE, unknown, 9),
+                    Wish(SPARE, old.hardware_id, evil_path, _SIZE, unknown, 9),
                     Threat.ARBITRARY_SOFTWARE,
                     images,
                 ),
@@ -349,7 +363,7 @@ class Demo(DemoBasis):
                     files = process.call(direct, self.directory, VIN, wish, version, self.clock.time32())
                 instead = {f"director/metadata/{name}": octets for name, octets in files.items()} | dict(more)
                 instead["ota/v1/manifests"] = b"{}"  # the thief takes the manifest, too
-                tried = self._try(vehicle, what, "the stolen Director", wanted, instead)
+                tried = self._try(vehicle, what, "the stolen Director", wanted.value, instead)
                 rules.append(tried.rule or "installed")
             note(", ".join(rules))
 
@@ -358,7 +372,7 @@ class Demo(DemoBasis):
         vehicle: Vehicle,
         what: str,
         by: str,
-        wanted: Threat | None,
+        wanted: str | None,
         instead: Mapping[str, bytes] | None = None,
     ) -> Attempt:
         rule = reason = None
@@ -366,12 +380,14 @@ class Demo(DemoBasis):
             vehicle.update(instead)
         except UpdateRefused as refusal:
             rule, reason = refusal.reason.value, str(refusal).removeprefix(f"{refusal.reason.value}: ")
+        except Refused4xx as refusal:
+            rule, reason = f"HTTP {refusal.status}", str(refusal).partition(f"HTTP {refusal.status} ")[2]
         except V2xPkiError as error:
             rule, reason = type(error).__name__, str(error)
         number = len(self.report.attempts) + 1
         targets = vehicle.directory.metadata("director").read("targets.json") or b""
         file = self.artifacts.write("updates", f"{number:02}-targets.json", targets)
-        done = Attempt(what, by, vehicle.running(), rule, reason, wanted.value if wanted else None, file)
+        done = Attempt(what, by, vehicle.running(), rule, reason, wanted, file)
         self.report.attempts.append(done)
         return done
 
@@ -439,6 +455,7 @@ def run(
                 vehicle = demo.join(instance)
                 demo.update(vehicle)
                 demo.tamper(vehicle)
+                demo.replace(vehicle)
                 demo.steal(vehicle)
                 demo.prove(instance)
                 demo.examine(instance)

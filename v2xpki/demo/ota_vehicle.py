@@ -10,12 +10,14 @@ from v2xpki.station import Reply, Urllib3Http
 from v2xpki.station.ota.fetching import Fetcher, Streamed
 from v2xpki.station.ota.keys import EcuKey
 from v2xpki.station.ota.primary import Outcome, Primary
+from v2xpki.station.ota.registration import entries
 from v2xpki.station.ota.state import EcuSettings, OtaDirectory, OtaSettings
 from v2xpki.station.ota.vehicle import secondaries_of
 from v2xpki.time import Clock
+from v2xpki.trust.ota.registration import EcuEntry
 
 VIN, MODEL = "WV2XPK1DEM0000001", "city-car"
-GATEWAY, BRAKE = "gateway-1", "brake-1"
+GATEWAY, BRAKE, SPARE = "gateway-1", "brake-1", "brake-2"
 ECUS = (
     EcuSettings(GATEWAY, "gw-1", primary=True),
     EcuSettings(BRAKE, "bcm-2", verification="partial"),
@@ -89,7 +91,27 @@ class Vehicle:
         finally:
             client.close()
 
+    def replace_brakes(self) -> tuple[EcuEntry, EcuKey]:
+        """New ones, with a key of their own; what the OEM is to be told, and the key of the old ones."""
+        old, new = self.directory.ecu(BRAKE).key, EcuSettings(SPARE, "bcm-2", verification="partial")
+        factory = f"{new.hardware_id} {FACTORY}".encode()
+        self.directory.replace_ecu(BRAKE, new, EcuKey.generate("ecdsa"), factory)
+        (entry,) = (one for one in entries(self.directory) if one.ecu == SPARE)
+        return entry, old
+
+    @contextmanager
+    def brakes_signing_with(self, key: EcuKey) -> Iterator[None]:
+        """Somebody has put this key into the new brakes."""
+        file = self.directory.ecu(SPARE).folder / "key.pem"
+        own = EcuKey.read(file)
+        key.write(file)
+        try:
+            yield
+        finally:
+            own.write(file)
+
     def running(self) -> dict[str, str]:
         """ECU id -> the target that it runs."""
-        found = {one.ecu: self.directory.ecu(one.ecu).installed for one in ECUS}
+        ecus = self.directory.settings().ecus
+        found = {one.ecu: self.directory.ecu(one.ecu).installed for one in ecus}
         return {ecu: one.path if one.release_counter else FACTORY for ecu, one in found.items()}

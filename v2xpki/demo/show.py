@@ -234,7 +234,8 @@ def _attempts(console: Console, attempts: Iterable[Attempt]) -> Table:
     table = _table("Offered by!", "What", "The vehicle")
     for one in attempts:
         mark = _mark(console, good=one.problem is None)
-        why = "has it" if one.rule is None else f"refuses ({one.rule}): {one.reason}"
+        who = "the Director refuses" if (one.rule or "").startswith("HTTP") else "refuses"
+        why = "has it" if one.rule is None else f"{who} ({one.rule}): {one.reason}"
         table.add_row(one.by, one.what, Text.assemble(mark, why))
     return table
 

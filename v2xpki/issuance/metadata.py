@@ -59,16 +59,9 @@ class MetadataIssuer:
         self._signers = dict(signers)
 
     @classmethod
-    def open(cls, keystore: Keystore, labels: Iterable[KeyLabel], *, check_every: int = 1) -> Self:
-        """With the token's keys of labels. check_every: of how many signatures of each key one is checked, of
-        keys that sign together each in its turn. Raises what issuing_key raises, and IssuanceError for a
-        curve."""
-        return cls(
-            {
-                label: TokenSigner(keystore.issuing_key(label), check_every=check_every, turn=turn)
-                for turn, label in enumerate(labels)
-            }
-        )
+    def open(cls, keystore: Keystore, labels: Iterable[KeyLabel]) -> Self:
+        """With the token's keys of labels. Raises what issuing_key raises, and IssuanceError for a curve."""
+        return cls({label: TokenSigner(keystore.issuing_key(label)) for label in labels})
 
     def public_key(self, label: KeyLabel) -> Key:
         """As a root names it. Raises IssuanceError for a label that was not given."""
@@ -87,7 +80,7 @@ class MetadataIssuer:
         return Prepared(record, Token(record.slip, self, _Material(tuple(payloads))))
 
     def issue(self, token: Token) -> list[Signed]:
-        """Sign what was recorded, in its order, and checked (see `open`). What `tx_complete` takes is
+        """Sign what was recorded, in its order; each signature is checked. What `tx_complete` takes is
         `signatures_of` the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
         material = token.material
         if token.owner is not self or not isinstance(material, _Material):

@@ -77,7 +77,7 @@ def _expires(payload: bytes) -> int:
     try:
         found: Metadata[Any] = Metadata.from_bytes(document(payload, ()))
     except DeserializationError:
-        raise IssuanceError("the token signs metadata of TUF, and this is none") from None
+        raise IssuanceError("metadata of TUF is signed here, and this is none") from None
     if found.signed_bytes != payload:
-        raise IssuanceError("the token signs metadata in canonical JSON alone")
+        raise IssuanceError("metadata is signed in canonical JSON alone")
     return time32_from_unix(found.signed.expires.timestamp())

@@ -5,7 +5,6 @@ DER, over SHA-256 on P-256 and SHA-384 on P-384, as securesystemslib checks them
 """
 
 import hashlib
-import itertools
 from typing import NoReturn
 
 from cryptography.exceptions import InvalidSignature
@@ -28,12 +27,9 @@ SIGNING_CURVES = tuple(_SCHEMES)
 
 
 class TokenSigner(Signer):
-    """One key, in the token's held session. Raises IssuanceError for a curve that TUF has no scheme for.
+    """One key, in the token's held session. Raises IssuanceError for a curve that TUF has no scheme for."""
 
-    check_every: of how many signatures one is checked; the first one is, and each whose number leaves `turn`.
-    """
-
-    def __init__(self, key: IssuingKey, *, check_every: int = 1, turn: int = 0) -> None:
+    def __init__(self, key: IssuingKey) -> None:
         curve = key.public_key.curve
         if curve not in _SCHEMES:
             raise IssuanceError(
@@ -43,7 +39,6 @@ class TokenSigner(Signer):
         scheme, self._hash, self._algorithm = _SCHEMES[curve]
         self._verify = key.public_key.handle.verify
         self._public_key = SSlibKey.from_crypto(key.public_key.handle, scheme=scheme)
-        self._every, self._turn, self._numbers = check_every, turn % check_every, itertools.count()
 
     def __repr__(self) -> str:
         return f"TokenSigner({self.label})"
@@ -68,21 +63,19 @@ class TokenSigner(Signer):
         )
 
     def sign(self, payload: bytes) -> Signature:
-        """Sign once; the signature is checked if it is its turn. payload: what was recorded. Raises
-        TokenLost, KeyNotFound, IssuanceError."""
+        """Sign once; the signature is checked. payload: what was recorded. Raises TokenLost, KeyNotFound,
+        IssuanceError."""
         digest = self._hash(payload).digest()
-        der = _der(self._key.sign(digest), self._size)
-        number = next(self._numbers)
-        if number == 0 or number % self._every == self._turn:
-            try:
-                # As it goes out. By the package whose form this is: of three in a row, 15 us each less.
-                self._verify(der, digest, self._algorithm)
-            except InvalidSignature as error:
-                raise IssuanceError("the signature made does not verify") from error
+        der = der_of(self._key.sign(digest), self._size)
+        try:
+            # As it goes out. By the package whose form this is: of three in a row, 15 us each less.
+            self._verify(der, digest, self._algorithm)
+        except InvalidSignature as error:
+            raise IssuanceError("the signature made does not verify") from error
         return Signature(self._public_key.keyid, der.hex())
 
 
-def _der(raw: bytes, size: int) -> bytes:
+def der_of(raw: bytes, size: int) -> bytes:
     """r || s as DER (RFC 3279 2.2.3), which has less than 128 octets on both curves. Three by the package: 44
     of the 1,100 us that a vehicle's metadata takes."""
     numbers = b""

@@ -170,8 +170,8 @@ class Campaigns:
         )
         # Who writes assignments holds their vehicle: else two could wait for each other.
         whose = sa.select(_A.vehicle).where(*offered)
-        held = sa.select(_V.id).where(_V.id.in_(whose)).with_for_update(of=_VEHICLE).subquery()
-        tx.execute(sa.select(sa.func.count()).select_from(held))  # counted, for they may be a million
+        held = sa.select(_V.id).where(_V.id.in_(whose)).order_by(_V.id).with_for_update(of=_VEHICLE)
+        tx.execute(sa.select(sa.func.count()).select_from(held.subquery()))  # counted: it may be a million
         tx.execute(sa.update(_ASSIGNMENT).where(*offered).values(state=store.RECALLED))
 
     @staticmethod

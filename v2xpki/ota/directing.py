@@ -5,21 +5,25 @@ that is new, or what it has grows old, its metadata is signed.
     three signatures
     one more transaction        what was signed, in the place of what was handed out before; the new offers
 
+Vehicles that ask at the same time share both transactions (together.py); what goes wrong with one of them is
+its own affair: the others are then written each by itself.
+
 The first holds only if nothing moved since it was read: the vehicle's counter and version, its state, the
 plan. Else all is read again. A version that was given away is never given again, whatever becomes of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
-from v2xpki.errors import RecordFailed
+from v2xpki.errors import KeystoreError, RecordFailed
 from v2xpki.issuance import tx_save
 from v2xpki.ota import manifests
 from v2xpki.ota.assignments import (
     Assignment,
+    Key,
     Outlook,
     assignments_of,
     outlook,
@@ -30,8 +34,10 @@ from v2xpki.ota.assignments import (
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.inventory import ECUS, Ecu, Inventory, Vehicle
 from v2xpki.ota.plan import GENERATION, Blinding, Plan, Planner
+from v2xpki.ota.together import Together
 from v2xpki.ota.vehicle_metadata import (
     Next,
+    Overtaken,
     VehicleMetadata,
     targets_json,
     tx_move_plan,
@@ -42,6 +48,8 @@ from v2xpki.store.base import table_of
 from v2xpki.time import Clock
 
 _TRIES = 5
+#: Vehicles that share a transaction, at most: others wait for it.
+MOST = 16
 _V = table_of(store.Vehicle).c
 _ECUS = Statement(ECUS.add_columns(sa.type_coerce(GENERATION, sa.Integer()).label("generation")))
 _CLAIM = Statement(
@@ -75,12 +83,32 @@ class _Moved(Exception):
     """Something moved since it was read."""
 
 
-class _View(NamedTuple):
-    """What is known of a vehicle at one moment."""
+class _Ask(NamedTuple):
+    """A vehicle, and its manifest if it sent one."""
 
-    ecus: Sequence[Ecu]
-    rows: Sequence[Assignment]
+    vehicle: Vehicle
+    octets: bytes | None
+
+
+class _Step(NamedTuple):
+    """What a look at one vehicle came to. ecus: as they are after the manifest; coming: what is to be signed;
+    changed: whether that says something new."""
+
+    vehicle: Vehicle
+    now: int
     plan: Plan
+    rows: Sequence[Assignment]
+    ecus: Sequence[Ecu]
+    octets: bytes | None
+    reported: manifests.Reported | None
+    keys: set[Key]
+    coming: Next | None
+    changed: bool
+
+    @property
+    def is_durable(self) -> bool:
+        """Where nothing is signed and no counter moves, a lost commit costs a look more."""
+        return self.coming is not None or self.reported is not None
 
 
 class Directing:
@@ -90,99 +118,168 @@ class Directing:
         self._database, self._clock, self._metadata, self._window = database, clock, metadata, window
         self._inventory, self._planner = Inventory(database), Planner(database)
         self._blinding = Blinding(database)
+        self._together: Together[_Ask, Taken] = Together(self._bring, most=MOST)
 
     def take_manifest(self, vehicle: Vehicle, octets: bytes) -> Taken:
         """Take a manifest, and bring the vehicle's metadata up to it. Raises DecodeError, DirectorRefusal;
         RecordFailed, TokenLost and the like where the service is not able to."""
+        return self._together(_Ask(vehicle, octets))
 
-        def attempt(vehicle: Vehicle) -> Taken:
-            now, view = self._clock.time32(), self._view(vehicle)
-            reported = manifests.check(vehicle, view.ecus, octets, now, self._window)
-
-            def write(tx: Transaction) -> None:
-                manifests.tx_store(tx, vehicle, reported, octets, now)
-                tx_report(tx, vehicle.id, view.rows, reported.ecus, view.plan.known, now)
-                if reported.is_new and reported.attacks:
-                    tx.audit(Event.ATTACK_REPORTED, vehicle=vehicle.id, count=reported.attacks)
-
-            seen = view._replace(ecus=reported.ecus)
-            return self._bring(vehicle, seen, now, reported.manifest.counter, write)
-
-        return self._try(vehicle, attempt)
+    def take_manifests(self, sent: Sequence[tuple[Vehicle, bytes]]) -> list[Taken | Exception]:
+        """As take_manifest of each, in the order given, with what it would raise."""
+        return self._bring([_Ask(*one) for one in sent])
 
     def refresh(self, vehicle: Vehicle) -> None:
         """Bring a vehicle's metadata up to the plan and the day, by what it last reported. Raises as
         take_manifest."""
-        self._try(vehicle, lambda one: self._bring(one, self._view(one), self._clock.time32(), None, None))
+        self._together(_Ask(vehicle, None))
 
     def outlook(self, vehicle: Vehicle) -> Outlook:
         """What the plan has for it now."""
-        view = self._view(vehicle)
-        return outlook(vehicle, view.ecus, view.plan, view.rows, self._blinding)
+        ecus, rows, plan = self._view(vehicle)
+        return outlook(vehicle, ecus, plan, rows, self._blinding)
 
-    def _try(self, vehicle: Vehicle, attempt: Callable[[Vehicle], Taken]) -> Taken:
+    def _bring(self, asks: Sequence[_Ask]) -> list[Taken | Exception]:
+        """The outcomes. What moved meanwhile is looked at again; in the order of the vehicles' ids, as a halt
+        takes them, so that transactions do not wait for each other."""
+        outcomes: dict[int, Taken | Exception] = {}
+        left = dict(sorted(enumerate(asks), key=lambda numbered: numbered[1].vehicle.id))
         for _ in range(_TRIES):
-            try:
-                return attempt(vehicle)
-            except _Moved:
-                vehicle = self._inventory.again(vehicle)
+            steps: dict[int, _Step] = {}
+            for number, ask in left.items():
+                try:
+                    steps[number] = self._look(ask)
+                except Exception as error:
+                    outcomes[number] = error
+            outcomes |= zip(steps, self._take(list(steps.values())), strict=True)
+            left = {number: asks[number] for number in steps if isinstance(outcomes[number], _Moved)}
+            for number, ask in list(left.items()):
+                vehicle = self._inventory.again(ask.vehicle)
+                left[number] = ask._replace(vehicle=vehicle)
                 if not vehicle.is_active:
-                    state = f"the vehicle is {vehicle.state}"
-                    raise DirectorRefusal(DirectorReason.FORBIDDEN, state) from None
-        raise RecordFailed("the vehicle's metadata is being made elsewhere, and is not done yet")
+                    why = f"the vehicle is {vehicle.state}"
+                    outcomes[number] = DirectorRefusal(DirectorReason.FORBIDDEN, why)
+                    del left[number]
+            if not left:
+                break
+        for number in left:
+            outcomes[number] = RecordFailed("the vehicle's metadata is being made elsewhere, not done yet")
+        return [outcomes[number] for number in range(len(asks))]
 
-    def _view(self, vehicle: Vehicle) -> _View:
-        # No transaction: what changes from here on, or did since the vehicle was read, is found by the claim.
-        # The generation comes with the ECUs, of which each vehicle has one: five statements less.
-        found = self._database.rows(_ECUS, vehicle=vehicle.id)
-        ecus = [Ecu(*row[:-1]) for row in found]
-        return _View(ecus, assignments_of(self._database, vehicle.id), self._planner.plan(found[0][-1]))
-
-    def _bring(
-        self,
-        vehicle: Vehicle,
-        view: _View,
-        now: int,
-        counter: int | None,
-        write: Callable[[Transaction], None] | None,
-    ) -> Taken:
-        """counter, write: of a manifest, if there is one."""
-        plan = view.plan
-        look = outlook(vehicle, view.ecus, plan, view.rows, self._blinding)
-        targets = targets_json(look.resolution.directed)
+    def _look(self, ask: _Ask) -> _Step:
+        """Raises what a manifest is refused with."""
+        vehicle, now = ask.vehicle, self._clock.time32()
+        ecus, rows, plan = self._view(vehicle)
+        reported = None
+        if ask.octets is not None:
+            reported = manifests.check(vehicle, ecus, ask.octets, now, self._window)
+            ecus = reported.ecus
+        found = outlook(vehicle, ecus, plan, rows, self._blinding)
+        targets = targets_json(found.resolution.directed)
         coming: Next | None = None
         changed = vehicle.content != self._metadata.content_of(targets)
         if changed or not self._metadata.is_fresh(vehicle.expires, now):
             coming = self._metadata.prepare(vehicle, targets, plan.generation, now)
+        return _Step(vehicle, now, plan, rows, ecus, ask.octets, reported, found.keys, coming, changed)
 
-        def offers(tx: Transaction, version: int) -> None:
-            tx_recall(tx, vehicle.id, view.rows, look.keys, view.ecus, plan.known)
-            tx_offer(tx, vehicle.id, view.rows, look.keys, version, now)
+    def _view(self, vehicle: Vehicle) -> tuple[Sequence[Ecu], Sequence[Assignment], Plan]:
+        # No transaction: what changes from here on, or did since the vehicle was read, is found by the claim.
+        # The generation comes with the ECUs, of which each vehicle has one: five statements less.
+        found = self._database.rows(_ECUS, vehicle=vehicle.id)
+        ecus = [Ecu(*row[:-1]) for row in found]
+        return ecus, assignments_of(self._database, vehicle.id), self._planner.plan(found[0][-1])
 
-        # Where nothing is signed and no counter moves, a lost commit costs a look more.
-        with self._database.write(durable=coming is not None or counter is not None) as tx:
-            claimed = tx.run(
-                _CLAIM,
-                of_vehicle=vehicle.id,
-                old_counter=vehicle.counter,
-                old_version=vehicle.version,
-                plan=plan.generation,
-                new_counter=vehicle.counter if counter is None else counter,
-                new_version=vehicle.version if coming is None else coming.version,
-                now=None if counter is None else now,
-            )
-            if claimed != 1:
-                raise _Moved
-            if write is not None:
-                write(tx)
-            if coming is not None:
-                tx_save(tx, coming.prepared.record)
-            else:
-                offers(tx, vehicle.issued)
-                if vehicle.plan != plan.generation:
-                    tx_move_plan(tx, vehicle.id, vehicle.issued, plan.generation)
-        if coming is None:
-            return Taken(vehicle.issued, changed=False)
-        if not self._metadata.issue(vehicle, coming, lambda tx: offers(tx, coming.version)):
-            return Taken(self._inventory.again(vehicle).issued, changed)
-        return Taken(coming.version, changed)
+    def _take(self, steps: Sequence[_Step]) -> list[Taken | Exception]:
+        """The outcomes of one try: record, sign, hand out."""
+        outcomes = self._record(steps)
+        signed: dict[int, bytes] = {}
+        lost: KeystoreError | None = None
+        for number, step in enumerate(steps):
+            if outcomes[number] is not None or step.coming is None:
+                continue
+            made = lost or self._sign(step.coming)  # a token that is away is not asked for each of them
+            if isinstance(made, bytes):
+                signed[number] = made
+                continue
+            lost = made if isinstance(made, KeystoreError) else None
+            self._metadata.give_up(step.coming)
+            outcomes[number] = made
+        given = self._hand_out([(steps[number], octets) for number, octets in signed.items()])
+        found = dict(enumerate(outcomes)) | dict(zip(signed, given, strict=True))
+        return [outcome for outcome in found.values() if outcome is not None]
+
+    def _sign(self, coming: Next) -> bytes | Exception:
+        try:
+            return self._metadata.sign(coming)
+        except Exception as error:
+            return error
+
+    def _record(self, steps: Sequence[_Step]) -> list[Taken | Exception | None]:
+        """None for what is to be signed."""
+        if not steps:
+            return []
+        try:
+            with self._database.write(durable=any(step.is_durable for step in steps)) as tx:
+                for step in steps:
+                    self._tx_record(tx, step)
+        except Exception as error:
+            # one of them has nothing to do with the others
+            return [error] if len(steps) == 1 else [self._record([step])[0] for step in steps]
+        return [Taken(step.vehicle.issued, changed=False) if step.coming is None else None for step in steps]
+
+    def _tx_record(self, tx: Transaction, step: _Step) -> None:
+        """Raises _Moved; DirectorRefusal, as manifests.tx_store."""
+        vehicle, plan, coming, reported = step.vehicle, step.plan, step.coming, step.reported
+        claimed = tx.run(
+            _CLAIM,
+            of_vehicle=vehicle.id,
+            old_counter=vehicle.counter,
+            old_version=vehicle.version,
+            plan=plan.generation,
+            new_counter=vehicle.counter if reported is None else reported.manifest.counter,
+            new_version=vehicle.version if coming is None else coming.version,
+            now=None if reported is None else step.now,
+        )
+        if claimed != 1:
+            raise _Moved
+        if reported is not None and step.octets is not None:
+            manifests.tx_store(tx, vehicle, reported, step.octets, step.now)
+            tx_report(tx, vehicle.id, step.rows, step.ecus, plan.known, step.now)
+            if reported.is_new and reported.attacks:
+                tx.audit(Event.ATTACK_REPORTED, vehicle=vehicle.id, count=reported.attacks)
+        if coming is not None:
+            tx_save(tx, coming.prepared.record)
+            return
+        _tx_offer(tx, step, vehicle.issued)
+        if vehicle.plan != plan.generation:
+            tx_move_plan(tx, vehicle.id, vehicle.issued, plan.generation)
+
+    def _hand_out(self, done: Sequence[tuple[_Step, bytes]]) -> list[Taken | Exception]:
+        """What was signed, from now on. A record whose documents will not go out is void: its number is used
+        up, and what was handed out before still is."""
+        if not done:
+            return []
+        versions = []
+        try:
+            with self._database.write(durable=False) as tx:
+                for step, signed in done:
+                    assert step.coming is not None
+                    self._metadata.tx_hand_out(tx, step.vehicle, step.coming, signed)
+                    _tx_offer(tx, step, step.coming.version)
+                    versions.append(step.coming.version)
+        except Exception as error:
+            if len(done) > 1:
+                return [self._hand_out([one])[0] for one in done]
+            [(step, _)] = done
+            assert step.coming is not None
+            self._metadata.give_up(step.coming)
+            if not isinstance(error, Overtaken):
+                return [error]
+            versions = [self._inventory.again(step.vehicle).issued]
+        return [Taken(version, step.changed) for version, (step, _) in zip(versions, done, strict=True)]
+
+
+def _tx_offer(tx: Transaction, step: _Step, version: int) -> None:
+    """Bring the offers' rows in line with what the vehicle's metadata says."""
+    tx_recall(tx, step.vehicle.id, step.rows, step.keys, step.ecus, step.plan.known)
+    tx_offer(tx, step.vehicle.id, step.rows, step.keys, version, step.now)

@@ -6,7 +6,7 @@ part is in a module of its own, and here they are put together.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -36,10 +36,6 @@ from v2xpki.trust.ota.canonical import text_of
 from v2xpki.trust.ota.names import PART, VIN
 from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
-#: Of how many signatures of a key for vehicles one is checked as it is made: 62 us each, of 1,000 that a
-#: vehicle's metadata takes. Keys that are lost or wrong are found by the first; vehicles check them all.
-CHECK_EVERY = 16
-
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
 _VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
@@ -68,7 +64,7 @@ def open_director(
     numbers = generations or {}
     labels = Labels(*(label_of(role, numbers.get(role, 1)) for role in ROLES))
     metadata = VehicleMetadata(
-        MetadataIssuer.open(keystore, labels, check_every=CHECK_EVERY),
+        MetadataIssuer.open(keystore, labels),
         labels,
         database,
         validity=policy.director_validity,
@@ -121,6 +117,10 @@ class Director:
     def take_manifest(self, vehicle: Vehicle, octets: bytes) -> Taken:
         """As Directing.take_manifest."""
         return self._directing.take_manifest(vehicle, octets)
+
+    def take_manifests(self, sent: Sequence[tuple[Vehicle, bytes]]) -> list[Taken | Exception]:
+        """As Directing.take_manifests."""
+        return self._directing.take_manifests(sent)
 
     def metadata(self, vehicle: Vehicle, name: str) -> bytes | None:
         """A document of a vehicle's own: timestamp.json, N.snapshot.json, N.targets.json; None where there is

@@ -9,36 +9,29 @@ Director would do as the next one of the Image repository, with the Director's o
         signature = signer.sign(request, by="alice")
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
 from securesystemslib.signer import Key
-from tuf.api.metadata import Signed
 
 from v2xpki.audit import Event
-from v2xpki.config import FILE_NAME, FORMAT, UNFINISHED, Instance
+from v2xpki.config import FILE_NAME, FORMAT, UNFINISHED, DomainConfig, Instance
 from v2xpki.config.instance import SIGNER_PROFILE
 from v2xpki.crypto import Curve
-from v2xpki.errors import ConfigError, DecodeError, IssuanceError, Refused
+from v2xpki.errors import ConfigError, DecodeError, IssuanceError
 from v2xpki.issuance import recover
-from v2xpki.issuance.metadata import MetadataIssuer, document, documents_of
-from v2xpki.issuance.recorded_signer import RecordedSigner
-from v2xpki.issuance.records import ISSUED
+from v2xpki.issuance.metadata import MetadataIssuer
 from v2xpki.issuance.token_signer import SIGNING_CURVES
 from v2xpki.keystore import KeyLabel, Keystore, TokenConfig, create_token, open_token
 from v2xpki.ota.kinds import DIRECTOR, IMAGE, ROOT, TARGETS
-from v2xpki.ota.metadata import expiry, parse
-from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.signing_files import RequestFile, SignatureFile
-from v2xpki.store import Database, Transaction, require_current, upgrade
-from v2xpki.store.base import IssuanceRecord
-from v2xpki.time import Clock, SystemClock, iso_from_time32
-from v2xpki.trust.ota.canonical import as_json, read_object
+from v2xpki.ota.signing_record import SigningRecord
+from v2xpki.store import Database, require_current, upgrade
+from v2xpki.time import Clock, SystemClock
+from v2xpki.trust.ota.canonical import read_object
 from v2xpki.trust.ota.keys import key_document, parse_key
 from v2xpki.trust.ota.names import PART, require
 
@@ -74,13 +67,14 @@ class Signer:
     def __init__(self, name: str, keystore: Keystore, database: Database, clock: Clock) -> None:
         self.name = name
         self._keystore, self._database, self._clock = keystore, database, clock
-        self._issuer, self._labels = self._load()
+        self._load()
 
-    def _load(self) -> tuple[MetadataIssuer, dict[str, KeyLabel]]:
+    def _load(self) -> None:
         ours = {_authority(use) for use in USES}
         labels = sorted(one.label for one in self._keystore.keys() if one.label.authority in ours)
-        issuer = MetadataIssuer.open(self._keystore, labels)
-        return issuer, {issuer.public_key(label).keyid: label for label in labels}
+        self._issuer = MetadataIssuer.open(self._keystore, labels)
+        self._labels = {self._issuer.public_key(label).keyid: label for label in labels}
+        self._record = SigningRecord(self.name, self._issuer, self._database, self._clock)
 
     def keys(self) -> dict[str, Key]:
         """Of each use the newest."""
@@ -90,43 +84,12 @@ class Signer:
         }
 
     def sign(self, request: RequestFile, *, by: str) -> SignatureFile:
-        """Sign what a request asks, with each own key that it names, recorded first. The same again gives the
-        signatures that were made then.
-
-        Raises Refused(UNKNOWN_KEY, EXPIRED), KeystoreError, StoreError, AuditError.
-        """
-        labels = self._asked(request)
-        if not labels:
-            raise Refused(SigningReason.UNKNOWN_KEY, f"no key of {self.name} is asked to sign this")
-        octets, now = request.octets, self._clock.time32()
-        if expiry(parse(document(octets, ()), Signed).signed) <= now:
-            raise Refused(SigningReason.EXPIRED, f"{request.role} version {request.version} has expired")
-        signatures = {}
-        for label in labels:
-            keyid = self._issuer.public_key(label).keyid
-            made = self._made_before(octets, keyid) or self._make(request, label, by, now)
-            signatures[keyid] = made
-        return SignatureFile(request.repository, request.id, self.name, signatures)
+        """With each own key that a request names. As SigningRecord.sign."""
+        return self._record.sign(request, self._asked(request), by=by)
 
     def remarks(self, request: RequestFile) -> list[str]:
-        """What the own record has to say to a request, for people: whether the version before, which the
-        repository shows, is one that was signed here; and whether another of the same version was."""
-        keyids = {self._issuer.public_key(label).keyid for label in self._asked(request)}
-        with self._database.read() as tx:
-            made = tx.execute(
-                sa.select(IssuanceRecord.to_be_signed, IssuanceRecord.signed).where(
-                    IssuanceRecord.state == ISSUED
-                )
-            ).all()
-        known = [json.loads(one) for row in made for one in documents_of(row.to_be_signed, row.signed)]
-        bodies = [one["signed"] for one in known if keyids & {s["keyid"] for s in one["signatures"]}]
-        remarks = []
-        if request.former is not None and request.former not in bodies:
-            remarks.append("the version before was not signed here: what it said is the repository's word")
-        for body in bodies:
-            if body["version"] == request.version and body != request.signed:
-                remarks.append(f"another {request.role} version {request.version} was signed here before")
-        return remarks
+        """As SigningRecord.remarks."""
+        return self._record.remarks(request, self._asked(request))
 
     def _asked(self, request: RequestFile) -> list[KeyLabel]:
         """The own keys that a request names and that are for its repository."""
@@ -139,34 +102,8 @@ class Signer:
         last = max(label for label in self._labels.values() if label.authority == _authority(use))
         label = replace(last, generation=last.generation + 1)
         _generate(self._keystore, self._database, label, self._keystore.public_key(last).curve)
-        self._issuer, self._labels = self._load()
+        self._load()
         return self._issuer.public_key(label)
-
-    def _made_before(self, octets: bytes, keyid: str) -> str | None:
-        table = IssuanceRecord
-        query = sa.select(table.signed).where(table.to_be_signed == as_json(octets), table.state == ISSUED)
-        with self._database.read() as tx:
-            for signed in tx.execute(query).scalars():
-                by, _, signature = signed.decode().partition(" ")
-                if by == keyid:
-                    return str(signature)
-        return None
-
-    def _make(self, request: RequestFile, label: KeyLabel, by: str, now: int) -> str:
-        def tell(tx: Transaction) -> None:
-            tx.audit(
-                Event.METADATA_SIGNATURE_MADE,
-                repository=request.repository,
-                role=request.role,
-                version=request.version,
-                digest=request.id,
-                label=label.text,
-                operator=by,
-                at=iso_from_time32(now),
-            )
-
-        signer = RecordedSigner(self._issuer, label, self._database, tell)
-        return str(signer.sign(request.octets).signature)
 
 
 def create_signer(
@@ -216,10 +153,7 @@ def open_signer(directory: Path, *, clock: Clock | None = None) -> Iterator[Sign
 
     Raises ConfigError (no signer's instance), KeystoreError, StoreError.
     """
-    instance = Instance.load(directory)
-    if instance.profile != SIGNER_PROFILE:
-        raise ConfigError(f"{directory} is no signer's instance", hint="`v2xpki ota signer create` makes one")
-    domain, clock = instance.domain(DOMAIN), clock or SystemClock()
+    domain, clock = _domain_of(directory), clock or SystemClock()
     with Database.open(domain.database_url, clock=clock, must_exist=True) as database:
         require_current(database, DOMAIN)
         keystore = open_token(TokenConfig.of_domain(domain))
@@ -228,6 +162,18 @@ def open_signer(directory: Path, *, clock: Clock | None = None) -> Iterator[Sign
             yield Signer(domain.token_label, keystore, database, clock)
         finally:
             keystore.close()
+
+
+def record_of(directory: Path) -> str:
+    """The URL of the database of a signer's instance. Raises ConfigError."""
+    return _domain_of(directory).database_url
+
+
+def _domain_of(directory: Path) -> DomainConfig:
+    instance = Instance.load(directory)
+    if instance.profile != SIGNER_PROFILE:
+        raise ConfigError(f"{directory} is no signer's instance", hint="`v2xpki ota signer create` makes one")
+    return instance.domain(DOMAIN)
 
 
 def _generate(keystore: Keystore, database: Database, label: KeyLabel, curve: Curve) -> None:

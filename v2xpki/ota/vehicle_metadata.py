@@ -7,13 +7,13 @@ empty targets of one vehicle would do for another.
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from v2xpki.errors import StoreError
+from v2xpki.errors import AuditError, StoreError
 from v2xpki.issuance.metadata import MetadataIssuer, Payload, documents_of, signatures_of
 from v2xpki.issuance.records import Prepared, tx_complete, tx_void
 from v2xpki.keystore import KeyLabel
@@ -128,7 +128,7 @@ def targets_json(directed: Mapping[str, Target]) -> bytes:
     )
 
 
-class _Overtaken(Exception):
+class Overtaken(Exception):
     """A later version is handed out already, or the vehicle is served no more."""
 
 
@@ -184,29 +184,23 @@ class VehicleMetadata:
         prepared = self._issuer.prepare(payloads, expires, kind=KIND)
         return Next(prepared, version, self.content_of(targets), plan, expires)
 
-    def issue(self, vehicle: Vehicle, coming: Next, more: Callable[[Transaction], None]) -> bool:
-        """Sign what was recorded, and hand it out from then on; `more` adds the caller's rows to that
-        transaction. False: a later version was handed out meanwhile, or the vehicle was blocked or retired,
-        and this one never will be. Raises as MetadataIssuer.issue and tx_complete. In both cases the record
-        is void, the number is used up and what was handed out before still is."""
-        record = coming.prepared.record
-        try:
-            signed = signatures_of(self._issuer.issue(coming.prepared.token))
-            with self._database.write(durable=False) as tx:
-                tx_complete(tx, record, signed)
-                _replace(tx, vehicle.id, coming)
-                more(tx)
-        except BaseException as error:
-            with contextlib.suppress(StoreError), self._database.write(durable=False) as tx:
-                tx_void(tx, record, "signing or storing failed")
-            if isinstance(error, _Overtaken):
-                return False
-            raise
-        return True
+    def sign(self, coming: Next) -> bytes:
+        """What `tx_hand_out` takes, of what was recorded. Raises as MetadataIssuer.issue."""
+        return signatures_of(self._issuer.issue(coming.prepared.token))
+
+    def tx_hand_out(self, tx: Transaction, vehicle: Vehicle, coming: Next, signed: bytes) -> None:
+        """Have it handed out from the commit on. Raises Overtaken; as tx_complete."""
+        tx_complete(tx, coming.prepared.record, signed)
+        _replace(tx, vehicle.id, coming)
+
+    def give_up(self, coming: Next) -> None:
+        """Void the record of what will not be handed out. Should this fail too, the next start does it."""
+        with contextlib.suppress(StoreError, AuditError), self._database.write(durable=False) as tx:
+            tx_void(tx, coming.prepared.record, "signing or storing failed")
 
 
 def _replace(tx: Transaction, vehicle: bytes, coming: Next) -> None:
-    """Raises _Overtaken."""
+    """Raises Overtaken."""
     touched = tx.run(
         _REPLACE,
         of_vehicle=vehicle,
@@ -217,7 +211,7 @@ def _replace(tx: Transaction, vehicle: bytes, coming: Next) -> None:
         new_plan=coming.plan,
     )
     if touched != 1:
-        raise _Overtaken
+        raise Overtaken
 
 
 def tx_move_plan(tx: Transaction, vehicle: bytes, version: int, plan: int) -> None:

@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from v2xpki.crypto import Certificate
-from v2xpki.errors import CryptoError, DecodeError
+from v2xpki.errors import ConfigError, CryptoError, DecodeError
 from v2xpki.keystore.memory import MemoryKey
 from v2xpki.station.errors import BadState
 from v2xpki.station.files import write_whole
+from v2xpki.trust import regions
+from v2xpki.trust.profiles import station_profile
 
 VERSION = 1
 _HEX8 = re.compile(r"[0-9A-F]{16}")
@@ -40,6 +42,30 @@ class Settings:
     aa: str | None = None
     tls_ca: str | None = None
     region: str | None = None
+
+    def check(self) -> None:
+        """Raises ConfigError for what makes no station."""
+        profile = station_profile(self.profile)
+        for name, text, length in (
+            ("its_id", self.its_id, None),
+            ("tlm", self.tlm, 8),
+            ("root", self.root, 8),
+        ):
+            if text is None:
+                continue
+            try:
+                octets = bytes.fromhex(text)
+            except ValueError:
+                raise ConfigError(f"{name} {text!r} is not hex") from None
+            if not octets or (length is not None and len(octets) != length):
+                raise ConfigError(f"{name} {text!r} is not of {length or 'any'} octets")
+        for url in (self.cpoc, self.ea, self.aa):
+            if url is not None and not url.startswith(("http://", "https://")):
+                raise ConfigError(f"{url} is not an http or https URL")
+        if self.region is not None:
+            regions.from_text(self.region)
+        elif profile.region_bound:
+            raise ConfigError(f"a {profile.name} is bound to a region", hint="say which, e.g. countries:276")
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,13 @@ from typing import Self
 from v2xpki.crypto import Certificate, Curve, PrivateCaterpillar
 from v2xpki.crypto.butterfly import Variant
 from v2xpki.errors import (
-    ConfigError,
-    CryptoError,
     DecodeError,
-    InvalidChain,
     InvalidList,
-    InvalidMessage,
     PermissionDenied,
     UnexpectedContent,
 )
 from v2xpki.keystore.memory import MemoryKey
-from v2xpki.secured import SignedMessage, etsi_header, sign
+from v2xpki.secured import etsi_header, sign
 from v2xpki.station import http as web
 from v2xpki.station.answers import authorization_answer, enrolment_answer
 from v2xpki.station.butterfly import (
@@ -39,23 +35,21 @@ from v2xpki.station.butterfly import (
     request_hash_of,
 )
 from v2xpki.station.errors import BeyondProfile, NoCredential, Unreachable, Untrusted
+from v2xpki.station.hearing import Hearing
 from v2xpki.station.pki import Access, Pki, Where, discover, first_root
 from v2xpki.station.requests import EC_PERMISSIONS, SCR, authorization_request, enrolment_request
-from v2xpki.station.sending import Learning
 from v2xpki.station.state import Followed, Settings, State, StateDirectory
-from v2xpki.time import HOUR, MICROSECONDS, Clock, SystemClock
+from v2xpki.time import HOUR, Clock, SystemClock
 from v2xpki.trust import regions
 from v2xpki.trust.lists import RcaEntry, SignedList
-from v2xpki.trust.messages import CAM, DENM, ReplayWindow, VerifiedMessage, verify_message
+from v2xpki.trust.messages import CAM, DENM, VerifiedMessage
 from v2xpki.trust.permissions import Grants
 from v2xpki.trust.profiles import StationProfile, station_profile
 from v2xpki.trust.validity import period
 from v2xpki.wire import dot2, etsi
 
 SPATEM, MAPEM, IVI = 137, 138, 139
-_AUTHORITIES_LEARNED = 64
 _FURTHEST = 64  # periods ahead that are asked for
-_UNKNOWN_ISSUER = "chain"
 
 
 def location(latitude: float, longitude: float, elevation: float = 0.0) -> dot2.ThreeDLocation:
@@ -89,9 +83,7 @@ class Station:
         self._pki: Pki | None = None
         self._current: str | None = None
         self._credentials: dict[str, tuple[Certificate, MemoryKey]] = {}
-        self._learning = Learning()
-        self._replay = ReplayWindow()
-        self._authorities: dict[bytes, Certificate] = {}  # by HashedId3: who may be asked for
+        self._hearing = Hearing(lambda: self.last_pki)
 
     @classmethod
     def create(
@@ -104,7 +96,7 @@ class Station:
         http: web.Http | None = None,
     ) -> Self:
         """A new station. Raises BadState (there is one), ConfigError (settings that make no station)."""
-        check_settings(settings)
+        settings.check()
         StateDirectory.create(path, settings, canonical)
         return cls(path, clock=clock, http=http)
 
@@ -196,7 +188,7 @@ class Station:
 
     def _take(self, pki: Pki) -> None:
         self._pki = pki
-        self._authorities = {certificate.hashed_id3: certificate for certificate in pki.authorities}
+        self._hearing.authorities = {certificate.hashed_id3: certificate for certificate in pki.authorities}
 
     def _where(self) -> Where:
         settings, followed = self.settings, self.state.followed
@@ -533,7 +525,7 @@ class Station:
         """A CAM: signer by digest, or by certificate when that is due (TS 103 097 7.1.1)."""
         ticket, key = self._ticket(CAM)
         now = self.clock.time64()
-        learning = self._learning
+        learning = self._hearing.learning
         identifier = learning.identifier(CAM, ticket, now)
         header = dot2.HeaderInfo(
             psid=CAM,
@@ -566,7 +558,7 @@ class Station:
             self._check_place(ticket, where)
         now = self.clock.time64()
         header = dot2.HeaderInfo(psid=psid, generation_time=now, generation_location=where)
-        identifier = self._learning.identifier(psid, ticket, now)
+        identifier = self._hearing.learning.identifier(psid, ticket, now)
         return sign(key, header, payload=payload, certificate=ticket, identifier=identifier)
 
     def receive(self, octets: bytes, *, place: tuple[int, int] | None = None) -> VerifiedMessage:
@@ -576,56 +568,12 @@ class Station:
         (its `rule` says why), DecodeError, UnexpectedContent. An unknown ticket or AA is asked for in the
         next CAM; AAs that peers send along are learned where they verify under a known root.
         """
-        message, now = SignedMessage.parse(octets), self.clock.time64()
-        if message.header.psid == CAM:
-            self._hear(message, now)
-        try:
-            verified = verify_message(message, self.last_pki.trust, now, replay=self._replay, place=place)
-        except InvalidMessage as error:
-            self._miss(message, error, now)
-            raise
-        self._learning.learned(verified.ticket)
-        return verified
+        own = None if self._current is None else self._credential(self._current)[0]
+        return self._hearing.receive(octets, self.clock.time64(), own, place)
 
     def learn(self, ticket: Certificate) -> None:
         """Know a ticket that came another way than in a message. Raises InvalidChain."""
-        self.last_pki.trust.verify_ticket(ticket, self.clock.time32())
-        self._learning.learned(ticket)
-
-    def _hear(self, message: SignedMessage, now: int) -> None:
-        """What a CAM asks and tells of certificates; it counts before the CAM itself can be verified,
-        for its ticket may be just what has to be learned first."""
-        header = message.header
-        if header.inline_p2pcd_request:
-            own = None if self._current is None else self._credential(self._current)[0]
-            self._learning.peer_asks(tuple(header.inline_p2pcd_request), own, self._authorities)
-        if header.requested_certificate is None:
-            return
-        try:
-            certificate = Certificate.of(header.requested_certificate)
-            self._learning.peer_answers(certificate)
-            known = self._authorities.get(certificate.hashed_id3)
-            if (
-                known is not None
-                or len(self._authorities) >= len(self.last_pki.authorities) + _AUTHORITIES_LEARNED
-            ):
-                return
-            self.last_pki.trust.add(certificate, now // MICROSECONDS)
-        except (InvalidChain, CryptoError, DecodeError):
-            return  # it stands or falls by itself; the message may be good all the same
-        self._authorities[certificate.hashed_id3] = certificate
-        self._learning.learned(certificate)
-
-    def _miss(self, message: SignedMessage, error: InvalidMessage, now: int) -> None:
-        """Ask for what a message could not be verified without."""
-        if error.rule == "unknown-signer" and message.signer_digest is not None:
-            self._learning.unknown(message.signer_digest, now, ticket=True)
-            return
-        cause = error.__cause__
-        if isinstance(cause, InvalidChain) and cause.rule == _UNKNOWN_ISSUER and message.signer_certificates:
-            issuer = message.signer_certificates[0].issuer_id8
-            if issuer is not None:
-                self._learning.unknown(issuer, now, ticket=False)
+        self._hearing.learn(ticket, self.clock.time32())
 
     def _ticket(self, psid: int) -> tuple[Certificate, MemoryKey]:
         now = self.clock.time32()
@@ -653,28 +601,3 @@ class Station:
         region = self.last_pki.trust.region_of(ticket)
         if not regions.point_in_region(region, where.latitude, where.longitude):
             raise BeyondProfile(f"that place is outside the region of ticket {ticket.hex8}")
-
-
-def check_settings(settings: Settings) -> None:
-    """Raises ConfigError for what makes no station."""
-    profile = station_profile(settings.profile)
-    for name, text, length in (
-        ("its_id", settings.its_id, None),
-        ("tlm", settings.tlm, 8),
-        ("root", settings.root, 8),
-    ):
-        if text is None:
-            continue
-        try:
-            octets = bytes.fromhex(text)
-        except ValueError:
-            raise ConfigError(f"{name} {text!r} is not hex") from None
-        if not octets or (length is not None and len(octets) != length):
-            raise ConfigError(f"{name} {text!r} is not of {length or 'any'} octets")
-    for url in (settings.cpoc, settings.ea, settings.aa):
-        if url is not None and not url.startswith(("http://", "https://")):
-            raise ConfigError(f"{url} is not an http or https URL")
-    if settings.region is not None:
-        regions.from_text(settings.region)
-    elif profile.region_bound:
-        raise ConfigError(f"a {profile.name} is bound to a region", hint="say which, e.g. countries:276")

@@ -1,14 +1,13 @@
 """An ECA killed at any step of an enrolment: the device asks again, and there is one certificate for it."""
 
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from tests.support import eca_crashing
+from tests.support import eca_crashing, warm
 from tests.support.scms_enrolment import LABEL, P256, EcaLab
 from v2xpki.crypto import signing_digest
 from v2xpki.issuance import recover
@@ -18,7 +17,6 @@ from v2xpki.store import Database
 from v2xpki.store.auditing import examine
 from v2xpki.store.base import IssuanceRecord
 
-FOLDER = Path(__file__).parents[3]
 ANYTHING = EnrolmentWish()
 
 
@@ -40,15 +38,12 @@ def test_a_device_that_asks_again_after_a_crash_has_one_certificate(
     requests = tmp_path / "requests"
     requests.write_text("\n".join(pending.request.hex() for pending in sent))
     lab.database.close()
-    child = subprocess.run(
-        [*(sys.executable, "-m", "tests.support.eca_crashing"), url, pem, tmp_path, point, requests, notes],
-        cwd=FOLDER,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert child.returncode == -signal.SIGKILL, child.stderr
-    handed_out = [bytes.fromhex(line) for line in child.stdout.split()]
+    code, out, err = warm.run(
+        [url, *map(str, (pem, tmp_path)), point, *map(str, (requests, notes))], os.environ,
+        program="import sys; from tests.support.eca_crashing import main; main(*sys.argv[1:])",
+    )  # fmt: skip
+    assert code == -signal.SIGKILL, err
+    handed_out = [bytes.fromhex(line) for line in out.split()]
     assert len(handed_out) == 2
 
     database = Database.open(url, clock=lab.clock)

@@ -114,7 +114,10 @@ def test_a_software_key_of_an_encrypted_file_signs_for_a_supplier(there, do):
     assert "+ delegation to supplier" in do(asked)
     file = "requests/image-supplier-1.request.json"
     signed = do(f"sign sign {file} --key supplier.pem --name sue {secret} --yes").strip()
-    do("sign sign requests/image-targets-2.request.json --signer bob --yes")
+    log = json.loads(do("signer log --key supplier.pem --json"))
+    assert log["intact"] and [(one["role"], one["version"]) for one in log["signatures"]] == [("supplier", 1)]
+    do("sign sign requests/image-targets-2.request.json --signer bob --operator bob.b --yes")
+    assert "image targets 2" in (logged := do("signer log bob")) and "by bob.b" in logged
     told = do(f"sign submit {signed} requests/image-targets-2.bob.signature.json {WHERE}")
     assert "it waits for what must go out with it" in told  # the delegation is not out yet
     assert "targets version 2 is published" in told

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests.support import crashing
+from tests.support import crashing, warm
 from tests.support.issuing import CA, SmallCa, certificate_tbs, crl, issue
 from v2xpki.crypto import Certificate, Curve, signing_digest
 from v2xpki.errors import AuditError, InvalidSignature, IssuanceError, RecordFailed, StoreError, V2xPkiError
@@ -48,16 +48,21 @@ class Child:
         keystore.generate = lambda *_: key.public_key  # type: ignore[method-assign]  # it is there
         self.ca = SmallCa.make(database, keystore=keystore)
         file.write_bytes(self.ca.certificate.octets)
-        self.command = [
-            *(sys.executable, "-m", "tests.support.crashing"),
+        self.arguments = [
             database._url.render_as_string(hide_password=False),
             *(str(pem), str(file)),
         ]
 
     def start(self, point: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "tests.support.crashing"]
         return subprocess.Popen(
-            [*self.command, point, str(self.notes)], cwd=FOLDER, stdout=subprocess.PIPE, text=True
+            [*command, *self.arguments, point, str(self.notes)], cwd=FOLDER, stdout=subprocess.PIPE, text=True
         )
+
+    def run(self, point: str) -> tuple[int, str]:
+        """Exit code and output of one that kills itself."""
+        program = "import sys; from tests.support.crashing import main; main(*sys.argv[1:])"
+        return warm.run([*self.arguments, point, str(self.notes)], os.environ, program=program)[:2]
 
     def check(self, handed_out: list[Certificate], *, open_before: int) -> None:
         """No certificate without a record, no second signature, nothing left open."""
@@ -92,9 +97,8 @@ def child(database: Database, tmp_path: Path) -> Child:
 
 @pytest.mark.parametrize("point", crashing.POINTS)
 def test_a_process_killed_at_a_step_leaves_nothing_unaccounted(child: Child, point: str) -> None:
-    process = child.start(point)
-    output, _ = process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    code, output = child.run(point)
+    assert code == -signal.SIGKILL
     lines = output.split()
     assert len(lines) == 2
     left_open = point not in ("before the record is committed", "after the result")

@@ -33,7 +33,7 @@ def prepared_to_die(depot, point):
     if point == "before the record is committed":
         directing.tx_save = dying_after(directing.tx_save, within=True)
     elif point == "after the record":
-        metadata.issue = die
+        metadata.sign = die
     elif point == "after they are made":
         metadata._issuer.issue = dying_after(metadata._issuer.issue)
     elif point == "before what was signed is committed":

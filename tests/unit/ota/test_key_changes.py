@@ -6,14 +6,13 @@ import json
 import pytest
 from securesystemslib.signer import CryptoSigner
 
-from tests.support.ota_repository import PATH, Scene, entry, sign
+from tests.support.ota_repository import PATH, Scene, Supplier, entry, sign
 from v2xpki.config import OtaPolicy
 from v2xpki.errors import KeyNotFound, Refused
 from v2xpki.keystore import MemoryKeystore
 from v2xpki.ota.changes import DelegationChange, FirstRoles, RootChange
 from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.signing_files import differences
-from v2xpki.ota.software_keys import SoftwareSigner, _generate
 from v2xpki.store.auditing import examine
 from v2xpki.trust.ota.canonical import as_json
 
@@ -236,7 +235,7 @@ def test_a_root_that_breaks_a_rule_is_not_asked_for(scene):
         RootChange(add=(("targets", ann),)),  # a key of two roles
         RootChange(add=(("timestamp", stranger),)),  # not a key of the token
         RootChange(remove=(("snapshot", scene.repository.keyids("snapshot")[0]),)),
-        RootChange(add=(("root", SoftwareSigner("x", _generate("ml-dsa-65")).public_key),)),
+        RootChange(add=(("root", Supplier.new("x", "ml-dsa-65").public_key),)),
     ):
         assert refused(scene.repository.request_root, change, by="op") is SigningReason.BAD_CHANGE
     for change in (RootChange(rotate=("targets",)), RootChange(thresholds={"supplier": 1})):
@@ -265,7 +264,7 @@ def test_a_signer_sees_what_a_request_changes(scene, supplier):
 
 def test_a_hybrid_root_has_exactly_its_two_keys_and_needs_both(tmp_path):
     scene = Scene(tmp_path, policy=OtaPolicy(hybrid_root=True))
-    classic, quantum = CryptoSigner.generate_ecdsa(), SoftwareSigner("pq", _generate("ml-dsa-65"))
+    classic, quantum = CryptoSigner.generate_ecdsa(), Supplier.new("pq", "ml-dsa-65")
     targets = (scene.ann.targets.public_key,)
     whole = FirstRoles((classic.public_key, quantum.public_key), 2, targets)
     for first in (

@@ -11,22 +11,38 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
-from sqlalchemy import func, select
+from securesystemslib.signer import CryptoSigner
+from sqlalchemy import delete, func, select
 
 from tests.support.ota_repository import NOW, Scene
 from v2xpki.crypto import Curve
-from v2xpki.errors import ConfigError, DecodeError, IssuanceError, KeystoreError, Refused
+from v2xpki.errors import (
+    AuditError,
+    ConfigError,
+    DecodeError,
+    IssuanceError,
+    KeystoreError,
+    Refused,
+    StoreError,
+)
 from v2xpki.keystore import KeyLabel, MemoryKeystore
 from v2xpki.ota.changes import DelegationChange, FirstRoles, RootChange
 from v2xpki.ota.kinds import DIRECTOR
 from v2xpki.ota.repository_reasons import SigningReason
 from v2xpki.ota.signers import USES, Signer, SignerKeys, create_signer
 from v2xpki.ota.signing_files import RequestFile, SignatureFile, differences
-from v2xpki.ota.software_keys import SCHEMES, create_software_key, open_software_key
+from v2xpki.ota.signing_record import signatures_made
+from v2xpki.ota.software_keys import (
+    SCHEMES,
+    create_software_key,
+    open_software_key,
+    open_software_signer,
+    record_of,
+)
 from v2xpki.store import Database, upgrade
 from v2xpki.store.auditing import examine
-from v2xpki.store.base import IssuanceRecord
-from v2xpki.time import FixedClock
+from v2xpki.store.base import AuditHead, IssuanceRecord
+from v2xpki.time import FixedClock, iso_from_time32
 
 
 @pytest.fixture
@@ -45,6 +61,7 @@ def signer(tmp_path):
 def scene(tmp_path, signer):
     made = Scene(tmp_path)
     keys = signer.keys()
+    made.signer = signer
     made.first = made.repository.bootstrap(FirstRoles((keys["root"],), 1, (keys["targets"],)), by="op")
     yield made
     made.database.close()
@@ -183,10 +200,50 @@ def test_a_software_key_of_each_scheme_signs_what_the_repository_takes(tmp_path,
     requests = scene.repository.request_delegation(change, by="op")
     file = scene.repository.request_file(requests[1].id)
     file = RequestFile.parse(json.dumps(file.document()).encode())
-    scene.repository.submit(opened.sign(file), by="op")
+    with open_software_signer(opened, path, clock=scene.clock) as supplier:
+        first = supplier.sign(file, by="sue.b")
+    scene.repository.submit(first, by="op")
     scene.agree(requests[:1])
     assert scene.repository.state().number("supplier") == 1
+    with open_software_signer(opened, path, clock=scene.clock) as again:
+        assert again.sign(file, by="sue.b") == first  # never made twice, whatever the scheme
+        assert again.remarks(file) == []
+    assert record_of(path).stat().st_mode & 0o077 == 0
+    with Database.open(record_of(path), clock=scene.clock, must_exist=True) as record:
+        [made] = signatures_made(record)
+        assert examine(record).intact
+    assert (made["operator"], made["at"]) == ("sue.b", iso_from_time32(scene.clock.time32()))
+    assert (made["role"], made["version"], made["digest"]) == ("supplier", 1, file.id.hex())
     scene.database.close()
+
+
+def test_a_software_key_signs_nothing_without_a_record(tmp_path, scene, monkeypatch):
+    path = tmp_path / "key.pem"
+    key = create_software_key(path, "ed25519", "correct horse", "sue")
+    change = DelegationChange("supplier", (key.public_key,), 1, ("hw-s/*/*/*",))
+    for one in scene.first:
+        file = scene.repository.request_file(one.id)
+        scene.repository.submit(scene.signer.sign(file, by="ann"), by="op")
+    request = scene.repository.request_delegation(change, by="op")[1]
+    file = scene.repository.request_file(request.id)
+    monkeypatch.setattr(CryptoSigner, "sign", lambda *_: pytest.fail("the key was used"))
+    with open_software_signer(key, path, clock=scene.clock) as signer:
+        with signer._record._database.write(durable=True) as tx:
+            tx.execute(delete(AuditHead))
+        with pytest.raises(AuditError):
+            signer.sign(file, by="sue")
+    with pytest.raises(StoreError, match="nothing is signed without a record"):  # noqa: SIM117
+        with open_software_signer(key, tmp_path / "gone" / "key.pem"):
+            pass
+
+
+def test_a_software_key_signs_only_what_asks_it(tmp_path, scene):
+    path = tmp_path / "key.pem"
+    key = create_software_key(path, "ed25519", "correct horse", "sue")
+    file = scene.repository.request_file(scene.first[0].id)
+    with open_software_signer(key, path) as signer, pytest.raises(Refused) as caught:
+        signer.sign(file, by="sue")
+    assert caught.value.reason is SigningReason.UNKNOWN_KEY
 
 
 def test_a_key_that_is_not_encrypted_or_of_a_weak_kind_is_not_used(tmp_path):

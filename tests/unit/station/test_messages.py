@@ -172,12 +172,12 @@ def test_a_forged_aa_is_not_learned(pair, clock):
 def test_who_answered_first_spares_the_others(pair, clock, pki):
     one, two = pair
     aa = pki.aa.certificate
-    one._learning.peer_asks((aa.hashed_id3,), None, one._authorities)
-    assert one._learning.asked_for == aa
+    one._hearing.learning.peer_asks((aa.hashed_id3,), None, one._hearing.authorities)
+    assert one._hearing.learning.asked_for == aa
     ticket, key = two._ticket(36)
     header = dot2.HeaderInfo(psid=36, generation_time=clock.time64(), requested_certificate=aa.record)
     one.receive(sign(key, header, payload=b"", certificate=ticket, identifier="certificate"))
-    assert one._learning.asked_for is None
+    assert one._hearing.learning.asked_for is None
 
 
 def test_a_changed_ticket_is_shown_at_once(pair, clock):
@@ -268,7 +268,7 @@ def test_a_ticket_can_be_learned_beside_messages(pair):
 
 
 def test_a_flood_of_strangers_stays_bounded(pair, clock):
-    learning = pair[0]._learning
+    learning = pair[0]._hearing.learning
     for number in range(1000):
         learning.unknown(number.to_bytes(8, "big"), clock.time64(), ticket=True)
     assert len(learning.wanted) <= 64

@@ -26,12 +26,12 @@ from v2xpki.station.errors import Refusal
 from v2xpki.station.http import REQUEST
 from v2xpki.station.ota import registration
 from v2xpki.station.ota.keys import EcuKey
-from v2xpki.station.ota.primary import JSON
+from v2xpki.station.ota.primary import JSON, detail_of
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 from v2xpki.station.ota.state import EcuSettings, OtaDirectory, OtaSettings
 from v2xpki.station.ota.vehicle import director_of, open_primary
 from v2xpki.time import MICROSECONDS, SystemClock
-from v2xpki.trust.ota.registration import Registration
+from v2xpki.trust.ota.registration import Registration, parse_ecu
 
 SCR = 623  # what the EC of the PKI in memory holds; an OEM configures an ITS-AID of its own
 PEM = serialization.Encoding.PEM
@@ -192,6 +192,20 @@ def test_a_refused_registration_says_why(vehicle, oem, station):
     with pytest.raises(Refusal, match="HTTP 409 challenge was used before") as refused:
         register(vehicle, station)
     assert refused.value.status == 409
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        (b'{"title":"not this one","detail":"it is blocked"}', "it is blocked"),
+        (b'{"title":"not this one","status":403}', "not this one"),
+        (b'{"title":1}', ""),
+        (b"[]", ""),
+        (b"<html>", ""),
+    ],
+)
+def test_a_refusal_is_told_in_the_words_of_its_problem(body, text):
+    assert detail_of(body) == text
 
 
 def test_a_server_under_another_ca_hears_nothing(vehicle, oem, station, tmp_path):
@@ -355,6 +369,57 @@ def test_a_vehicle_whose_disk_is_full_says_which_file_and_keeps_its_software(ota
     assert str(part) in failed.stderr and "Errno" not in failed.stderr
     part.unlink()
     assert json.loads(ota("update", car, "--json").stdout)["installed"]["gateway"]["path"] == path
+
+
+def test_another_ecu_begins_with_its_own_key_and_the_roots_that_the_vehicle_trusts(vehicle, oem, station):
+    before = vehicle.ecu("radio")
+    register(vehicle, station)
+    oem.director.rotate("targets")
+    oem.director.publish()
+    open_primary(vehicle, SystemClock()).update()
+    assert vehicle.metadata("director").trusted_root().version == 2
+    vehicle.replace_ecu("radio", EcuSettings("radio-2", "radio-1"), EcuKey.generate("ecdsa"), b"spare")
+    assert [one.ecu for one in vehicle.settings().ecus] == ["gateway", "brake", "radio-2"]
+    new = vehicle.ecu("radio-2")
+    assert new.key.public_key.keyid != before.key.public_key.keyid
+    assert (new.installed.release_counter, new.image.read_bytes()) == (0, b"spare")
+    for name in ("director", "image"):
+        assert new.metadata(name).trusted_root() == vehicle.metadata(name).trusted_root()
+    assert not before.folder.exists()
+    assert {entry.ecu for entry in registration.entries(vehicle)} == {"gateway", "brake", "radio-2"}
+
+
+def test_a_replacement_that_was_cut_off_is_made_anew_and_one_that_makes_no_vehicle_is_refused(vehicle):
+    key = EcuKey.generate("ecdsa")
+    left = vehicle.path / "ecus" / "radio-2"
+    left.mkdir()
+    (left / "ecu.json").write_text("{")
+    vehicle.replace_ecu("radio", EcuSettings("radio-2", "radio-1"), key)
+    for old, new in (
+        ("radio", EcuSettings("radio-3", "radio-1")),  # it is not there any more
+        ("brake", EcuSettings("radio-2", "brake-1")),
+        ("brake", EcuSettings("brake", "brake-1")),
+        ("gateway", EcuSettings("gateway-2", "gw-1")),  # no Primary would be left
+    ):
+        with pytest.raises(ConfigError):
+            vehicle.replace_ecu(old, new, key)
+    assert [one.ecu for one in vehicle.settings().ecus] == ["gateway", "brake", "radio-2"]
+
+
+def test_the_command_replaces_an_ecu_and_writes_what_the_oem_is_told(ota, oem, url, tmp_path):
+    car, entry = tmp_path / "obu-1", tmp_path / "entry.json"
+    whole = ["--vin", VIN, "--model", "id-x", "--url", url, "--tls-ca", tmp_path / "ca.pem"]
+    whole += ["--director-root", tmp_path / "director.json", "--image-root", tmp_path / "image.json"]
+    whole += ["--ecu", "gateway=gw-1", "--ecu", "radio=radio-1:partial"]
+    ota("register", car, "--its-aid", SCR, *whole)
+    told = ota("replace", car, "radio", "--ecu", "radio-2=radio-1:partial", "--out", entry).stderr
+    assert f"v2xpki ota ecu replace radio {entry}" in told
+    assert parse_ecu(json.loads(entry.read_text()), "entry").ecu == "radio-2"
+    assert set(json.loads(ota("status", car, "--json").stdout)["ecus"]) == {"gateway", "radio-2"}
+    path = oem.release("radio-1", "fm", "2.0", 2, b"new radio")
+    oem.direct({"radio-2": path})
+    assert set(json.loads(ota("update", car, "--json").stdout)["installed"]) == {"radio-2"}
+    assert "no ECU radio" in ota("replace", car, "radio", "--ecu", "r=radio-1", "--out", entry, code=2).output
 
 
 def test_the_command_takes_what_the_oem_answers_to_a_request(ota, oem, url, tmp_path):

@@ -89,10 +89,10 @@ def initialise(
     with _unfinished(plan) as instance:
         _render_ceremonies(plan, instance, clock)
         _run_ceremonies(plan, instance, progress)
-        if plan.has_etsi:
+        if plan.parts.etsi:
             _install(instance, plan.foreign_tlm)
             _publish(instance, clock)
-        if plan.has_scms:
+        if plan.parts.scms:
             scms.install(instance, clock)
             progress("CTL of the electors, published")
             scms.write_internal_tls(instance, clock)
@@ -185,8 +185,8 @@ def _remove(plan: Plan) -> None:
 
 
 def _render_ceremonies(plan: Plan, instance: Instance, clock: Clock) -> None:
-    texts = dict(_etsi_texts(plan, instance)) if plan.has_etsi else {}
-    if plan.has_scms:
+    texts = dict(_etsi_texts(plan, instance)) if plan.parts.etsi else {}
+    if plan.parts.scms:
         texts |= scms.render(instance, str(urlsplit(plan.base_url).hostname), clock)
     for number, name in enumerate(plan.ceremonies, 1):
         # The comments speak of ${...} themselves; what a key lacks the ceremony's own reader refuses.

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs, urlsplit
 from v2xpki.authorities.etsi.foreign_tlm import ForeignTlm
 from v2xpki.authorities.scms import bootstrap as scms
 from v2xpki.config import (
-    ETSI_DOMAINS,
     FORMAT,
     KEYLESS_DOMAINS,
     OTA_DOMAINS,
     SCMS_DOMAINS,
     Instance,
+    Parts,
     Settings,
     parts_of,
 )
@@ -97,9 +97,9 @@ class Plan:
     its_aid: int = 0
 
     def __post_init__(self) -> None:
-        if ("ota" in parts_of(self.profile)) != (self.ota is not None):
+        if self.parts.ota != (self.ota is not None):
             raise ConfigError(f"profile {self.profile!r} and what is to be made for firmware differ")
-        if self.foreign_tlm is not None and not self.has_etsi:
+        if self.foreign_tlm is not None and not self.parts.etsi:
             raise ConfigError(f"profile {self.profile!r} has no root that a TLM could trust")
         for role, name in self.curves.items():
             if role not in self.roles:
@@ -121,21 +121,15 @@ class Plan:
 
     @property
     def domains(self) -> tuple[str, ...]:
-        etsi = tuple(name for name in ETSI_DOMAINS if name != "tlm" or self.foreign_tlm is None)
-        scms = SCMS_DOMAINS if self.has_scms else ()
-        return (*(etsi if self.has_etsi else ()), *scms, *(OTA_DOMAINS if self.ota else ()))
+        return self.parts.domains(own_tlm=self.foreign_tlm is None)
 
     @property
     def folders(self) -> tuple[str, ...]:
         return (*FOLDERS, *(self.ota.folders if self.ota else ()))
 
     @property
-    def has_etsi(self) -> bool:
-        return "etsi" in parts_of(self.profile)
-
-    @property
-    def has_scms(self) -> bool:
-        return "scms" in parts_of(self.profile)
+    def parts(self) -> Parts:
+        return parts_of(self.profile)
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -153,7 +147,7 @@ class Plan:
         """Those to be held, and what each waits for."""
         without = () if self.foreign_tlm is None else ("tlm", "ectl")
         etsi = {name: before for name, before in ETSI_CEREMONIES.items() if name not in without}
-        return {**(etsi if self.has_etsi else {}), **(scms.CEREMONIES if self.has_scms else {})}
+        return {**(etsi if self.parts.etsi else {}), **(scms.CEREMONIES if self.parts.scms else {})}
 
     def settings_text(self) -> str:
         """The v2xpki.toml."""
@@ -179,7 +173,7 @@ class Plan:
                 lines.append(f"curve = {json.dumps(self.all_curves[role])}")
             if role in self.databases:
                 lines.append(f"database_url = {json.dumps(self.databases[role])}")
-        if self.has_scms:
+        if self.parts.scms:
             lines += scms.settings_lines()
         if self.ota is not None:
             lines += ["", *self.ota.settings_lines()]
@@ -188,7 +182,7 @@ class Plan:
     @property
     def profiles_text(self) -> str:
         """The profiles.toml; empty where the shipped profiles hold."""
-        if not (self.has_etsi and self.its_aid):
+        if not (self.parts.etsi and self.its_aid):
             return ""
         lines = [
             "# Vehicles sign their registrations for firmware under this ITS-AID, with their enrolment",

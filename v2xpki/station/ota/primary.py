@@ -218,10 +218,10 @@ class Primary:
 
 
 def detail_of(body: bytes) -> str:
-    """The text of an RFC 9457 problem."""
+    """The text of an RFC 9457 problem: its detail, or its title where it has no more to say."""
     try:
         told = json.loads(body)
     except ValueError:
         return ""
-    detail = told.get("detail", "") if isinstance(told, dict) else ""
-    return str(detail)[:200] if isinstance(detail, str) else ""
+    texts = [told.get("detail"), told.get("title")] if isinstance(told, dict) else []
+    return next((text[:200] for text in texts if isinstance(text, str) and text), "")

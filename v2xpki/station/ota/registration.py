@@ -57,7 +57,7 @@ def register(
     BadAnswer, and what sign_by_ec raises.
     """
     settings, key = directory.settings(), ec.generate_private_key(ec.SECP256R1())
-    csr, ecus = _csr(key, settings.vin), _entries(directory)
+    csr, ecus = _csr(key, settings.vin), entries(directory)
     payload = Registration(_challenge(director), settings.vin, settings.model, csr, ecus).octets()
     reply = director.post(f"{API}/registrations", sign_by_ec(its_aid, payload), REQUEST)
     answer = _answer(reply, "registration")
@@ -72,7 +72,7 @@ def oem_request(directory: OtaDirectory) -> bytes:
     table = {
         "vin": settings.vin,
         "model": settings.model,
-        "ecus": [one.document() for one in _entries(directory)],
+        "ecus": [one.document() for one in entries(directory)],
         "csr": _csr(key, settings.vin),
     }
     return json.dumps(table, indent=2).encode() + b"\n"
@@ -126,7 +126,8 @@ def _challenge(director: Fetcher) -> str:
     return challenge
 
 
-def _entries(directory: OtaDirectory) -> tuple[EcuEntry, ...]:
+def entries(directory: OtaDirectory) -> tuple[EcuEntry, ...]:
+    """The vehicle's ECUs as a registration has them. Raises BadState."""
     return tuple(
         EcuEntry(one.ecu, one.hardware_id, one.primary, directory.ecu(one.ecu).key.public_key)
         for one in directory.settings().ecus

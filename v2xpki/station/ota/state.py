@@ -11,7 +11,7 @@ DIR/ota/downloads        images on their way
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -109,17 +109,30 @@ class OtaDirectory:
         for name in ("director", "image"):
             self.metadata(name).pin(roots[name])
         for one in settings.ecus:
-            folder = self._ecu(one.ecu)
-            image = b"" if factory is None else factory.get(one.ecu, b"")
-            memory = Ecu.create(folder, one.ecu, one.hardware_id, keys[one.ecu], image)
-            if not one.primary:
-                memory.metadata("director").pin(roots["director"])
-                if one.verification == "full":
-                    memory.metadata("image").pin(roots["image"])
+            self._make_ecu(one, keys[one.ecu], roots, (factory or {}).get(one.ecu, b""))
         self.save_progress(Progress(0, 0))
-        document = {"version": _VERSION, **asdict(settings)}
-        write_whole(path / "ota.json", json.dumps(document, indent=2).encode() + b"\n", 0o644)
+        self._save_settings(settings)
         return self
+
+    def replace_ecu(self, old: str, new: EcuSettings, key: EcuKey, factory: bytes = b"") -> None:
+        """Another ECU in the place of one, whose folder goes. It begins with the roots that the vehicle
+        trusts now. The Director has to be told (`v2xpki ota ecu replace`). Raises ConfigError, DecodeError,
+        BadState."""
+        before = self.settings()
+        if old not in {one.ecu for one in before.ecus}:
+            raise ConfigError(f"the vehicle has no ECU {old}")
+        if new.ecu in {one.ecu for one in before.ecus}:
+            raise ConfigError(f"{new.ecu} is an ECU of the vehicle", hint="no id is ever used again")
+        settings = replace(before, ecus=tuple(new if one.ecu == old else one for one in before.ecus))
+        settings.check()
+        shutil.rmtree(self._ecu(new.ecu), ignore_errors=True)  # of a beginning that came to no end
+        roots = {}
+        for name in ("director", "image"):
+            found = self.metadata(name)
+            roots[name] = found.read(f"{found.trusted_root().version}.root.json") or b""
+        self._make_ecu(new, key, roots, factory)
+        self._save_settings(settings)
+        shutil.rmtree(self._ecu(old))
 
     @property
     def exists(self) -> bool:
@@ -186,6 +199,17 @@ class OtaDirectory:
     @property
     def _pending(self) -> Path:
         return self.path / "tls-pending.pem"
+
+    def _make_ecu(self, one: EcuSettings, key: EcuKey, roots: Mapping[str, bytes], image: bytes) -> None:
+        memory = Ecu.create(self._ecu(one.ecu), one.ecu, one.hardware_id, key, image)
+        if not one.primary:
+            memory.metadata("director").pin(roots["director"])
+            if one.verification == "full":
+                memory.metadata("image").pin(roots["image"])
+
+    def _save_settings(self, settings: OtaSettings) -> None:
+        document = {"version": _VERSION, **asdict(settings)}
+        write_whole(self.path / "ota.json", json.dumps(document, indent=2).encode() + b"\n", 0o644)
 
     def _ecu(self, name: str) -> Path:
         return self.path / "ecus" / require(name, PART, "ECU id")
