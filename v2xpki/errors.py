@@ -36,6 +36,7 @@
     │   └── TokenSpent         a prepared token was used before, or voided
     ├── Refused                an authority says no; `reason` is one of its enumeration
     ├── OutOfService           an authority has no certificate in force: ended, or revoked
+    ├── DiskFull               a file system, here or at a server, has no room; `place` says which file
     ├── LinkError              another service cannot be reached, or answers nonsense
     ├── StationError           the station's side of a flow failed
     ├── ConfigError            v2xpki.toml or a command's input is wrong
@@ -216,6 +217,14 @@ class Refused(V2xPkiError):
 
 class OutOfService(V2xPkiError):
     pass
+
+
+class DiskFull(V2xPkiError):
+    """place: the file, or the URL of the server that has no room for it."""
+
+    def __init__(self, message: str, *, place: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.place = place
 
 
 class LinkError(V2xPkiError):

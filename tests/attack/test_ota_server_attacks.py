@@ -7,15 +7,15 @@ of operators and on uploads (unit/web/test_ota_desk.py), on the Image repository
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
-from flask import Flask
 
 from tests.support.ota_director import Car, Depot, digest_of
+from tests.support.ota_web import director_app, refusing
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.store.auditing import require_intact
 from v2xpki.time import FixedClock
-from v2xpki.web import ota
-from v2xpki.web.problems import HttpError, problem_response, verdict
 from v2xpki.web.process import CLIENT_HEADER, OTA_BODY
 
 NOW = 720_000_123
@@ -29,22 +29,19 @@ class Served:
         self.depot = depot
         self.own, self.other = Car(1, ("gw", "brake")), Car(2, ("gw", "brake"))
         self.certificate = {one.vin: one.register(depot).certificate for one in (self.own, self.other)}
-        app = Flask(__name__)
-        app.register_blueprint(ota.director_blueprint(lambda: depot.director))
-        app.register_error_handler(HttpError, lambda error: problem_response(verdict(error)))
-        self._client = app.test_client()
+        self.client = director_app(depot.director).test_client()
 
     def headers(self, car: Car | None) -> dict[str, str]:
         return {} if car is None else {CLIENT_HEADER: digest_of(self.certificate[car.vin]).hex()}
 
     def send(self, car: Car | None, manifest: bytes, kind: str = JSON) -> int:
-        answer = self._client.post(
-            "/ota/v1/manifests", data=manifest, headers=self.headers(car), content_type=kind
-        )
-        return answer.status_code
+        return self.post(car, "manifests", manifest, kind).status_code
+
+    def post(self, car: Car | None, name: str, body: bytes, kind: str = JSON) -> Any:
+        return self.client.post(f"/ota/v1/{name}", data=body, headers=self.headers(car), content_type=kind)
 
     def get(self, car: Car | None, name: str) -> tuple[int, bytes]:
-        answer = self._client.get(f"/ota/director/metadata/{name}", headers=self.headers(car))
+        answer = self.client.get(f"/ota/director/metadata/{name}", headers=self.headers(car))
         return answer.status_code, answer.data
 
     def known(self) -> list[dict[str, object]]:
@@ -169,3 +166,44 @@ def test_bodies_that_are_too_much_or_nonsense_are_refused_with_the_protocols_cod
     before = served.known()
     assert served.send(served.own, body, kind) == status
     assert served.known() == before
+
+
+def problem(answer: Any, status: int) -> dict[str, str]:
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json"), answer.data
+    assert answer.json.keys() == {"type", "title", "status", "rule", "detail"}
+    return answer.json
+
+
+def test_a_vehicle_is_told_the_rule_by_the_title_and_what_was_wrong_by_the_detail(served):
+    own, post = served.own, served.post
+    nowhere = served.client.get("/ota/director/metadata/9.targets.json", headers=served.headers(own))
+    told = {
+        "drop": problem(post(own, "manifests", forged(served, drop_brake)), 409),
+        "foreign": problem(post(own, "manifests", served.other.manifest(served.depot.clock)), 403),
+        "csr": problem(post(own, "certificates", b'{"csr": "x"}'), 400),
+        "members": problem(post(own, "certificates", b'{"cs": "x"}'), 400),
+        "json": problem(post(own, "manifests", b"["), 400),
+        "nobody": problem(post(None, "manifests", b"{}"), 403),
+        "kind": problem(post(own, "manifests", b"{}", "text/plain"), 415),
+        "metadata": problem(nowhere, 404),
+    }
+    csr, members, text = told["csr"], told["members"], told["json"]
+    assert (csr["detail"], csr["rule"]) == ("csr is no PEM of a PKCS#10 request", "malformed")
+    assert "csr" in members["detail"] and "ECU" in told["drop"]["detail"]
+    assert "vehicleId" in told["foreign"]["detail"] and "9.targets.json" in told["metadata"]["detail"]
+    assert (text["rule"], text["title"]) == (members["rule"], members["title"])
+    assert text["detail"] != members["detail"]
+    assert len({one["rule"] for one in told.values()}) == len(told) - 1
+
+
+@pytest.mark.parametrize("reason", DirectorReason)
+def test_who_registers_is_not_told_what_others_have_registered_or_an_operator_expects(reason):
+    about_others = {"NOT_AUTHENTIC", "FORBIDDEN", "NOT_EXPECTED", "CONFLICT"}
+    found = []
+    for text in ("vehicleId is not on the list", "the credential is not the expected one"):
+        client = refusing(DirectorRefusal(reason, text)).test_client()
+        answer = client.post("/ota/v1/registrations", data=b"x", content_type="application/x-its-request")
+        found.append(problem(answer, answer.status_code))
+        assert (text in found[-1]["detail"]) == (reason.name not in about_others)
+        assert found[-1]["title"] == reason.value
+    assert (found[0] == found[1]) == (reason.name in about_others)

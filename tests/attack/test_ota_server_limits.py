@@ -6,12 +6,15 @@ unit/web/test_router.py and test_router_ota.py.
 
 import asyncio
 import hashlib
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from v2xpki.authorities.lab_tls import make_lab_tls
+from v2xpki.time import SystemClock
 from v2xpki.web.bounded import BoundedServer, Rate
 from v2xpki.web.images import ImageFiles
 from v2xpki.web.process import OTA_BODY, OTA_PATHS
@@ -32,6 +35,11 @@ class Scene:
         image = folder / "targets" / Path(IMAGE).relative_to("/ota/image/targets")
         image.parent.mkdir(parents=True)
         image.write_bytes(OCTETS)
+        for name, octets in make_lab_tls(["127.0.0.1"], SystemClock()).by_name().items():
+            (folder / name).write_bytes(octets)
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._tls.load_cert_chain(folder / "server.pem", folder / "server.key")
+        self._client = ssl.create_default_context(cafile=folder / "ca.pem")
 
     def run(self, attack: Callable[[], Awaitable[None]]) -> None:
         async def whole() -> None:
@@ -51,13 +59,14 @@ class Scene:
             {},
             {role: Upstream(role, path, size=2, waiting=2, timeout=5.0) for role, path in paths.items()},
             ota=OTA_PATHS,
-            files=ImageFiles(self._folder / "targets", plain=True),
+            files=ImageFiles(self._folder / "targets"),
             body_limit=100,
             read_timeout=0.2,
             rate=Rate(self._rate),
         )
         self._server = BoundedServer(router.handle, limit=50, access_log=None)
-        listening = await asyncio.get_running_loop().create_server(self._server, "127.0.0.1", 0)
+        loop = asyncio.get_running_loop()
+        listening = await loop.create_server(self._server, "127.0.0.1", 0, ssl=self._tls)
         self._port = listening.sockets[0].getsockname()[1]
 
     async def _work(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +79,7 @@ class Scene:
 
     async def send(self, target: str, *lines: str, method: str = "GET", body: bytes = b"") -> int:
         """The answer's status, to these octets and no more; the connection stays open for it."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port, ssl=self._client)
         head = "\r\n".join([f"{method} {target} HTTP/1.1", "Host: oem", *lines])
         writer.write(f"{head}\r\n\r\n".encode() + body)
         status = int((await reader.readline()).split()[1])

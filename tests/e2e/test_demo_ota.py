@@ -73,8 +73,8 @@ def test_what_was_refused_leaves_the_ecus_as_they_were(document):
 
 def test_a_replaced_ecu_is_directed_again_once_the_oem_was_told_and_the_old_ones_key_is_not_taken(document):
     untold, old_key, updated = document["updates"][4:7]
-    assert untold["reason"] == "contradicts what is registered"
-    assert old_key["reason"] == "not by whom it must be"
+    assert untold["reason"] == "the manifest lacks ECU brake-1"
+    assert "report of ECU brake-2" in old_key["reason"]
     assert untold["ecus"] == old_key["ecus"] == {
         "gateway-1": "gw-1/gateway/2.0/image.bin", "brake-2": "as it left the factory",
     }  # fmt: skip

@@ -214,13 +214,14 @@ def test_an_operator_on_the_host_asks_the_director_without_a_server(lab, vehicle
 def test_operators_ask_both_repositories_by_their_roles(released):
     tls, base = released.directory / "tls", f"{released.url('admin')}/api/v1/ota"
 
-    def ask(who: str, method: str, path: str, body: bytes | None = None):
+    def ask(who: str, method: str, path: str, body: bytes | None = None, *, chunked: bool = False):
         context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
         context.load_cert_chain(tls / f"{who}.pem", tls / f"{who}.key")
         with urllib3.PoolManager(ssl_context=context, retries=False) as pool:
             return pool.request(
-                method, f"{base}/{path}", body=body, headers={"Content-Type": "application/json"}
-            )
+                method, f"{base}/{path}", body=body, headers={"Content-Type": "application/json"},
+                chunked=chunked,
+            )  # fmt: skip
 
     for path in ("releases", "campaigns", "roles?repository=image"):
         answer = ask("operator", "GET", path)
@@ -228,6 +229,8 @@ def test_operators_ask_both_repositories_by_their_roles(released):
     made = ask("operator", "POST", "campaigns", b'{"name": "c", "targets": [], "cohort": {}}')
     assert made.status in (400, 409)  # its member breaks a rule, not the operator
     assert ask("approver", "POST", "campaigns", b"{}").status == 403
+    told = ask("operator", "POST", "campaigns", b'{"colour": "red"}', chunked=True)
+    assert told.status == 400 and "colour" in json.loads(told.data)["detail"]  # it was read
     unknown = "evidence/releases/" + "00" * 16
     assert ask("operator", "GET", unknown).status == 404
 

@@ -18,6 +18,7 @@ import click
 
 from v2xpki import __version__, errors
 from v2xpki._collecting import collect_seldom
+from v2xpki.disk import disk_full
 
 EXIT_NO, EXIT_USAGE, EXIT_FAULT = 1, 2, 3
 
@@ -101,7 +102,8 @@ class LazyGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except OSError as error:
-            _leave(str(error), EXIT_FAULT)
+            full = disk_full(error)
+            _leave(str(error) if full is None else full.diagnostics(), EXIT_FAULT)
         except Exception as error:
             if os.environ.get("V2XPKI_DEBUG"):
                 raise

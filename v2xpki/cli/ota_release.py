@@ -15,6 +15,7 @@ import click
 from v2xpki.cli.ota_desks import Desks, desk_options, desks, release_of
 from v2xpki.cli.ota_options import YES, require_yes
 from v2xpki.cli.output import Progress, json_option, note, print_facts, print_json, print_rows, progress_bar
+from v2xpki.config.ota import RELEASE_STATES
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: A release by its id, the beginning of it, or its target path.
@@ -118,7 +119,7 @@ def _resumable() -> Iterator[Callable[[str], None]]:
 
 
 @command.command("list")
-@click.option("--state", default=None, help="Only those in this state.")
+@click.option("--state", type=click.Choice(RELEASE_STATES), default=None, help="Only those in this state.")
 @click.option("--name", default=None, help="Only those of this name.")
 @desk_options
 @json_option

@@ -1,14 +1,18 @@
 """What commands print: results on stdout (`--json`: exactly one document), everything else on stderr."""
 
+import functools
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
+
+from v2xpki.disk import disk_full
+from v2xpki.errors import DiskFull
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 #: Told of octets that are there, and of all of them.
@@ -17,8 +21,22 @@ _MOST_SHOWN = 10
 
 
 def json_option(function: Command) -> Command:
-    """The `--json` flag, as the parameter `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(function)
+    """The `--json` flag, as the parameter `as_json`. That a disk is full is a document, too."""
+
+    @functools.wraps(function)
+    def told(*given: Any, **options: Any) -> Any:
+        try:
+            return function(*given, **options)
+        except (DiskFull, OSError) as error:
+            full = error if isinstance(error, DiskFull) else disk_full(error)
+            if full is not None and options.get("as_json"):
+                about = {"place": full.place, "message": str(full), "hint": full.hint}
+                print_json({"error": "disk-full", **about})
+            raise
+
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")(
+        cast(Command, told)
+    )
 
 
 def print_json(document: object) -> None:

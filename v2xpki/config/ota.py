@@ -14,6 +14,11 @@ RELEASE_ENGINEER, APPROVER, CAMPAIGN_MANAGER, AUDITOR = (
 #: Whose enrolment credential may register a vehicle: anybody's that holds the ITS-AID; expected vehicles'.
 OPEN, EXPECTED = "open", "expected"
 OPERATOR_ROLES = (RELEASE_ENGINEER, APPROVER, CAMPAIGN_MANAGER, AUDITOR)
+#: A release's state: its image is here; approved; asked to be signed; on the targets; to be taken off them;
+#: not to be had any more.
+STAGED, APPROVED, SIGNING, PUBLISHED, WITHDRAWING, WITHDRAWN = RELEASE_STATES = (
+    "staged", "approved", "signing", "published", "withdrawing", "withdrawn",
+)  # fmt: skip
 #: The highest ITS-AID that the 4-octet form of IEEE 1609.12 can hold.
 _HIGHEST_ITS_AID = 270_549_119
 

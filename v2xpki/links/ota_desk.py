@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from v2xpki.errors import LinkError, Refused
+from v2xpki.errors import DiskFull, LinkError, Refused
 from v2xpki.links.operators import beginning_of, operators_context
 from v2xpki.ota.desk import Reason, call_of
 from v2xpki.ota.uploads import require_length
@@ -26,6 +26,7 @@ _PATH = "/api/v1/ota/"
 _JSON, _OFFSET = "application/json", "application/offset+octet-stream"
 _TUS = {"Tus-Resumable": "1.0.0"}
 _ANSWER_LIMIT = 128 << 20
+_FULL = 507
 #: Octets of one PATCH: what a server has of it is on its disk when it answers.
 PIECE = 64 << 20
 _BLOCK = 1 << 18
@@ -55,7 +56,7 @@ class DeskLink:
     def call(
         self, desk: type, name: str, parameters: Mapping[str, str] | None = None, body: Any = None
     ) -> Any:
-        """What a desk answers. Raises Refused with what the problem says, LinkError."""
+        """What a desk answers. Raises Refused with what the problem says, DiskFull, LinkError."""
         call, given = call_of(desk, name), dict(parameters or {})
         path = call.path.format(**{one: quote(given.pop(one), safe="") for one in call.in_path})
         if given:
@@ -79,8 +80,8 @@ class DeskLink:
         begun: Callable[[str], object] = lambda _: None,
     ) -> str:  # fmt: skip
         """The id of an upload that has all of a file. identifier: of one that was begun before; begun: is
-        told the id before anything is sent. Raises Refused, LinkError, with the id in its hint where the
-        upload may still go on."""
+        told the id before anything is sent. Raises Refused, LinkError, DiskFull; the last two with the id in
+        the hint where it may still go on."""
         tell = progress or (lambda *_: None)
         with path.open("rb") as file:
             length = file.seek(0, 2)
@@ -142,7 +143,11 @@ class DeskLink:
         status, octets, answered = self._ask("PATCH", f"uploads/{identifier}", piece, headers)
         # 409: a connection that broke may still be at work there, and what it took counts
         if status in (409, 502, 503, 504):
-            raise LinkError(f"{self._url}: HTTP {status}")
+            raise LinkError(f"{self._url}: {_told(status, octets)}")
+        if status == _FULL:
+            raise DiskFull(
+                f"{self._url}: {_told(status, octets)}", place=self._url, hint=_goes_on(identifier)
+            )
         if status != 204 or not answered.get("Upload-Offset", "").isdecimal():
             raise _refused(self._url, status, octets)
         return int(answered["Upload-Offset"])
@@ -157,7 +162,7 @@ class DeskLink:
             except LinkError:
                 continue
             return offset, 0 if offset > before else failures
-        raise LinkError(str(error), hint=f"--upload {identifier} goes on with it") from error
+        raise LinkError(str(error), hint=_goes_on(identifier)) from error
 
     def _ask(
         self, method: str, path: str, body: Any, headers: Mapping[str, str]
@@ -190,14 +195,33 @@ class _Piece:
         return block
 
 
-def _refused(url: str, status: int, octets: bytes) -> Refused | LinkError:
+def _goes_on(identifier: str) -> str:
+    return f"--upload {identifier} goes on with it"
+
+
+def _refused(url: str, status: int, octets: bytes) -> Refused | LinkError | DiskFull:
     """What a problem document says (RFC 9457)."""
+    document = _problem(octets)
+    if status == _FULL:
+        return DiskFull(f"{url}: {_told(status, octets)}", place=url)
+    if not document or status >= 500:
+        return LinkError(f"{url}: {_told(status, octets)}")
+    known = {one.value: one for one in Reason}
+    title, detail = document["title"], document.get("detail", "")
+    told = f"{title}: {detail}" if detail else str(title)
+    return Refused(known.get(document.get("rule", ""), Reason.STATE), told)
+
+
+def _told(status: int, octets: bytes) -> str:
+    """A status, and in words what a problem document says beside it."""
+    document = _problem(octets)
+    return ": ".join(str(one) for one in (f"HTTP {status}", *map(document.get, ("title", "detail"))) if one)
+
+
+def _problem(octets: bytes) -> dict[str, Any]:
+    """A problem document; empty where there is none."""
     try:
         document = json.loads(octets)
-        title, detail, rule = document["title"], document.get("detail", ""), document.get("rule", "")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return LinkError(f"{url}: HTTP {status}")
-    if status >= 500:
-        return LinkError(f"{url}: HTTP {status}: {title}")
-    known = {one.value: one for one in Reason}
-    return Refused(known.get(rule, Reason.STATE), f"{title}: {detail}" if detail else str(title))
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) and "title" in document else {}

@@ -7,7 +7,7 @@ which roles may make it. The web, the client of the interface and the command li
 import functools
 import getpass
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, Self, TypeVar
@@ -155,6 +155,15 @@ def hex_of(asked: Asked, name: str, octets: int) -> bytes:
     if re.fullmatch(rf"[0-9a-f]{{{2 * octets}}}", value):
         return bytes.fromhex(value)
     raise Refused(Reason.UNKNOWN, f"{name} {value[:80]!r} is not hex of {octets} octets")
+
+
+def one_of(asked: Asked, name: str, known: Sequence[str]) -> str | None:
+    """A parameter that has one of a few values; None where it is not given. Raises DecodeError that names
+    them."""
+    value = asked.parameters.get(name)
+    if value is not None and value not in known:
+        raise DecodeError(f"{name} {value[:40]!r} is not one of {', '.join(known)}")
+    return value
 
 
 def call_of(desk: type, name: str) -> Call:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from v2xpki.config.ota import APPROVER, AUDITOR, OPERATOR_ROLES, RELEASE_ENGINEER
+from v2xpki.config.ota import APPROVER, AUDITOR, OPERATOR_ROLES, RELEASE_ENGINEER, RELEASE_STATES
 from v2xpki.errors import ConfigError, DecodeError, Refused
-from v2xpki.ota.desk import Asked, Reason, answers, check_members, hex_of, text
+from v2xpki.ota.desk import Asked, Reason, answers, check_members, hex_of, one_of, text
 from v2xpki.ota.evidence import Document, known_releases, release_half
 from v2xpki.ota.kinds import ROOT, TARGETS
 from v2xpki.ota.new_release import NewRelease
@@ -45,7 +45,7 @@ class ImageDesk(RepositoryDesk):
         """All of them, the last added first; `id`: those whose id begins so."""
         given = asked.parameters
         found = self._releases.all(
-            state=given.get("state"), name=given.get("name"), path=given.get("path"),
+            state=one_of(asked, "state", RELEASE_STATES), name=given.get("name"), path=given.get("path"),
             beginning=given.get("id", ""),
         )  # fmt: skip
         return [release_document(one) for one in found]

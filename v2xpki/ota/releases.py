@@ -20,7 +20,16 @@ from typing import Any, NamedTuple, Protocol
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
-from v2xpki.config.ota import OtaPolicy
+from v2xpki.config.ota import (
+    APPROVED,
+    PUBLISHED,
+    SIGNING,
+    STAGED,
+    WITHDRAWING,
+    WITHDRAWN,
+    OtaPolicy,
+)
+from v2xpki.disk import room_for
 from v2xpki.errors import DecodeError, InvalidProvenance, Refused
 from v2xpki.ota.desk import Operator, Reason
 from v2xpki.ota.files import beside, sha256_of, sync_folder, write_durably
@@ -31,17 +40,7 @@ from v2xpki.ota.rows import Request, tx_alone
 from v2xpki.ota.uploads import Finished, Uploads
 from v2xpki.store import Database, Transaction, random_key
 from v2xpki.store.base import table_of
-from v2xpki.store.image import (
-    APPROVED,
-    PUBLISHED,
-    SIGNING,
-    STAGED,
-    WITHDRAWING,
-    WITHDRAWN,
-    Approval,
-    Attestation,
-    Release,
-)
+from v2xpki.store.image import Approval, Attestation, Release
 from v2xpki.trust.ota.fields import ImageFields
 from v2xpki.trust.ota.names import attestation_of, file_of
 from v2xpki.trust.ota.provenance import Accepted, Policy, check
@@ -87,8 +86,8 @@ class Releases:
 
     def add(self, operator: Operator, wanted: NewRelease, *, role: str | None = None) -> list[bytes]:
         """The ids, one a hardware id. role: the targets role that is to sign, by default the nearest that
-        may. Raises InvalidProvenance, Refused, StoreError; then nothing has come of it, and the upload is
-        kept for another try, but for one that is not what was to be sent (CHECKSUM)."""
+        may. Raises InvalidProvenance, Refused, StoreError, DiskFull; then nothing has come of it, and the
+        upload is kept for another try, but for one that is not what was to be sent (CHECKSUM)."""
         try:
             with self._uploads.finished(wanted.upload, operator.name) as image:
                 _require_meant(wanted, image)
@@ -133,7 +132,7 @@ class Releases:
         paths = [wanted.path(fields) for fields in wanted.fields]
         roles = [self._role(path, role) for path in paths]
         ids = [random_key() for _ in paths]
-        with contextlib.ExitStack() as stack:
+        with room_for(self._images), contextlib.ExitStack() as stack:
             targets = [self._images / file_of(path, image.sha256) for path in paths]
             ready = [stack.enter_context(beside(one.parent, image.path, image.sha256)) for one in targets]
             undo = stack.enter_context(contextlib.ExitStack())

@@ -6,7 +6,7 @@ from typing import Any
 from v2xpki.config.ota import OPERATOR_ROLES, RELEASE_ENGINEER
 from v2xpki.errors import DecodeError
 from v2xpki.ota.changes import RootChange
-from v2xpki.ota.desk import Asked, answers, check_members, hex_of, text
+from v2xpki.ota.desk import Asked, answers, check_members, hex_of, one_of, text
 from v2xpki.ota.kinds import ROOT
 from v2xpki.ota.repository import Repository
 from v2xpki.ota.rows import Request
@@ -48,7 +48,7 @@ class RepositoryDesk:
     @answers("GET signing-requests", *OPERATOR_ROLES, query=("repository", "all"))
     def signing_requests(self, asked: Asked) -> list[dict[str, Any]]:
         """Those that are open; with `all=true` all."""
-        everything = asked.parameters.get("all") == "true"
+        everything = one_of(asked, "all", ("true", "false")) == "true"
         return [described(one) for one in self._repository.requests(only_open=not everything)]
 
     @answers("GET signing-requests/{id}", *OPERATOR_ROLES, query=("repository",))

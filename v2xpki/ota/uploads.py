@@ -21,7 +21,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-from v2xpki.errors import Refused
+from v2xpki.disk import room_for
+from v2xpki.errors import DiskFull, Refused
 from v2xpki.ota.desk import Reason
 from v2xpki.ota.files import write_durably
 from v2xpki.store import random_key
@@ -63,7 +64,7 @@ class Uploads:
         self._folder, self.limit, self._clock = folder, limit, clock
 
     def create(self, owner: str, length: int) -> Upload:
-        """Room for an image of so many octets. Raises Refused (SIZE, STATE)."""
+        """Room for an image of so many octets. Raises Refused (SIZE, STATE), DiskFull."""
         if not 0 < length <= self.limit:
             raise Refused(Reason.SIZE, f"an image of {length} octets is not from 1 to {self.limit}")
         self.purge()
@@ -74,13 +75,17 @@ class Uploads:
                 "`v2xpki ota upload drop ID` ends one",
             )
         identifier = random_key().hex()
-        folder = self._folder / identifier
-        folder.mkdir(parents=True, mode=0o770)
-        os.close(os.open(folder / _DATA, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
-        created = self._clock.time32()
+        folder, created = self._folder / identifier, self._clock.time32()
         described = json.dumps({"owner": owner, "length": length, "created": created}).encode()
-        # The description comes last and whole: a folder without one is no upload yet.
-        write_durably(folder / _FILE, described)
+        try:
+            with room_for(folder):
+                folder.mkdir(parents=True, mode=0o770)
+                os.close(os.open(folder / _DATA, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o660))
+                # The description comes last and whole: a folder without one is no upload yet.
+                write_durably(folder / _FILE, described)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         return Upload(identifier, length, 0, created + KEEP)
 
     def show(self, identifier: str, owner: str) -> Upload:
@@ -107,28 +112,22 @@ class Uploads:
         *,
         sha256: bytes | None = None,
     ) -> int:
-        """The new offset. What came is on the disk when this returns, or raises what `blocks` raised. sha256:
-        of these octets; unless they have it, none of them is kept. Raises Refused (UNKNOWN, STATE, OFFSET,
-        SIZE, CHECKSUM)."""
+        """The new offset. What came is on the disk when this returns, or raises what `blocks` raised, or
+        DiskFull: then the upload goes on once there is room. sha256: of these octets; unless they have it,
+        none of them is kept. Raises Refused (UNKNOWN, STATE, OFFSET, SIZE, CHECKSUM)."""
         folder, length, _ = self._own(identifier, owner)
-        with _locked(folder / _DATA) as data:
+        with room_for(folder / _DATA), _locked(folder / _DATA) as data:
             if data.seek(0, os.SEEK_END) != offset:
                 raise Refused(Reason.OFFSET, f"Upload-Offset is {offset}, the upload is at {data.tell()}")
-            digest, whole = hashlib.sha256(), False
             try:
-                for block in blocks:
-                    if data.tell() + len(block) > length:
-                        raise Refused(Reason.SIZE, f"more than the {length} octets of Upload-Length")
+                _fill(data, blocks, length, sha256)
+            except BaseException:
+                with contextlib.suppress(OSError):  # the disk may be what failed
                     if sha256 is not None:
-                        digest.update(block)
-                    _write(data, block)
-                whole = sha256 is None or hmac.compare_digest(digest.digest(), sha256)
-            finally:
-                if sha256 is not None and not whole:
-                    data.truncate(offset)
-                os.fsync(data.fileno())
-            if not whole:
-                raise Refused(Reason.CHECKSUM, "the octets are not those of Upload-Checksum")
+                        data.truncate(offset)
+                    os.fsync(data.fileno())
+                raise
+            os.fsync(data.fileno())
             return data.seek(0, os.SEEK_END)
 
     def take_file(
@@ -136,8 +135,8 @@ class Uploads:
         identifier: str | None = None, begun: Callable[[str], object] = lambda _: None,
     ) -> str:  # fmt: skip
         """A file of this machine, by the same way; its upload's id. progress: octets that are there, and all.
-        identifier: of an upload to go on with; begun: is told the id before anything is copied. Raises
-        Refused, OSError."""
+        identifier: of an upload to go on with; begun: is told the id before anything is copied. An upload for
+        which the disk has no room is forgotten. Raises Refused, DiskFull, OSError."""
         with path.open("rb") as file:
             length = file.seek(0, os.SEEK_END)
             upload = self.create(owner, length) if identifier is None else self.show(identifier, owner)
@@ -150,7 +149,12 @@ class Uploads:
                     yield block
                     progress(file.tell(), upload.length)
 
-            self.append(upload.id, owner, upload.offset, blocks())
+            try:
+                self.append(upload.id, owner, upload.offset, blocks())
+            except DiskFull:
+                with contextlib.suppress(Refused, OSError):
+                    self.delete(upload.id, owner)
+                raise
         return upload.id
 
     def delete(self, identifier: str, owner: str) -> None:
@@ -230,6 +234,18 @@ def _locked(path: Path) -> Iterator[FileIO]:
         except BlockingIOError:
             raise Refused(Reason.STATE, "the upload is being written to by another request") from None
         yield data
+
+
+def _fill(data: FileIO, blocks: Iterable[bytes], length: int, sha256: bytes | None) -> None:
+    digest = hashlib.sha256()
+    for block in blocks:
+        if data.tell() + len(block) > length:
+            raise Refused(Reason.SIZE, f"more than the {length} octets of Upload-Length")
+        if sha256 is not None:
+            digest.update(block)
+        _write(data, block)
+    if sha256 is not None and not hmac.compare_digest(digest.digest(), sha256):
+        raise Refused(Reason.CHECKSUM, "the octets are not those of Upload-Checksum")
 
 
 def _write(data: FileIO, block: bytes) -> None:

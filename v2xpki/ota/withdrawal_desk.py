@@ -4,11 +4,10 @@ taken it off the targets."""
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from v2xpki.config.ota import RELEASE_ENGINEER
+from v2xpki.config.ota import RELEASE_ENGINEER, WITHDRAWING, WITHDRAWN
 from v2xpki.errors import V2xPkiError
 from v2xpki.ota.desk import Asked, answers, check_members, text
 from v2xpki.ota.image_desk import ImageDesk
-from v2xpki.store.image import WITHDRAWING, WITHDRAWN
 
 #: Told of a target's path, the reason and the operator's name; the campaigns that still name it. Raises
 #: V2xPkiError where the Director is not in reach.

@@ -4,13 +4,19 @@ import os
 import tempfile
 from pathlib import Path
 
+from v2xpki.disk import room_for
 from v2xpki.station.errors import BadState
 
 _NEW = ".new-"
 
 
 def write_whole(path: Path, octets: bytes, mode: int) -> None:
-    """Write a file so that a crash at any instant leaves the old one or the new one."""
+    """Write a file so that a crash at any instant leaves the old one or the new one. Raises DiskFull."""
+    with room_for(path):
+        _write_whole(path, octets, mode)
+
+
+def _write_whole(path: Path, octets: bytes, mode: int) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -10,12 +10,6 @@ from v2xpki.store.tuf import RoleVersionColumns, SigningRequestColumns, Submitte
 
 Base = ImageBase
 
-#: A release's state: its image is here; approved; asked to be signed; on the targets; to be taken off them;
-#: not to be had any more.
-STAGED, APPROVED, SIGNING, PUBLISHED, WITHDRAWING, WITHDRAWN = (
-    "staged", "approved", "signing", "published", "withdrawing", "withdrawn",
-)  # fmt: skip
-
 
 class RoleVersion(RoleVersionColumns, ImageBase):
     __table_args__ = (WITHOUT_ROWID,)

@@ -28,12 +28,13 @@ from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 from v2xpki.time import Clock, SystemClock, unix_from_time32
 from v2xpki.web.admin_evidence import add_evidence
 from v2xpki.web.admin_withdrawal import add_withdrawal
-from v2xpki.web.bodies import request_body
+from v2xpki.web.bodies import optional_body, read_some, unsupported
 from v2xpki.web.internal import peer_name
 from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, answer, rule_of
 from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
 from v2xpki.web.ota_problems import told
-from v2xpki.web.problems import PROBLEM_TYPE, HttpError
+from v2xpki.web.problem_document import PROBLEM_TYPE
+from v2xpki.web.problems import HttpError
 
 PREFIX = "/api/v1/ota"
 TUS, OFFSET_TYPE = "1.0.0", "application/offset+octet-stream"
@@ -106,8 +107,7 @@ def _forwarding(
         domain = request.args.get("repository", domains[0]) if len(domains) > 1 else domains[0]
         if domain not in domains:
             raise HttpError(404, "no such thing", detail=f"repository is not one of {', '.join(domains)}")
-        has_body = call.method != "GET" and request.environ.get("CONTENT_LENGTH") not in (None, "", "0")
-        body = request_body(JSON_TYPE, BODY_LIMIT) if has_body else None
+        body = None if call.method == "GET" else optional_body(JSON_TYPE, BODY_LIMIT)
         # Flask has matched the path to one of ours; written anew, it is that path and no other
         target = BEGINNING + quote(request.path.removeprefix(PREFIX))
         if request.query_string:
@@ -126,15 +126,25 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
     def engineer() -> str:
         found = request.headers.get("Tus-Resumable")
         if found != TUS:
-            raise HttpError(412, "another version of tus", detail=f"Tus-Resumable is not {TUS}")
+            told_version = f"Tus-Resumable is not {TUS}"
+            raise HttpError(412, "another version of tus", detail=told_version, rule="tus-version")
         asking = operator()
         with told():
             asking.require(_UPLOADERS)
         return asking.name
 
+    @blueprint.after_app_request
+    def version(response: Response) -> Response:
+        """tus 1.0.0 2.2: in every answer, a refusal, too, and one that no view made."""
+        if f"{request.path}/".startswith(f"{PREFIX}/uploads/"):
+            response.headers["Tus-Resumable"] = TUS
+            if response.status_code == 412:
+                response.headers["Tus-Version"] = TUS
+        return response
+
     @blueprint.route("/uploads", methods=["OPTIONS"], provide_automatic_options=False)
     def upload_options() -> Response:
-        response = _tus(Response(status=204))
+        response = _plain(Response(status=204))
         response.headers["Tus-Version"] = TUS
         response.headers["Tus-Extension"] = EXTENSIONS
         response.headers["Tus-Max-Size"] = str(uploads.limit)
@@ -170,7 +180,7 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
     def append_to_upload(identifier: str) -> Response:
         name = engineer()
         if request.environ.get("CONTENT_TYPE", "") != OFFSET_TYPE:
-            raise HttpError(415, f"the content type is not {OFFSET_TYPE}")
+            raise unsupported(OFFSET_TYPE)
         with told():
             offset, checksum = _number("Upload-Offset"), _checksum()
             uploads.append(identifier, name, offset, _blocks(request.stream), sha256=checksum)
@@ -181,12 +191,12 @@ def _add_uploads(blueprint: Blueprint, uploads: Uploads, operator: Callable[[], 
         name = engineer()
         with told():
             uploads.delete(identifier, name)
-        return _tus(Response(status=204))
+        return _plain(Response(status=204))
 
 
 def _blocks(stream: Any) -> Iterator[bytes]:
-    """A body as it comes. Where the client goes away in the middle, it raises, or ends early."""
-    while block := stream.read(BLOCK):
+    """A body as it comes. Where the client goes away in the middle, it ends early, or raises HttpError."""
+    while block := read_some(stream, BLOCK):
         yield block
 
 
@@ -212,11 +222,9 @@ def _checksum() -> bytes | None:
     return found
 
 
-def _tus(response: Response, upload: Upload | None = None) -> Response:
-    response.headers["Tus-Resumable"] = TUS
-    if upload is not None:
-        response.headers["Upload-Offset"] = str(upload.offset)
-        response.headers["Upload-Expires"] = formatdate(unix_from_time32(upload.expires), usegmt=True)
+def _tus(response: Response, upload: Upload) -> Response:
+    response.headers["Upload-Offset"] = str(upload.offset)
+    response.headers["Upload-Expires"] = formatdate(unix_from_time32(upload.expires), usegmt=True)
     return _plain(response)
 
 

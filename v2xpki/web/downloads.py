@@ -2,13 +2,12 @@
 
 from flask import Response, request
 
+from v2xpki.web.ranges import Unsatisfiable, asked_span
+
 
 def download(octets: bytes, *, etag: str, media_type: str, cache: str) -> Response:
     """The answer to the present GET: 200, 304, 206 or 416. etag: a strong one, without its quotes; cache: the
-    Cache-Control of it.
-
-    Of several ranges none is served: the whole file is, as RFC 9110 14.2 allows.
-    """
+    Cache-Control of it."""
     response = Response(octets, content_type=media_type)
     response.set_etag(etag)
     response.headers["Accept-Ranges"] = "bytes"
@@ -18,23 +17,16 @@ def download(octets: bytes, *, etag: str, media_type: str, cache: str) -> Respon
         response.set_data(b"")
         del response.headers["Content-Type"], response.headers["Content-Length"]
         return response
-    wanted = request.range
-    if wanted is None or wanted.units != "bytes" or len(wanted.ranges) != 1 or not _is_current(etag):
-        return response
-    span = wanted.range_for_length(len(octets))
-    if span is None:
+    try:
+        span = asked_span(request.headers.get("Range"), request.headers.get("If-Range"), etag, len(octets))
+    except Unsatisfiable as unsatisfiable:
         response.status_code = 416
         response.set_data(b"")
-        response.headers["Content-Range"] = f"bytes */{len(octets)}"
+        response.headers["Content-Range"] = unsatisfiable.content_range
+        response.headers["Cache-Control"] = "no-store"
         return response
-    start, end = span
-    response.status_code = 206
-    response.set_data(octets[start:end])
-    response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(octets)}"
+    if span is not None:
+        response.status_code = 206
+        response.set_data(octets[span.start : span.end])
+        response.headers["Content-Range"] = span.content_range
     return response
-
-
-def _is_current(etag: str) -> bool:
-    """Whether If-Range, where there is one, names this very file: only a strong ETag does."""
-    named = request.headers.get("If-Range")
-    return named is None or named.strip() == f'"{etag}"'

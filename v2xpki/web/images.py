@@ -11,11 +11,12 @@ import re
 import stat
 from pathlib import Path
 
-from aiohttp import web
+from aiohttp import ETag, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
 from v2xpki.trust.ota.names import PART, SHA256
 from v2xpki.web.bounded import MOST_DOWNLOADS
+from v2xpki.web.ranges import asked_span
 
 PREFIX = "/ota/image/targets/"
 _NAME = re.compile(
@@ -24,6 +25,13 @@ _NAME = re.compile(
 #: Seconds that any download may take, and octets a second beyond: 2 GB in 36 hours.
 GRACE, LEAST_RATE = 60.0, 16384.0
 _FOREVER = "public, max-age=31536000, immutable"
+# decided here, before aiohttp sees a request: it has other rules, and would look for files beside the one
+_DECIDED = (hdrs.RANGE, hdrs.IF_RANGE, hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE, hdrs.ACCEPT_ENCODING)
+_ANY = "*"
+
+
+class Unmet(Exception):
+    """A condition of the request is not met: HTTP 412 (RFC 9110 13.1.1, 13.1.4)."""
 
 
 class ImageFiles:
@@ -56,25 +64,54 @@ class ImageFiles:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def response(self, path: Path, server: str) -> web.FileResponse:
-        """The answer to a GET or HEAD, whole or of a range, in flat memory (RFC 9110 14)."""
+    def response(self, request: web.BaseRequest, path: Path, server: str) -> web.FileResponse:
+        """The answer to a GET or HEAD, whole or of a range, in flat memory (RFC 9110 14). Raises
+        Unsatisfiable, Unmet."""
         kind = "application/json" if path.name.endswith(".intoto.json") else "application/octet-stream"
         headers = {"server": server, "content-type": kind, "cache-control": _FOREVER}
-        return _Download(self, path, headers)
+        return _Download(self, path, headers, _simplified(request, path.stat()))
+
+
+def _simplified(request: web.BaseRequest, found: os.stat_result) -> web.BaseRequest:
+    """The request with what aiohttp is to decide: whether it has changed, and at most one range of it."""
+    etag = f"{found.st_mtime_ns:x}-{found.st_size:x}"  # as aiohttp makes it
+    if not _is_met(request, etag, found.st_mtime):
+        raise Unmet
+    headers = request.headers.copy()
+    for name in _DECIDED:
+        headers.popall(name, None)
+    known = {one.value for one in request.if_none_match or ()}
+    if request.method == "GET" and not known & {etag, _ANY}:
+        asked, condition = request.headers.get(hdrs.RANGE), request.headers.get(hdrs.IF_RANGE)
+        span = asked_span(asked, condition, etag, found.st_size)
+        if span is not None:
+            headers[hdrs.RANGE] = f"bytes={span.start}-{span.end - 1}"
+    return request.clone(headers=headers)
+
+
+def _is_met(request: web.BaseRequest, etag: str, modified: float) -> bool:
+    named, since = request.if_match, request.if_unmodified_since
+    if named is not None:
+        return any(one == ETag(etag) or one.value == _ANY for one in named)
+    return since is None or modified < since.timestamp() + 1
 
 
 class _Download(web.FileResponse):
-    """Counted, and ended where its reader takes hardly anything: it holds a file and a connection."""
+    """Counted, and ended where its reader takes hardly anything: it holds a file and a connection. asked:
+    what is answered in place of the request itself."""
 
-    def __init__(self, files: ImageFiles, path: Path, headers: dict[str, str]) -> None:
+    def __init__(
+        self, files: ImageFiles, path: Path, headers: dict[str, str], asked: web.BaseRequest
+    ) -> None:
         super().__init__(path, headers=headers)
-        self._files, self._seconds = files, GRACE + path.stat().st_size / LEAST_RATE
+        self._files, self._asked = files, asked
+        self._seconds = GRACE + path.stat().st_size / LEAST_RATE
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
         self._files.downloads += 1
         try:
             async with asyncio.timeout(self._seconds):
-                return await super().prepare(request)
+                return await super().prepare(self._asked)
         except TimeoutError:
             if request.transport is not None:
                 request.transport.abort()

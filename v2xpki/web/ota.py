@@ -2,30 +2,32 @@
 
 What a version names never changes and is cached for ever; a timestamp is asked for again each time, with its
 ETag. The Director knows a client by the certificate that the router saw (station_tls.py); the socket is the
-router's alone. Errors are problems of RFC 9457. Nothing here looks into a message.
+router's alone. Errors are problems of RFC 9457: `title` and `rule` are the reason's, `detail` is what was
+wrong with this request. Nothing here looks into a message.
 """
 
 import hashlib
 from collections.abc import Callable, Mapping
-from enum import Enum
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from flask import Blueprint, Response, jsonify, request
 
-from v2xpki.errors import DecodeError, Refused
+from v2xpki.errors import DecodeError, UnexpectedContent
 from v2xpki.ota.director import Director
-from v2xpki.ota.director_reasons import DirectorReason
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.inventory import Vehicle
 from v2xpki.trust.ota.canonical import read_object
 from v2xpki.web.bodies import request_body
 from v2xpki.web.downloads import download
+from v2xpki.web.ota_problems import FIELD, TITLES
 from v2xpki.web.problems import Refusal
 from v2xpki.web.process import CLIENT_HEADER, OTA_BODY
 
 REGISTRATION_TYPE = "application/x-its-request"
 JSON_TYPE = "application/json"
+_WHO = "A client certificate in force, of a vehicle that is not blocked, is needed: register the vehicle."
 _CLIENT = "HTTP_" + CLIENT_HEADER.upper().replace("-", "_")
-_STATUSES: Mapping[Enum, int] = {
+_STATUSES: Mapping[DirectorReason, int] = {
     DirectorReason.MALFORMED: 400,
     DirectorReason.NOT_AUTHENTIC: 403,
     DirectorReason.OUT_OF_TIME: 403,
@@ -35,6 +37,15 @@ _STATUSES: Mapping[Enum, int] = {
     DirectorReason.REPLAYED: 409,
     DirectorReason.CONFLICT: 409,
     DirectorReason.STATE: 409,
+}
+#: What who registers is told of these: which vehicles others have registered, or an operator expects, and how
+#: credentials are judged, is nobody's to find out by trying.
+_TO_STRANGERS: Mapping[DirectorReason, str] = {
+    DirectorReason.NOT_AUTHENTIC: "The enrolment credential, its signature, the challenge or csr's signature "
+    "is not good: ask for a new challenge, and sign with a credential in force.",
+    DirectorReason.FORBIDDEN: "This credential or ITS-AID may not register this vehicle here: ask the OEM.",
+    DirectorReason.NOT_EXPECTED: "The vehicle is not expected as it was described: ask the OEM.",
+    DirectorReason.CONFLICT: "vehicleId, model, ecus or credential are registered otherwise: ask the OEM.",
 }
 
 
@@ -75,7 +86,7 @@ def director_blueprint(director: Callable[[], Director]) -> Blueprint:
     @blueprint.post("/v1/registrations")
     def registration() -> Response:
         body = request_body(REGISTRATION_TYPE, OTA_BODY)
-        with _Refusals():
+        with _Refusals(_TO_STRANGERS):
             return _document(director().register(body).document(), 201)
 
     @blueprint.post("/v1/certificates")
@@ -107,13 +118,13 @@ def _vehicle(director: Director) -> Vehicle:
     digest = request.environ.get(_CLIENT, "")
     vehicle = director.who(bytes.fromhex(digest)) if digest else None
     if vehicle is None:
-        raise Refusal(403, "a vehicle's client certificate that is in force is needed")
+        raise Refusal(403, "not a registered vehicle", detail=_WHO, rule="certificate")
     return vehicle
 
 
 def _metadata(name: str, octets: bytes | None, audience: str) -> Response:
     if octets is None:
-        raise Refusal(404, "no such metadata")
+        raise Refusal(404, "no such metadata", detail=f"{name[:80]} is not published here", rule="unknown")
     cache = "no-cache" if name == "timestamp.json" else "max-age=31536000, immutable"
     etag = hashlib.sha256(octets).hexdigest()
     return download(octets, etag=etag, media_type=JSON_TYPE, cache=f"{audience}, {cache}")
@@ -127,16 +138,20 @@ def _document(document: Mapping[str, Any], status: int = 200) -> Response:
 
 
 class _Refusals:
-    """Turns what the Director says no with into HTTP: the rule, and nothing of what was found inside."""
+    """Turns what the Director says no with into HTTP. told: sentences in place of what was found, where that
+    is not for who asks."""
+
+    def __init__(self, told: Mapping[DirectorReason, str] | None = None) -> None:
+        self._told = told or {}
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Refused | DecodeError):
-            _refuse(error)
-
-
-def _refuse(error: Refused | DecodeError) -> NoReturn:
-    if isinstance(error, DecodeError):
-        raise Refusal(400, str(error)) from error
-    raise Refusal(_STATUSES[error.reason], str(error.reason.value)) from error
+        if isinstance(error, DirectorRefusal):
+            reason = error.reason
+            detail, rule = self._told.get(reason, str(error)), reason.name.lower().replace("_", "-")
+            raise Refusal(_STATUSES[reason], reason.value, detail=detail, rule=rule) from error
+        if isinstance(error, DecodeError):
+            raise Refusal(400, TITLES[400], detail=str(error), rule=FIELD) from error
+        if isinstance(error, UnexpectedContent):
+            raise Refusal(400, DirectorReason.MALFORMED.value, detail=str(error), rule="malformed") from error

@@ -15,7 +15,7 @@ from flask import Blueprint, Response, request
 from v2xpki.errors import DecodeError
 from v2xpki.ota.desk import Asked, Call, Operator, calls_of
 from v2xpki.trust.ota.canonical import read_object
-from v2xpki.web.bodies import request_body
+from v2xpki.web.bodies import optional_body
 from v2xpki.web.ota_problems import told
 from v2xpki.web.problems import HttpError, problem_response, verdict
 
@@ -77,10 +77,9 @@ def query_of(call: Call) -> dict[str, str]:
 
 
 def read_body(call: Call) -> dict[str, Any]:
-    """The body's members; none where there is no body. Raises HttpError (413, 415), DecodeError."""
-    if call.method == "GET" or not int(request.environ.get("CONTENT_LENGTH") or 0):
-        return {}
-    return read_object(request_body(JSON_TYPE, BODY_LIMIT), "the body", limit=BODY_LIMIT)
+    """The body's members; none where there is no body. Raises HttpError (400, 413, 415), DecodeError."""
+    body = None if call.method == "GET" else optional_body(JSON_TYPE, BODY_LIMIT)
+    return {} if body is None else read_object(body, "the body", limit=BODY_LIMIT)
 
 
 def answer(document: Any, status: int) -> Response:

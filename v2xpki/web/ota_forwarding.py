@@ -11,7 +11,8 @@ from v2xpki.links.unix import unix_connector
 from v2xpki.ota.desk import Operator, call_of
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.web.ota_desk import BEGINNING, JSON_TYPE, OPERATOR_HEADER
-from v2xpki.web.problems import PROBLEM_TYPE, HttpError
+from v2xpki.web.problem_document import PROBLEM_TYPE
+from v2xpki.web.problems import HttpError
 from v2xpki.web.process import socket_path
 
 #: Seconds for an answer: the Image repository reads an image of many gigabytes once before it gives one.

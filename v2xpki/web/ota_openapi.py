@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from v2xpki.config.ota import EXPECTED, OPEN
+from v2xpki.config.ota import EXPECTED, OPEN, RELEASE_STATES
 from v2xpki.ota.campaigns import MOST_TARGETS
 from v2xpki.ota.desk import Call, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
@@ -76,7 +76,7 @@ SCHEMAS: dict[str, Schema] = {
         "provenance",
         id=_TEXT, path=_TEXT, role=_TEXT, name=_PART, version=_PART, hardwareId=_PART, releaseCounter=_WHOLE,
         length=_WHOLE, sha256=_SHA256,
-        state={"enum": ["staged", "approved", "signing", "published", "withdrawing", "withdrawn"]},
+        state={"enum": list(RELEASE_STATES)},
         reason=_TEXT, addedBy=_TEXT, added=_TIME, published=_TIME_OR_NULL, withdrawn=_TIME_OR_NULL,
         approvals=_list(_object("operator approved", operator=_TEXT, approved=_TIME)),
         provenance=_object(
@@ -291,6 +291,12 @@ _GIVES: dict[str, Schema] = {
     "delivery_half": _ref("DeliveryEvidence"),
     "vehicle_half": _ref("VehicleEvidence"),
 }  # fmt: skip
+#: What parameters of queries may be, where it is not any text.
+_QUERY: dict[str, Schema] = {
+    "state": {"enum": list(RELEASE_STATES)},
+    "all": {"enum": ["true", "false"]},
+    "repository": {"enum": ["image", "director"]},
+}
 _PROBLEM: Schema = {
     "description": "A problem (RFC 9457); `detail` names the field and the rule",
     "content": {"application/problem+json": {"schema": _ref("Problem")}},
@@ -309,7 +315,7 @@ def _operation(call: Call) -> Schema:
     first, *rest = call.name.split("_")
     documented = next(one for desk in _DESKS if (one := getattr(desk, call.name, None)))
     parameters = [_parameter(name, "path", _TEXT) for name in call.in_path]
-    parameters += [_parameter(name, "query", _TEXT) for name in call.query]
+    parameters += [_parameter(name, "query", _QUERY.get(name, _TEXT)) for name in call.query]
     content = {"application/json": {"schema": _GIVES[call.name]}}
     if call in calls_of(EvidenceDesk):
         content[HTML_TYPE] = {"schema": _TEXT}
@@ -353,11 +359,15 @@ def _answered(*names: str) -> Schema:
     return {"description": "Done", "headers": described}
 
 
+_TUS_PROBLEM: Schema = _PROBLEM | {"headers": _answered()["headers"]}
+_OTHER_TUS: Schema = _PROBLEM | {"headers": _answered("Tus-Version")["headers"]}
+
+
 def _tus(summary: str, status: int, answered: Schema, *headers: Schema, **more: Any) -> Schema:
     version = _header("Tus-Resumable", {"const": TUS})
     return {
         "summary": summary, "parameters": [version, *headers],
-        "responses": {str(status): answered, "default": _PROBLEM}, **more,
+        "responses": {str(status): answered, "412": _OTHER_TUS, "default": _TUS_PROBLEM}, **more,
     }  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from v2xpki.errors import AlreadyRecorded, ConfigError, DecodeError, InvalidProvenance, Refused
+from v2xpki.errors import AlreadyRecorded, ConfigError, DecodeError, DiskFull, InvalidProvenance, Refused
 from v2xpki.web.problems import HttpError
 
 _CONFLICT = 409
+#: The rule of a member that is not as the interface has it.
+FIELD = "field"
 #: A reason's name, in whichever enumeration of ota/ it is -> status; all others are conflicts with how
 #: things are.
 _STATUS = {
@@ -17,11 +19,15 @@ _STATUS = {
     "SIZE": 413,
     "CHECKSUM": 460,
 }  # fmt: skip
-_TITLES = {
+TITLES = {
     400: "a member of the request breaks a rule", 403: "not allowed", 404: "no such thing",
     409: "not as things are now", 413: "too large", 422: "the provenance is not accepted",
-    460: "the checksum is another",
+    460: "the checksum is another", 507: "no room",
 }  # fmt: skip
+_FULL = (
+    "The server's disk has no room for this image: free some there, or end uploads that nobody needs. "
+    "An upload goes on from its offset then."
+)
 
 
 @contextmanager
@@ -35,7 +41,9 @@ def told() -> Iterator[None]:
     except InvalidProvenance as error:
         raise _problem(422, str(error), error.rule) from error
     except DecodeError as error:
-        raise _problem(400, str(error), "field") from error
+        raise _problem(400, str(error), FIELD) from error
+    except DiskFull as error:
+        raise _problem(507, _FULL, "disk-full") from error
     except AlreadyRecorded as error:
         raise _problem(_CONFLICT, "there is one of this name already", "once") from error
     except ConfigError as error:
@@ -43,4 +51,4 @@ def told() -> Iterator[None]:
 
 
 def _problem(status: int, detail: str, rule: str) -> HttpError:
-    return HttpError(status, _TITLES[status], detail=detail, rule=rule)
+    return HttpError(status, TITLES[status], detail=detail, rule=rule)

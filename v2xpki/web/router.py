@@ -33,6 +33,7 @@ from v2xpki.links.mutual_tls import client_context
 from v2xpki.web import images, logs
 from v2xpki.web.bounded import SERVER, BoundedServer, Rate, connection_limit
 from v2xpki.web.metrics import router_refused, unexpected_errors
+from v2xpki.web.problem_document import PROBLEM_TYPE, problem_document
 from v2xpki.web.process import (
     CLIENT_HEADER,
     ENV_LISTENERS,
@@ -48,6 +49,7 @@ from v2xpki.web.process import (
     internal_identity,
     socket_path,
 )
+from v2xpki.web.ranges import Unsatisfiable
 from v2xpki.web.station_tls import VehicleListener, client_digest, server_context
 from v2xpki.web.upstream import Away, Crowded, Upstream
 
@@ -70,6 +72,11 @@ RETURNED = frozenset(
         "www-authenticate",
     }
 )
+TEXT_TYPE = "text/plain; charset=utf-8"
+#: What vehicles send and ask for; nothing of it is heard in clear.
+_VEHICLES = "/ota/v1"
+_OVER_TLS = "This is not served in clear: ask the https listener for it."
+_NO_IMAGE = "There is no image of this name; the targets metadata has the names of those that are there."
 METHODS = frozenset({"GET", "HEAD", "POST"})
 RETRY_AFTER = {"Retry-After": "2"}
 #: Requests that wait for a connection to a role before further ones are turned away.
@@ -132,9 +139,7 @@ class Router:
             identifier = logs.request_id()
             unexpected_errors.labels("router").inc()
             logs.logger().error("unexpected error", request=identifier, **logs.describe(error))
-            response = self._refuse(request, 500, "internal error")
-            response.headers["X-Request-Id"] = identifier
-            return response
+            return self._refuse(request, 500, "internal error", identifier=identifier)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         method, target = request.method, request.raw_path
@@ -145,10 +150,13 @@ class Router:
         if target == "/readyz":
             return await self._health("/readyz")
         route = self._route(target)
+        if target.startswith(_VEHICLES) and not request.secure:
+            # a registration names the vehicle, its credential and its ECUs; who asks is known by TLS alone
+            return self._refuse(request, 403, "not in clear", detail=_OVER_TLS, rule="https")
         if route is None and self._files is not None and target.startswith(images.PREFIX):
             return self._image(request, self._files)
         if route is None or not _printable(target):
-            return self._refuse(request, 404, "not found")
+            return self._refuse(request, 404, "not found", rule="path")
         if self._is_crowded_by(request):
             return self._refuse(request, 429, "too many requests", RETRY_AFTER)
         body = await self._body(request, OTA_BODY if route.is_director else self._body_limit)
@@ -177,18 +185,28 @@ class Router:
         if request.method not in ("GET", "HEAD"):
             return self._refuse(request, 405, "method not allowed", {"Allow": "GET, HEAD"})
         if not (request.secure or files.plain):
-            return self._refuse(request, 403, "images are handed out over https alone")
+            return self._refuse(request, 403, "not in clear", detail=_OVER_TLS, rule="https")
         if self._is_crowded_by(request):
             return self._refuse(request, 429, "too many requests", RETRY_AFTER)
         if files.is_crowded:
             return self._refuse(request, 503, "overloaded", RETRY_AFTER)
         path = files.find(request.raw_path)
-        return self._refuse(request, 404, "not found") if path is None else files.response(path, SERVER)
+        if path is None:
+            return self._refuse(request, 404, "not found", detail=_NO_IMAGE, rule="path")
+        try:
+            return files.response(request, path, SERVER)
+        except Unsatisfiable as error:
+            headers = {"Content-Range": error.content_range, "Accept-Ranges": "bytes"}
+            return self._refuse(
+                request, 416, "range not satisfiable", headers, keep=True, detail=str(error), rule="range"
+            )
+        except images.Unmet:
+            return self._refuse(request, 412, "precondition failed", keep=True, rule="precondition")
 
     async def _body(self, request: web.BaseRequest, limit: int) -> bytes | web.Response:
         length = request.content_length
         if length is not None and length > limit:
-            return self._refuse(request, 413, f"the body is larger than {limit} octets")
+            return self._too_large(request, limit)
         if not request.body_exists:
             return b""
         if request.headers.get("expect", "").lower() == "100-continue" and request.transport is not None:
@@ -201,7 +219,7 @@ class Router:
                 while part := await request.content.readany():
                     size += len(part)
                     if size > limit:
-                        return self._refuse(request, 413, f"the body is larger than {limit} octets")
+                        return self._too_large(request, limit)
                     parts.append(part)
         except TimeoutError:
             return self._refuse(request, 408, "the request took too long")
@@ -209,15 +227,26 @@ class Router:
             return self._refuse(request, 400, "the body is not readable")
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
+    def _too_large(self, request: web.BaseRequest, limit: int) -> web.Response:
+        told = f"the body is larger than {limit} octets"
+        return self._refuse(request, 413, "too large", detail=told, rule="size")
+
     @staticmethod
     def _refuse(
         request: web.BaseRequest, status: int, reason: str, headers: Mapping[str, str] | None = None,
-        *, keep: bool = False,
+        *, keep: bool = False, detail: str = "", rule: str = "", identifier: str | None = None,
     ) -> web.Response:  # fmt: skip
-        router_refused.labels(reason if status != 413 else "too large").inc()
-        response = web.Response(
-            status=status, text=reason + "\n", headers={"server": SERVER, **(headers or {})}
-        )
+        """A line for stations; below /ota/ a problem (RFC 9457), whose title the reason is."""
+        router_refused.labels(reason).inc()
+        if f"{request.raw_path.partition('?')[0]}/".startswith("/ota/"):
+            kind = PROBLEM_TYPE
+            body = problem_document(status, reason, detail=detail, rule=rule, identifier=identifier)
+        else:
+            kind, body = TEXT_TYPE, f"{detail or reason}\n".encode()
+        known = {"server": SERVER, "content-type": kind, "cache-control": "no-store"}
+        if identifier is not None:
+            known["X-Request-Id"] = identifier
+        response = web.Response(status=status, body=body, headers={**known, **(headers or {})})
         if not keep:
             # What is left of the request is not read: the connection ends with the answer.
             response.force_close()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from tests.support.full_disk import Disk
 from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.ota_https import served
 from tests.support.provenance import attest
@@ -170,6 +171,33 @@ def test_an_upload_whose_release_is_refused_at_the_end_is_told_to_be_kept(
     (kept,) = run("upload", "list", *here)
     assert f"corrected command with --upload {kept['id']}" in said
     assert f"v2xpki ota upload drop {kept['id']}" in said
+
+
+def test_a_full_disk_is_named_with_its_file_here_and_with_the_server_there(
+    desks: Desks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, given = Disk(monkeypatch), files(desks)
+    here, folder = ["--instance", desks.instance.directory], str(desks.instance.path("image/uploads"))
+
+    def full(reach: list[object], *more: str) -> Any:
+        disk.room = 10
+        found = CliRunner().invoke(main, ["ota", "release", "add", *map(str, [*given, *reach]), *more])
+        assert found.exit_code == 3 and "Errno" not in found.stderr
+        return found
+
+    told = json.loads(full(here, "--json").stdout)
+    assert told["error"] == "disk-full" and told["place"].startswith(folder) and told["hint"]
+    plain = full(here)
+    assert folder in plain.stderr and told["hint"] in plain.stderr and not plain.stdout
+    (tmp_path / "tls").mkdir()
+    with served(desks, tmp_path / "tls") as https:
+        assert f"{https.url}: HTTP 507: no room" in full(list(https.options)).stderr
+
+
+def test_a_state_that_no_release_has_is_refused_with_those_that_there_are(desks: Desks) -> None:
+    here = ["--instance", desks.instance.directory]
+    assert "'published', 'withdrawing', 'withdrawn'" in run("release", "list", "--state", "x", *here, code=2)
+    assert run("release", "list", "--state", "withdrawn", *here) == []
 
 
 def test_one_way_to_the_desks_is_to_be_named() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.full_disk import Disk
 from tests.support.ota_desks import Desks
 from tests.support.ota_https import Https, served
-from v2xpki.errors import ConfigError, LinkError, Refused
+from v2xpki.errors import ConfigError, DiskFull, LinkError, Refused
 from v2xpki.links import ota_desk
 from v2xpki.links.ota_desk import DeskLink
 from v2xpki.ota.desk import Reason
@@ -85,6 +86,21 @@ def test_an_upload_without_progress_is_given_up_and_may_go_on_later(
         link.upload(image)
     identifier = given_up.value.hint.split()[1]
     assert kept(desks, identifier) == IMAGE[:700]
+    assert link.upload(image, identifier=identifier) == identifier
+    assert kept(desks, identifier) == IMAGE
+
+
+def test_an_upload_that_the_server_has_no_room_for_is_not_tried_again_and_says_what_to_do(
+    link: DeskLink, desks: Desks, image: Path, pauses: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    disk.room = 700
+    with pytest.raises(DiskFull, match="HTTP 507: no room: The server's disk") as full:
+        link.upload(image)
+    assert pauses == [] and full.value.place == link._url
+    identifier = full.value.hint.split()[1]
+    assert kept(desks, identifier) == IMAGE[:700]
+    disk.room = None
     assert link.upload(image, identifier=identifier) == identifier
     assert kept(desks, identifier) == IMAGE
 

@@ -1,6 +1,8 @@
 """Images come in by pieces: whatever breaks in between, what is kept is what was sent."""
 
+import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from v2xpki.errors import Refused
+from tests.support.full_disk import FULL, Disk
+from v2xpki.errors import DiskFull, Refused
+from v2xpki.ota import uploads as module
 from v2xpki.ota.desk import Reason
 from v2xpki.ota.uploads import KEEP, MOST_OPEN, Uploads
 from v2xpki.time import FixedClock
@@ -153,3 +157,57 @@ def test_an_operator_has_only_so_many_uploads_open(uploads: Uploads) -> None:
     uploads.create("other", 1)
     uploads.delete(last.id, "engineer")
     uploads.create("engineer", 1)
+
+
+# --- a disk without room --------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_told_with_the_file_and_the_upload_goes_on_once_there_is_room(
+    uploads: Uploads, tmp_path: Path
+) -> None:
+    upload = uploads.create("engineer", 10)
+    data = tmp_path / "uploads" / upload.id / "data"
+    data.unlink()
+    data.symlink_to(FULL)  # the kernel says it
+    for digest in (None, bytes(32)):
+        with pytest.raises(DiskFull) as full:
+            uploads.append(upload.id, "engineer", 0, [b"0123456789"], sha256=digest)
+        assert full.value.place == str(data) and str(data) in str(full.value) and full.value.hint
+    data.unlink()
+    data.touch()
+    assert uploads.append(upload.id, "engineer", 0, [b"0123456789"]) == 10
+
+
+def test_what_was_written_before_the_disk_was_full_is_kept(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(monkeypatch)
+    upload = uploads.create("engineer", 10)
+    disk.room = 4
+    with pytest.raises(DiskFull):
+        uploads.append(upload.id, "engineer", 0, [b"012", b"3456789"])
+    assert uploads.show(upload.id, "engineer").offset == 4
+    disk.room = None
+    assert uploads.append(upload.id, "engineer", 4, [b"456789"]) == 10
+
+
+def test_an_upload_that_a_full_disk_has_no_room_to_begin_leaves_nothing(
+    uploads: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(path: Path, _: bytes) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), str(path))
+
+    monkeypatch.setattr(module, "write_durably", no_room)
+    with pytest.raises(DiskFull, match="quota"):
+        uploads.create("engineer", 10)
+    assert list((tmp_path / "uploads").iterdir()) == []
+
+
+def test_a_file_of_this_machine_that_finds_no_room_leaves_nothing(
+    uploads: Uploads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "fw.bin").write_bytes(bytes(100))
+    Disk(monkeypatch).room = 40
+    with pytest.raises(DiskFull):
+        uploads.take_file("engineer", tmp_path / "fw.bin")
+    assert list((tmp_path / "uploads").iterdir()) == []

@@ -12,17 +12,21 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from securesystemslib.signer import CryptoSigner
 
+from tests.support.full_disk import FULL
 from tests.support.ota_oem import DIRECTOR, VIN, Answer, Listener, Oem
 from tests.support.ota_vehicle import ECUS
+from tests.support.ota_web import director_app, refusing
 from v2xpki.authorities.lab_tls import make_lab_tls
 from v2xpki.cli import main
 from v2xpki.errors import ConfigError, DecodeError
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.secured import SignedMessage
 from v2xpki.station import BadAnswer, BadState, NoCredential
 from v2xpki.station.errors import Refusal
-from v2xpki.station.http import Reply
+from v2xpki.station.http import REQUEST, Reply
 from v2xpki.station.ota import registration
 from v2xpki.station.ota.keys import EcuKey
+from v2xpki.station.ota.primary import JSON
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
 from v2xpki.station.ota.refusals import DirectorRefused
 from v2xpki.station.ota.state import EcuSettings, OtaDirectory, OtaSettings
@@ -32,6 +36,12 @@ from v2xpki.trust.ota.registration import Registration, parse_ecu
 
 SCR = 623  # what the EC of the PKI in memory holds; an OEM configures an ITS-AID of its own
 PEM = serialization.Encoding.PEM
+
+
+def served(app, path, body, kind):
+    """What our own server answers to a POST of nobody it knows, octet by octet."""
+    found = app.test_client().post(path, data=body, content_type=kind)
+    return Answer(found.status_code, [found.data], {"Content-Type": found.content_type})
 
 
 class Director(Oem):
@@ -72,12 +82,12 @@ class Director(Oem):
             message = SignedMessage.parse(body)
             asked = Registration.parse(message.payload)
             self.registrations.append((message, asked))
-            if "status" in self.changes:
-                return told(self.changes["status"], detail="replayed")
+            if "refusal" in self.changes:
+                return served(refusing(self.changes["refusal"]), path, body, REQUEST)
             return told(201, vehicleId=asked.vin, certificate=self.certify(asked.csr))
         needs = path.startswith(("/ota/v1/", DIRECTOR)) and not path.endswith(".root.json")
         if needs and headers.get("client") not in self.known:
-            return told(401, detail="no vehicle's certificate")
+            return served(director_app(None), path, body, JSON)
         if path == "/ota/v1/certificates":
             return told(200, certificate=self.certify(json.loads(body)["csr"]))
         return super().answer(method, path, headers, body)
@@ -123,7 +133,7 @@ def register(vehicle, station):
 def test_a_vehicle_registers_by_its_enrolment_credential_and_is_known_by_its_certificate(
     vehicle, oem, station
 ):
-    with pytest.raises(Refusal, match="no vehicle's certificate"):
+    with pytest.raises(Refusal, match="HTTP 403 A client certificate in force"):
         open_primary(vehicle, SystemClock()).update()
     made = register(vehicle, station)
     assert made == registration.identity(vehicle) and VIN in made.subject
@@ -182,8 +192,8 @@ def test_a_certificate_that_is_not_for_this_vehicle_now_is_not_kept(vehicle, oem
 
 
 def test_a_refused_registration_says_why(vehicle, oem, station):
-    oem.changes = {"status": 409}
-    with pytest.raises(Refusal, match="replayed") as refused:
+    oem.changes = {"refusal": DirectorRefusal(DirectorReason.REPLAYED, "challenge was used before")}
+    with pytest.raises(Refusal, match="HTTP 409 challenge was used before") as refused:
         register(vehicle, station)
     assert refused.value.status == 409
 
@@ -357,6 +367,26 @@ def test_the_command_registers_updates_and_tells_of_a_refusal(ota, oem, url, tmp
     )
     text = ota("status", car).stdout
     assert "refused last: unknown-key" in text and "radio-1, Secondary, partial" in text
+
+
+def test_a_vehicle_whose_disk_is_full_says_which_file_and_keeps_its_software(ota, oem, url, tmp_path):
+    car, request, answer = tmp_path / "obu-1", tmp_path / "request.json", tmp_path / "answer.pem"
+    whole = ["--vin", VIN, "--model", "id-x", "--url", url, "--tls-ca", tmp_path / "ca.pem"]
+    whole += ["--director-root", tmp_path / "director.json", "--image-root", tmp_path / "image.json"]
+    ota("register", car, "--oem-request", request, *whole, "--ecu", "gateway=gw-1")
+    answer.write_text(oem.certify(json.loads(request.read_text())["csr"]))
+    ota("register", car, "--certificate", answer)
+    path = oem.release("gw-1", "gateway", "2.0", 2, b"new gateway")
+    oem.direct({"gateway": path})
+    part = OtaDirectory(car / "ota").downloads / f"{hashlib.sha256(b'new gateway').hexdigest()}.part"
+    part.parent.mkdir(exist_ok=True)
+    part.symlink_to(FULL)  # the kernel says it
+    failed = ota("update", car, "--json", code=3)
+    told = json.loads(failed.stdout)
+    assert (told["error"], told["place"]) == ("disk-full", str(part)) and told["hint"]
+    assert str(part) in failed.stderr and "Errno" not in failed.stderr
+    part.unlink()
+    assert json.loads(ota("update", car, "--json").stdout)["installed"]["gateway"]["path"] == path
 
 
 def test_another_ecu_begins_with_its_own_key_and_the_roots_that_the_vehicle_trusts(vehicle, oem, station):

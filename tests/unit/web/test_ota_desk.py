@@ -1,25 +1,32 @@
 """The operators' interface of firmware delivery: who may do what, uploads, problems, its description."""
 
 import base64
+import errno
 import hashlib
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from gunicorn.http.body import Body, ChunkedReader
+from gunicorn.http.unreader import IterUnreader
 
+from tests.support.full_disk import Disk
 from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.provenance import attest
 from v2xpki.config import Instance, Settings
 from v2xpki.config.ota import OPERATOR_ROLES
+from v2xpki.ota import releases, uploads
 from v2xpki.ota.desk import Operator, calls_of
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.evidence_desk import EvidenceDesk
 from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.withdrawal_desk import WithdrawalDesk
-from v2xpki.web import admin
+from v2xpki.web import admin, admin_ota, metrics
 from v2xpki.web.admin_ota import OFFSET_TYPE
 
 IMAGE = b"firmware" * 1000
@@ -201,6 +208,10 @@ def test_problems_name_the_field_and_the_rule(desks: Desks) -> None:
     problem(desks.ask("eve", "GET", "releases/" + "00" * 16), 404, "no release")
     problem(desks.ask("eve", "GET", "releases/zz"), 404, "id")
     problem(desks.ask("eve", "GET", "releases?colour=red"), 400, "colour")
+    known = "staged, approved, signing, published, withdrawing, withdrawn"
+    assert problem(desks.ask("eve", "GET", "releases?state=bogus"), 400, known)["rule"] == "field"
+    assert desks.ask("eve", "GET", "releases?state=withdrawn").json == []
+    problem(desks.ask("eve", "GET", "signing-requests?all=maybe"), 400, "true, false")
     problem(desks.ask("eve", "POST", "signing-requests", {"role": "nobody"}), 404)
     assert desks.ask("eve", "POST", "releases", body).status_code == 201
     problem(desks.ask("eve", "POST", "releases", release(desks, releaseCounter=2)), 409, "is staged")
@@ -217,6 +228,44 @@ def test_a_body_that_is_too_large_is_not_read(desks: Desks) -> None:
         environ_overrides={"CONTENT_LENGTH": str(1 << 40)},
     )  # fmt: skip
     problem(answer, 413)
+
+
+def chunked(octets: bytes) -> dict[str, Any]:
+    """A body in chunks, as gunicorn hands it on: without a Content-Length."""
+    limits = SimpleNamespace(
+        limit_request_field_size=0, max_buffer_headers=0, parse_headers=lambda *_, **__: []
+    )
+    body = Body(ChunkedReader(limits, IterUnreader([octets])))
+    return {
+        "content_type": "application/json",
+        "environ_overrides": {
+            "wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked",
+            "CONTENT_LENGTH": "",
+        },
+    }  # fmt: skip
+
+
+CHUNKS = b'a\r\n{"percenta\r\n7\r\nge":10}\r\n0\r\n\r\n'
+
+
+def test_a_body_in_chunks_is_taken_as_any_other(desks: Desks) -> None:
+    told = desks.ask("max", "POST", "campaigns/one/start", **chunked(CHUNKS)).json
+    assert told == {"asked": "start_campaign", "args": ["one", "max", 10]}
+    desk = desks.roles["director"].test_client()
+    header = {"x-v2xpki-operator": "max;campaign-manager"}
+    asked = chunked(CHUNKS)
+    asked["environ_overrides"]["REMOTE_ADDR"] = ""
+    assert desk.post("/internal/v1/ota/campaigns/one/start", headers=header, **asked).json == told
+
+
+def test_a_body_in_chunks_is_held_to_the_same_rules(desks: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = partial(desks.ask, "max", "POST", "campaigns/one/start")
+    assert ask(**chunked(b"0\r\n\r\n")).json["args"] == ["one", "max", None]
+    problem(ask(**chunked(b"2\r\n{}\r\n0\r\n\r\n") | {"content_type": "text/plain"}), 415)
+    for broken in (CHUNKS[:20], b"zz\r\n{}", b"1\r\n{}\r\n0\r\n\r\n"):
+        problem(ask(**chunked(broken)), 400, "not readable")
+    monkeypatch.setattr(admin_ota, "BODY_LIMIT", 16)
+    problem(ask(**chunked(CHUNKS)), 413)
 
 
 def test_a_role_that_is_away_is_a_503(tmp_path: Path) -> None:
@@ -247,13 +296,40 @@ def test_an_upload_that_broke_goes_on_where_it_was(desks: Desks) -> None:
     path = made.headers["Location"].removeprefix("/api/v1/ota/")
     broken = {"wsgi.input": Breaks(IMAGE[:3000]), "CONTENT_LENGTH": str(len(IMAGE))}
     asked = {"content_type": OFFSET_TYPE, "environ_overrides": broken}
-    desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **asked)
+    problem(desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **asked), 400)
     known = desks.ask("eve", "HEAD", path, headers=TUS)
     assert (known.headers["Upload-Offset"], known.headers["Upload-Length"]) == ("3000", str(len(IMAGE)))
     rest = {"data": IMAGE[3000:], "content_type": OFFSET_TYPE}
     problem(desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **rest), 409, "3000")
     assert desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "3000"}, **rest).status_code == 204
     assert (desks.instance.directory / "image" / path / "data").read_bytes() == IMAGE
+
+
+def test_a_full_disk_is_no_bug_and_the_upload_goes_on_once_there_is_room(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desks.begin()
+    bugs = metrics.unexpected_errors.labels("admin")
+    disk, before, body = Disk(monkeypatch), bugs._value.get(), release(desks)
+    made = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": str(len(IMAGE))})
+    path = made.headers["Location"].removeprefix("/api/v1/ota/")
+    disk.room = 3000
+    whole = {"data": IMAGE, "content_type": OFFSET_TYPE, "headers": TUS | {"Upload-Offset": "0"}}
+    told = problem(desks.ask("eve", "PATCH", path, **whole), 507, "no room for this image")
+    assert told["rule"] == "disk-full" and str(desks.instance.directory) not in told["detail"]
+    disk.room = None
+    rest = {"data": IMAGE[3000:], "content_type": OFFSET_TYPE, "headers": TUS | {"Upload-Offset": "3000"}}
+    assert desks.ask("eve", "PATCH", path, **rest).status_code == 204
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(uploads, "write_durably", no_room)
+    answer = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": "5"})
+    assert problem(answer, 507)["rule"] == "disk-full"
+    monkeypatch.setattr(releases, "write_durably", no_room)
+    assert problem(desks.ask("eve", "POST", "releases", body), 507)["rule"] == "disk-full"
+    assert bugs._value.get() == before
 
 
 def test_uploads_speak_tus(desks: Desks) -> None:
@@ -311,6 +387,26 @@ def test_a_release_is_checked_before_its_image_is_sent(desks: Desks) -> None:
 def test_a_member_where_there_is_none_to_give_is_said_to_be_one(desks: Desks) -> None:
     answer = desks.ask("ann", "POST", f"releases/{'00' * 16}/approve", {"reason": "x"})
     problem(answer, 400, "reason: not known here; there is no member to give")
+
+
+def test_every_answer_about_uploads_says_the_version_of_tus(desks: Desks) -> None:
+    path = f"uploads/{'0' * 32}"
+    other = {"Upload-Length": "5", "Tus-Resumable": "0.2.2"}
+    refusals = {
+        412: desks.ask("eve", "POST", "uploads", headers=other),
+        400: desks.ask("eve", "POST", "uploads", headers=TUS),
+        403: desks.ask("ann", "POST", "uploads", headers=TUS | {"Upload-Length": "5"}),
+        404: desks.ask("eve", "DELETE", path, headers=TUS),
+        405: desks.ask("eve", "GET", path, headers=TUS),
+        413: desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": "100001"}),
+        415: desks.ask("eve", "PATCH", path, headers=TUS, data=b"x", content_type="text/plain"),
+    }
+    for status, answer in refusals.items():
+        problem(answer, status)
+        assert answer.headers["Tus-Resumable"] == "1.0.0"
+        assert answer.headers.get("Tus-Version") == ("1.0.0" if status == 412 else None)
+    assert desks.ask("eve", "OPTIONS", "uploads").headers["Tus-Resumable"] == "1.0.0"
+    assert "Tus-Resumable" not in desks.ask("aud", "GET", "releases").headers
 
 
 def test_another_engineers_upload_is_not_there(desks: Desks, tmp_path: Path) -> None:

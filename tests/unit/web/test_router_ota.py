@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import http.client
+import json
 import socket
 import ssl
 import threading
@@ -163,6 +164,15 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     made.end()
 
 
+def assert_problem(answer: Any, status: int, rule: str | None = None, *, says: str = "") -> None:
+    """An RFC 9457 problem that nobody keeps."""
+    document = json.loads(answer.body)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json"), document
+    assert answer.headers["cache-control"] == "no-store"
+    assert (document["status"], document.get("rule")) == (status, rule or document.get("rule"))
+    assert says in document.get("detail", "") and document["title"]
+
+
 def told(head: str) -> dict[str, str]:
     lines = head.strip().split("\r\n")[1:]
     return {name.lower(): text.strip() for name, _, text in (line.partition(":") for line in lines)}
@@ -183,7 +193,69 @@ def test_an_interrupted_download_goes_on_where_it_stopped(house):
     rest = house.ask(PATH, Range="bytes=1000-", If_Range=first.headers["etag"])
     assert (rest.status, first.body + rest.body) == (206, IMAGE)
     assert rest.headers["content-range"] == f"bytes 1000-{len(IMAGE) - 1}/{len(IMAGE)}"
-    assert house.ask(PATH, Range=f"bytes={len(IMAGE)}-").status == 416
+
+
+SIZE = len(IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "start", "end"),
+    [
+        ("bytes=0-9", 206, 0, 10),
+        ("BYTES=5-5", 206, 5, 6),
+        ("bytes=-10", 206, SIZE - 10, SIZE),
+        (f"bytes=-{SIZE + 1}", 206, 0, SIZE),
+        (f"bytes=9-{SIZE + 9}", 206, 9, SIZE),
+        ("chapters=1-2", 200, 0, SIZE),  # 14.2: an unknown unit MUST be ignored
+        ("bytes=0-1,4-5", 200, 0, SIZE),
+        ("bytes=9-1", 200, 0, SIZE),
+        ("bytes=-", 200, 0, SIZE),
+        ("bytes=x", 200, 0, SIZE),
+        ("bytes=" + "9" * 5000 + "-", 200, 0, SIZE),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_ranges_of_an_image_are_as_rfc_9110_has_them(
+    house: House, asked: str, status: int, start: int, end: int
+) -> None:
+    answer = house.ask(PATH, Range=asked)
+    assert (answer.status, answer.body) == (status, IMAGE[start:end])
+    wanted = f"bytes {start}-{end - 1}/{SIZE}" if status == 206 else None
+    assert answer.headers["content-range"] == wanted
+    assert house.ask(PATH, "HEAD", Range=asked).status == 200
+
+
+@pytest.mark.parametrize("asked", ["bytes=-0", f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}"])
+def test_a_range_that_has_none_of_the_image_is_refused_and_the_refusal_is_kept_nowhere(
+    house: House, asked: str
+) -> None:
+    answer = house.ask(PATH, Range=asked)
+    assert_problem(answer, 416, "range")
+    assert answer.headers["content-range"] == f"bytes */{SIZE}"
+    known = house.ask(PATH, Range=asked, If_None_Match=house.ask(PATH).headers["etag"])
+    assert (known.status, known.headers["cache-control"]) == (304, FOREVER)  # 13.2.2: it comes first
+
+
+@pytest.mark.parametrize("condition", ['"another"', 'W/"{}"', "Tue, 15 Nov 2044 12:45:26 GMT", "nonsense"])
+def test_a_range_of_another_image_than_the_client_has_is_the_whole(house: House, condition: str) -> None:
+    etag = house.ask(PATH).headers["etag"].strip('"')
+    answer = house.ask(PATH, Range="bytes=0-9", If_Range=condition.format(etag))
+    assert (answer.status, answer.body) == (200, IMAGE)
+
+
+def test_conditions_that_are_not_met_are_problems(house: House) -> None:
+    etag = house.ask(PATH).headers["etag"]
+    assert_problem(house.ask(PATH, If_Match='"another"'), 412, "precondition")
+    assert_problem(house.ask(PATH, If_Unmodified_Since="Tue, 15 Nov 1994 12:45:26 GMT"), 412, "precondition")
+    assert house.ask(PATH, If_Match=etag).status == house.ask(PATH, If_Match="*").status == 200
+    assert house.ask(PATH, If_None_Match="*").status == 304
+
+
+def test_a_packed_file_beside_an_image_is_not_handed_out_in_its_place(house: House) -> None:
+    beside = house.instance.images_dir / "brake-ecu/brakes/1.0" / f"{DIGEST}.brakes.bin.gz"
+    beside.write_bytes(b"packed")
+    answer = house.ask(PATH, Accept_Encoding="gzip")
+    assert (answer.body, answer.headers["content-encoding"]) == (IMAGE, None)
 
 
 def test_the_statement_of_provenance_is_beside_the_image(house):
@@ -192,8 +264,16 @@ def test_the_statement_of_provenance_is_beside_the_image(house):
 
 
 def test_images_are_not_handed_out_in_clear_unless_an_operator_says_so(house):
-    assert house.ask(PATH, scheme="http").status == 403
-    assert house.ask(PATH, "POST", body=b"").status == 405
+    assert_problem(house.ask(PATH, scheme="http"), 403, "https", says="https")
+    assert_problem(house.ask(PATH, "POST", body=b""), 405)
+
+
+@pytest.mark.parametrize("name", ["challenge", "registrations", "certificates", "manifests"])
+def test_nothing_that_names_a_vehicle_is_taken_in_clear(house: House, name: str) -> None:
+    before = len(house.seen)
+    answer = house.ask(f"/ota/v1/{name}", "POST", scheme="http", body=b"VIN and ECUs")
+    assert_problem(answer, 403, "https", says="https")
+    assert len(house.seen) == before
 
 
 @pytest.mark.parametrize(
@@ -212,7 +292,7 @@ def test_images_are_not_handed_out_in_clear_unless_an_operator_says_so(house):
 )
 def test_only_what_is_named_by_its_content_is_handed_out(house, name):
     answer = house.ask(f"/ota/image/targets/{name}")
-    assert answer.status == 404 and "cache-control" not in answer.headers
+    assert_problem(answer, 404, "path")
 
 
 def test_a_link_in_the_images_folder_leads_nowhere(house):
@@ -293,13 +373,22 @@ def test_a_look_that_finds_nothing_else_leaves_the_listener_as_it_is(house):
 
 def test_registrations_may_be_larger_than_other_requests_and_not_without_end(house):
     assert house.ask("/ota/v1/registrations", "POST", body=bytes(200_000)).status == 200
-    assert house.ask("/ota/v1/registrations", "POST", body=bytes(300_000)).status == 413
-    assert house.ask("/ota/image/metadata/x.json", "POST", body=bytes(101)).status == 413
+    for name in ("registrations", "manifests"):
+        answer = house.ask(f"/ota/v1/{name}", "POST", body=bytes(300_000))
+        assert_problem(answer, 413, "size", says="262144 octets")
+    assert_problem(house.ask("/ota/image/metadata/x.json", "POST", body=bytes(101)), 413, "size")
 
 
-@pytest.mark.parametrize("target", ["/ota", "/ota/", "/ota/v2/x", "/api/v1/ota/releases", "/ea", "/v3/ctl"])
-def test_nothing_else_is_here(house, target):
-    assert house.ask(target).status == 404
+@pytest.mark.parametrize("target", ["/ota", "/ota/", "/ota/v2/x", "/ota?x"])
+def test_what_is_not_there_below_ota_is_a_problem(house, target):
+    assert_problem(house.ask(target), 404, "path")
+    assert_problem(house.ask(target, "PUT"), 405)
+
+
+@pytest.mark.parametrize("target", ["/api/v1/ota/releases", "/ea", "/v3/ctl", "/otax"])
+def test_nothing_else_is_here_and_stations_hear_it_in_plain_text(house, target):
+    answer = house.ask(target)
+    assert (answer.status, answer.body) == (404, b"not found\n")
 
 
 def test_downloads_beyond_a_number_wait_so_that_other_stations_are_heard(house: House) -> None:

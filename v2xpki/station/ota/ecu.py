@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from v2xpki.disk import room_for
 from v2xpki.station.errors import BadState
 from v2xpki.station.files import clear_unfinished, sync_folder, write_whole
 from v2xpki.station.ota.keys import EcuKey
@@ -103,10 +104,10 @@ class Ecu:
 
     def stage(self, image: Path, wanted: Installed) -> None:
         """Take an image into the memory beside the one that is installed. Raises UpdateRefused where it is
-        not the one that is wanted."""
+        not the one that is wanted, DiskFull."""
         staged = self.folder / "images" / f"{wanted.sha256}.staged"
         digest, length = hashlib.sha256(), 0
-        with image.open("rb") as source, staged.open("wb") as out:
+        with room_for(staged), image.open("rb") as source, staged.open("wb") as out:
             while chunk := source.read(_CHUNK):
                 digest.update(chunk)
                 length += len(chunk)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from v2xpki.disk import room_for
 from v2xpki.station.errors import Unreachable
 from v2xpki.station.http import Reply
 from v2xpki.station.ota.reasons import Threat, UpdateRefused
@@ -84,7 +85,7 @@ class Fetcher:
         """Download to a file that is `length` octets long; where a part of it is there, the rest.
 
         What came before a failure stays, for the next time. Nothing is said about what is in it.
-        Raises UpdateRefused.
+        Raises UpdateRefused, DiskFull.
         """
         have = file.stat().st_size if file.exists() else 0
         if have > length:
@@ -100,7 +101,7 @@ class Fetcher:
                 have = 0
             elif not answer.headers.get("content-range", "").startswith(f"bytes {have}-"):
                 raise UpdateRefused(Threat.DENIAL_OF_SERVICE, f"{url}: another range than the one asked for")
-            with file.open("ab" if have else "wb") as out:
+            with room_for(file), file.open("ab" if have else "wb") as out:
                 for chunk in self._bounded(answer, url, length - have):
                     out.write(chunk)
                     have += len(chunk)
