@@ -133,7 +133,7 @@ def register(vehicle, station):
 def test_a_vehicle_registers_by_its_enrolment_credential_and_is_known_by_its_certificate(
     vehicle, oem, station
 ):
-    with pytest.raises(Refusal, match="HTTP 403 A client certificate in force"):
+    with pytest.raises(Refusal, match="HTTP 403: A client certificate in force"):
         open_primary(vehicle, SystemClock()).update()
     made = register(vehicle, station)
     assert made == registration.identity(vehicle) and VIN in made.subject
@@ -193,7 +193,7 @@ def test_a_certificate_that_is_not_for_this_vehicle_now_is_not_kept(vehicle, oem
 
 def test_a_refused_registration_says_why(vehicle, oem, station):
     oem.changes = {"refusal": DirectorRefusal(DirectorReason.REPLAYED, "challenge was used before")}
-    with pytest.raises(Refusal, match="HTTP 409 challenge was used before") as refused:
+    with pytest.raises(Refusal, match="HTTP 409: challenge was used before") as refused:
         register(vehicle, station)
     assert refused.value.status == 409
 
@@ -344,9 +344,11 @@ def test_the_command_registers_updates_and_tells_of_a_refusal(ota, oem, url, tmp
         "message": "the Director refuses the manifest, HTTP 403: late",
     }  # fmt: skip
     oem.faults.clear()
-    oem.changes["status"] = 409
+    oem.changes["refusal"] = DirectorRefusal(DirectorReason.REPLAYED, "challenge was used before")
     refused = json.loads(ota("register", car, "--its-aid", SCR, "--json", code=1).stdout)["refused"]
-    assert (refused["status"], refused["detail"]) == (409, "replayed")
+    assert (refused["status"], refused["rule"], refused["detail"]) == (
+        409, "replayed", "challenge was used before",
+    )  # fmt: skip
     oem.changes.clear()
     path = oem.release("brake-1", "abs", "2.0", 2, b"new brakes")
     oem.direct({"brake": path})

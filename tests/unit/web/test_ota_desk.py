@@ -123,7 +123,8 @@ def test_every_call_is_refused_to_who_has_none_of_its_roles(desks: Desks, kind: 
 MATRIX = {
     "GET releases": "EACU", "GET releases/i": "EACU", "GET roles": "EACU",
     "GET signing-requests": "EACU", "GET signing-requests/i": "EACU",
-    "POST releases": "E", "POST releases/i/approve": "A", "POST releases/i/withdraw": "E",
+    "POST releases": "E", "POST releases/check": "E", "POST withdrawn-targets": "E",
+    "POST releases/i/approve": "A", "POST releases/i/withdraw": "E",
     "POST signing-requests": "E", "POST signing-requests/i/signatures": "E",
     "POST signing-requests/i/drop": "E",
     "GET vehicles": "CU", "GET vehicles/V": "CU", "GET expected-vehicles": "CU",
