@@ -9,11 +9,11 @@ out together.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
-from securesystemslib.signer import Key, Signer
+from securesystemslib.signer import Key, Signature, Signer
 
-from v2xpki.errors import IssuanceError
+from v2xpki.errors import IssuanceError, KeystoreError
 from v2xpki.issuance.records import Prepared, Record, Token, new_slip
-from v2xpki.issuance.token_signer import TokenSigner
+from v2xpki.issuance.token_signer import TokenSigner, Unchecked
 from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.store import random_key
 from v2xpki.time import HOUR
@@ -82,17 +82,50 @@ class MetadataIssuer:
     def issue(self, token: Token) -> list[Signed]:
         """Sign what was recorded, in its order; each signature is checked. What `tx_complete` takes is
         `signatures_of` the answer. Raises TokenSpent, RecordFailed, TokenLost, IssuanceError."""
+        [made] = self.issue_each([token])
+        if isinstance(made, Exception):
+            raise made
+        return made
+
+    def issue_each(self, tokens: Sequence[Token]) -> list[list[Signed] | Exception]:
+        """As `issue` of each, in order, with what it would raise. All are signed before the first is checked:
+        a token's call takes 60 us after another, 85 after something else. One that is lost is not asked for
+        each of them."""
+        made: list[list[Unchecked | Signature] | Exception] = []
+        for token in tokens:
+            lost = made[-1] if made and isinstance(made[-1], KeystoreError) else None
+            try:
+                made.append(lost or self._made(token))
+            except Exception as error:
+                made.append(error)
+        return [self._checked(*one) for one in zip(tokens, made, strict=True)]
+
+    def _made(self, token: Token) -> list[Unchecked | Signature]:
         material = token.material
         if token.owner is not self or not isinstance(material, _Material):
             raise IssuanceError("a token of another issuer")
         token.burn()
-        made = [self._sign(label, octets) for label, octets in material.payloads]
-        token.signed(signatures_of(made))
+        made: list[Unchecked | Signature] = []
+        for label, octets in material.payloads:
+            signer = self._signer(label)
+            made.append(signer.made(octets) if isinstance(signer, TokenSigner) else signer.sign(octets))
         return made
 
-    def _sign(self, label: KeyLabel, octets: bytes) -> Signed:
-        made = self._signer(label).sign(octets)
-        return Signed(octets, made.keyid, made.signature)
+    def _checked(
+        self, token: Token, made: list[Unchecked | Signature] | Exception
+    ) -> list[Signed] | Exception:
+        if isinstance(made, Exception):
+            return made
+        assert isinstance(token.material, _Material)
+        signed = []
+        try:
+            for (_, octets), one in zip(token.material.payloads, made, strict=True):
+                signature = one if isinstance(one, Signature) else one.checked()
+                signed.append(Signed(octets, signature.keyid, signature.signature))
+        except IssuanceError as error:
+            return error
+        token.signed(signatures_of(signed))
+        return signed
 
     def _signer(self, label: KeyLabel) -> Signer:
         found = self._signers.get(label)

@@ -5,7 +5,7 @@ DER, over SHA-256 on P-256 and SHA-384 on P-384, as securesystemslib checks them
 """
 
 import hashlib
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -65,14 +65,33 @@ class TokenSigner(Signer):
     def sign(self, payload: bytes) -> Signature:
         """Sign once; the signature is checked. payload: what was recorded. Raises TokenLost, KeyNotFound,
         IssuanceError."""
+        return self.made(payload).checked()
+
+    def made(self, payload: bytes) -> "Unchecked":
+        """A signature that must not go out before it is checked. Raises TokenLost, KeyNotFound."""
         digest = self._hash(payload).digest()
-        der = der_of(self._key.sign(digest), self._size)
+        return Unchecked(self, digest, der_of(self._key.sign(digest), self._size))
+
+    def verify(self, der: bytes, digest: bytes) -> None:
+        """Raises IssuanceError unless it is this key's signature."""
         try:
             # As it goes out. By the package whose form this is: of three in a row, 15 us each less.
             self._verify(der, digest, self._algorithm)
         except InvalidSignature as error:
             raise IssuanceError("the signature made does not verify") from error
-        return Signature(self._public_key.keyid, der.hex())
+
+
+class Unchecked(NamedTuple):
+    """What a key made of a payload's digest."""
+
+    signer: TokenSigner
+    digest: bytes
+    der: bytes
+
+    def checked(self) -> Signature:
+        """Raises IssuanceError."""
+        self.signer.verify(self.der, self.digest)
+        return Signature(self.signer.public_key.keyid, self.der.hex())
 
 
 def der_of(raw: bytes, size: int) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from v2xpki.audit import Event
-from v2xpki.errors import KeystoreError, RecordFailed
+from v2xpki.errors import RecordFailed
 from v2xpki.issuance import tx_save
 from v2xpki.ota import manifests
 from v2xpki.ota.assignments import (
@@ -192,27 +192,21 @@ class Directing:
     def _take(self, steps: Sequence[_Step]) -> list[Taken | Exception]:
         """The outcomes of one try: record, sign, hand out."""
         outcomes = self._record(steps)
+        coming = {
+            number: step.coming
+            for number, step in enumerate(steps)
+            if outcomes[number] is None and step.coming is not None
+        }
         signed: dict[int, bytes] = {}
-        lost: KeystoreError | None = None
-        for number, step in enumerate(steps):
-            if outcomes[number] is not None or step.coming is None:
-                continue
-            made = lost or self._sign(step.coming)  # a token that is away is not asked for each of them
+        for number, made in zip(coming, self._metadata.sign(list(coming.values())), strict=True):
             if isinstance(made, bytes):
                 signed[number] = made
-                continue
-            lost = made if isinstance(made, KeystoreError) else None
-            self._metadata.give_up(step.coming)
-            outcomes[number] = made
+            else:
+                self._metadata.give_up(coming[number])
+                outcomes[number] = made
         given = self._hand_out([(steps[number], octets) for number, octets in signed.items()])
         found = dict(enumerate(outcomes)) | dict(zip(signed, given, strict=True))
         return [outcome for outcome in found.values() if outcome is not None]
-
-    def _sign(self, coming: Next) -> bytes | Exception:
-        try:
-            return self._metadata.sign(coming)
-        except Exception as error:
-            return error
 
     def _record(self, steps: Sequence[_Step]) -> list[Taken | Exception | None]:
         """None for what is to be signed."""

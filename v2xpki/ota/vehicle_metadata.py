@@ -7,7 +7,7 @@ empty targets of one vehicle would do for another.
 
 import contextlib
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -184,9 +184,10 @@ class VehicleMetadata:
         prepared = self._issuer.prepare(payloads, expires, kind=KIND)
         return Next(prepared, version, self.content_of(targets), plan, expires)
 
-    def sign(self, coming: Next) -> bytes:
-        """What `tx_hand_out` takes, of what was recorded. Raises as MetadataIssuer.issue."""
-        return signatures_of(self._issuer.issue(coming.prepared.token))
+    def sign(self, coming: Sequence[Next]) -> list[bytes | Exception]:
+        """What `tx_hand_out` takes, of each that was recorded, or what MetadataIssuer.issue raises."""
+        made = self._issuer.issue_each([one.prepared.token for one in coming])
+        return [one if isinstance(one, Exception) else signatures_of(one) for one in made]
 
     def tx_hand_out(self, tx: Transaction, vehicle: Vehicle, coming: Next, signed: bytes) -> None:
         """Have it handed out from the commit on. Raises Overtaken; as tx_complete."""
