@@ -13,7 +13,7 @@ from securesystemslib.signer import Key, Signature, Signer
 
 from v2xpki.errors import IssuanceError, KeystoreError
 from v2xpki.issuance.records import Prepared, Record, Token, new_slip
-from v2xpki.issuance.token_signer import TokenSigner, Unchecked
+from v2xpki.issuance.token_signer import Made, TokenSigner
 from v2xpki.keystore import KeyLabel, Keystore
 from v2xpki.store import random_key
 from v2xpki.time import HOUR
@@ -88,50 +88,67 @@ class MetadataIssuer:
         return made
 
     def issue_each(self, tokens: Sequence[Token]) -> list[list[Signed] | Exception]:
-        """As `issue` of each, in order, with what it would raise. All are signed before the first is checked:
-        a token's call takes 60 us after another, 85 after something else. One that is lost is not asked for
-        each of them."""
-        made: list[list[Unchecked | Signature] | Exception] = []
+        """As `issue` of each, in order, with what it would raise. Several are of one moment: the last one of
+        each key is checked, and all where one of those is wrong: 170 us of 950 less for each of eight
+        vehicles. A token that is lost is not asked for each."""
+        made: list[list[Made | Signature] | Exception] = []
         for token in tokens:
             lost = made[-1] if made and isinstance(made[-1], KeystoreError) else None
             try:
                 made.append(lost or self._made(token))
             except Exception as error:
                 made.append(error)
-        return [self._checked(*one) for one in zip(tokens, made, strict=True)]
+        if len(made) == 1 or _last_are_wrong(made):
+            made = [_wrong_of(one) or one for one in made]
+        return [_signed(token, one) for token, one in zip(tokens, made, strict=True)]
 
-    def _made(self, token: Token) -> list[Unchecked | Signature]:
+    def _made(self, token: Token) -> list[Made | Signature]:
         material = token.material
         if token.owner is not self or not isinstance(material, _Material):
             raise IssuanceError("a token of another issuer")
         token.burn()
-        made: list[Unchecked | Signature] = []
+        made: list[Made | Signature] = []
         for label, octets in material.payloads:
             signer = self._signer(label)
             made.append(signer.made(octets) if isinstance(signer, TokenSigner) else signer.sign(octets))
         return made
-
-    def _checked(
-        self, token: Token, made: list[Unchecked | Signature] | Exception
-    ) -> list[Signed] | Exception:
-        if isinstance(made, Exception):
-            return made
-        assert isinstance(token.material, _Material)
-        signed = []
-        try:
-            for (_, octets), one in zip(token.material.payloads, made, strict=True):
-                signature = one if isinstance(one, Signature) else one.checked()
-                signed.append(Signed(octets, signature.keyid, signature.signature))
-        except IssuanceError as error:
-            return error
-        token.signed(signatures_of(signed))
-        return signed
 
     def _signer(self, label: KeyLabel) -> Signer:
         found = self._signers.get(label)
         if found is None:
             raise IssuanceError(f"{label} signs no firmware metadata here")
         return found
+
+
+def _wrong_of(made: list[Made | Signature] | Exception) -> IssuanceError | None:
+    """What is wrong with signatures of a token. Others were checked as they were made."""
+    try:
+        for one in [] if isinstance(made, Exception) else made:
+            if isinstance(one, Made):
+                one.check()
+    except IssuanceError as error:
+        return error
+    return None
+
+
+def _last_are_wrong(made: Sequence[list[Made | Signature] | Exception]) -> bool:
+    """Whether the last signature of a key does not verify."""
+    last = {
+        one.signer: one for each in made if isinstance(each, list) for one in each if isinstance(one, Made)
+    }
+    return _wrong_of(list(last.values())) is not None
+
+
+def _signed(token: Token, made: list[Made | Signature] | Exception) -> list[Signed] | Exception:
+    if isinstance(made, Exception):
+        return made
+    assert isinstance(token.material, _Material)
+    signed = []
+    for (_, octets), one in zip(token.material.payloads, made, strict=True):
+        signature = one.signature if isinstance(one, Made) else one
+        signed.append(Signed(octets, signature.keyid, signature.signature))
+    token.signed(signatures_of(signed))
+    return signed
 
 
 def signatures_of(made: Iterable[Signed]) -> bytes:

@@ -65,12 +65,14 @@ class TokenSigner(Signer):
     def sign(self, payload: bytes) -> Signature:
         """Sign once; the signature is checked. payload: what was recorded. Raises TokenLost, KeyNotFound,
         IssuanceError."""
-        return self.made(payload).checked()
+        made = self.made(payload)
+        made.check()
+        return made.signature
 
-    def made(self, payload: bytes) -> "Unchecked":
-        """A signature that must not go out before it is checked. Raises TokenLost, KeyNotFound."""
+    def made(self, payload: bytes) -> "Made":
+        """As sign, but not checked yet. Raises TokenLost, KeyNotFound."""
         digest = self._hash(payload).digest()
-        return Unchecked(self, digest, der_of(self._key.sign(digest), self._size))
+        return Made(self, digest, der_of(self._key.sign(digest), self._size))
 
     def verify(self, der: bytes, digest: bytes) -> None:
         """Raises IssuanceError unless it is this key's signature."""
@@ -81,17 +83,21 @@ class TokenSigner(Signer):
             raise IssuanceError("the signature made does not verify") from error
 
 
-class Unchecked(NamedTuple):
+class Made(NamedTuple):
     """What a key made of a payload's digest."""
 
     signer: TokenSigner
     digest: bytes
     der: bytes
 
-    def checked(self) -> Signature:
+    @property
+    def signature(self) -> Signature:
+        """As metadata has it."""
+        return Signature(self.signer.public_key.keyid, self.der.hex())
+
+    def check(self) -> None:
         """Raises IssuanceError."""
         self.signer.verify(self.der, self.digest)
-        return Signature(self.signer.public_key.keyid, self.der.hex())
 
 
 def der_of(raw: bytes, size: int) -> bytes:

@@ -1,5 +1,6 @@
 """A key of the token is the Signer that securesystemslib knows, and nothing leaves it unchecked."""
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -67,9 +68,9 @@ def test_the_issuer_signs_through_its_signers() -> None:
     used: list[bytes] = []
 
     class Noted(TokenSigner):
-        def sign(self, payload: bytes) -> Any:
+        def made(self, payload: bytes) -> Any:
             used.append(payload)
-            return super().sign(payload)
+            return super().made(payload)
 
     issuer = metadata.MetadataIssuer({LABEL: Noted(key(Curve.NIST_P256))})
     prepared = issuer.prepare([metadata.Payload(LABEL, b'{"a":1}')], 0)
@@ -84,3 +85,52 @@ def test_the_issuer_signs_through_its_signers() -> None:
 def test_a_signature_goes_out_in_the_der_that_the_package_writes(r: int, s: int) -> None:
     raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
     assert der_of(raw, 32) == encode_dss_signature(r, s)
+
+
+class Slipping(Failing):
+    """A token that signs something else from one signature on, and counts."""
+
+    def __init__(self, first_wrong: int) -> None:
+        super().__init__(Curve.NIST_P256)
+        self.first_wrong, self.made = first_wrong, 0
+
+    def sign(self, digest: bytes) -> bytes:
+        self.made += 1
+        return bytes(self._key.sign(digest if self.made < self.first_wrong else bytes(len(digest))))
+
+
+def issued(token: Slipping, records: int, payloads: int = 1) -> list[Any]:
+    """What comes of records of one moment, each of so many payloads for one key."""
+    issuer = metadata.MetadataIssuer({LABEL: TokenSigner(token)})
+    tokens = []
+    for number in range(records):
+        texts = [b'{"a":%d,"b":%d}' % (number, at) for at in range(payloads)]
+        prepared = issuer.prepare([metadata.Payload(LABEL, text) for text in texts], 0)
+        prepared.record.slip.committed()
+        tokens.append(prepared.token)
+    return issuer.issue_each(tokens)
+
+
+@pytest.mark.parametrize("first_wrong", [1, 2, 3])
+def test_of_a_record_alone_each_signature_is_checked(first_wrong: int) -> None:
+    [outcome] = issued(Slipping(first_wrong), 1, payloads=3)
+    assert isinstance(outcome, IssuanceError)
+
+
+def test_of_several_records_all_are_checked_where_the_last_of_a_key_is_wrong() -> None:
+    outcomes = issued(Slipping(3), 4)
+    assert [isinstance(one, IssuanceError) for one in outcomes] == [False, False, True, True]
+
+
+def test_of_several_records_the_last_of_a_key_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bytes] = []
+    verify = TokenSigner.verify
+
+    def noted(signer: TokenSigner, der: bytes, digest: bytes) -> None:
+        checked.append(digest)
+        verify(signer, der, digest)
+
+    monkeypatch.setattr(TokenSigner, "verify", noted)
+    outcomes = issued(Slipping(99), 4)
+    assert checked == [hashlib.sha256(b'{"a":3,"b":0}').digest()]
+    assert all(isinstance(one, list) for one in outcomes)

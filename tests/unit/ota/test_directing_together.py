@@ -8,6 +8,7 @@ from tests.support.databases import new_url, postgres_server  # noqa: F401
 from tests.support.ota_director import Car, Depot
 from tests.support.ota_versions import require_each_version_once
 from v2xpki.errors import DecodeError, RecordFailed, TokenLost
+from v2xpki.issuance.token_signer import TokenSigner
 from v2xpki.ota import directing, vehicle_metadata
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.vehicle_metadata import Overtaken
@@ -108,11 +109,11 @@ def test_what_moves_under_one_is_looked_at_again_for_that_one(depot, fleet, monk
 def test_a_token_that_is_lost_is_asked_once_and_nothing_is_handed_out(depot, fleet, monkeypatch):
     asked = []
 
-    def lost(token):
-        asked.append(token)
+    def lost(signer, payload):
+        asked.append(payload)
         raise TokenLost("the token is away")
 
-    monkeypatch.setattr(depot.director._metadata._issuer, "issue", lost)
+    monkeypatch.setattr(TokenSigner, "made", lost)
     taken = depot.director.take_manifests(manifests(depot, fleet))
     assert len(asked) == 1
     assert all(isinstance(one, TokenLost) for one in taken)

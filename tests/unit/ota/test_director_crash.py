@@ -35,7 +35,7 @@ def prepared_to_die(depot, point):
     elif point == "after the record":
         metadata.sign = die
     elif point == "after they are made":
-        metadata._issuer.issue = dying_after(metadata._issuer.issue)
+        metadata._issuer.issue_each = dying_after(metadata._issuer.issue_each)
     elif point == "before what was signed is committed":
         vehicle_metadata._replace = dying_after(vehicle_metadata._replace, within=True)
     return director

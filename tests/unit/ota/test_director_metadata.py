@@ -163,12 +163,13 @@ def test_a_version_is_never_given_twice_even_if_its_signature_failed(depot, monk
     vehicle = car.join(depot)
     lost = depot.director._metadata._issuer
 
-    def fail(token):
-        token.burn()
-        raise TokenLost("gone")
+    def fail(tokens):
+        for token in tokens:
+            token.burn()
+        return [TokenLost("gone") for _ in tokens]
 
     with monkeypatch.context() as patch:
-        patch.setattr(lost, "issue", fail)
+        patch.setattr(lost, "issue_each", fail)
         with pytest.raises(KeystoreError):
             depot.director.take_manifest(vehicle, car.manifest(depot.clock))
     vehicle = depot.director.who(vehicle.certificate)
@@ -249,17 +250,17 @@ def test_metadata_that_was_overtaken_while_it_was_signed_is_never_handed_out(dep
     car = Car()
     vehicle = car.join(depot)
     other, slow = depot.open(), depot.director._metadata._issuer
-    issue = slow.issue
+    issue = slow.issue_each
 
     def overtaken(token):
-        monkeypatch.setattr(slow, "issue", issue)
+        monkeypatch.setattr(slow, "issue_each", issue)
         other.take_manifest(vehicle_now(), car.manifest(depot.clock))
         return issue(token)
 
     def vehicle_now():
         return depot.director._inventory.again(vehicle)
 
-    monkeypatch.setattr(slow, "issue", overtaken)
+    monkeypatch.setattr(slow, "issue_each", overtaken)
     taken = depot.director.take_manifest(vehicle, car.manifest(depot.clock))
     assert taken.version == 2
     assert signed(depot, vehicle)[0]["version"] == 2

@@ -85,13 +85,13 @@ def test_what_is_being_signed_when_a_vehicle_is_retired_is_handed_out_and_offere
     depot.campaign(target)
     vehicle = car.join(depot)
     issuer = depot.director._metadata._issuer
-    sign = issuer.issue
+    sign = issuer.issue_each
 
     def retired_meanwhile(token):
         retire(depot, car)
         return sign(token)
 
-    monkeypatch.setattr(type(issuer), "issue", lambda _, token: retired_meanwhile(token))
+    monkeypatch.setattr(type(issuer), "issue_each", lambda _, token: retired_meanwhile(token))
     depot.director.take_manifest(vehicle, car.manifest(depot.clock))
     shown = depot.director.vehicle(car.vin)
     assert (shown["metadataVersion"], shown["offers"]) == (0, [])
