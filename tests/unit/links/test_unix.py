@@ -1,5 +1,6 @@
 """The AA's link to an EA's socket: kept connections, bounded in time and size, others go elsewhere."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -43,16 +44,17 @@ class Ea:
             threading.Thread(target=self._serve, args=(link,), daemon=True).start()
 
     def _serve(self, link: socket.socket) -> None:
-        while octets := link.recv(65536):
-            self.seen.append(octets)
-            step = self._script.pop(0) if self._script else ANSWER
-            if step is None:
-                continue
-            if not step:
-                link.close()
-                return
-            link.sendall(step)
-            self.asked.set()
+        with contextlib.suppress(OSError):  # closed by the other thread, at the end
+            while octets := link.recv(65536):
+                self.seen.append(octets)
+                step = self._script.pop(0) if self._script else ANSWER
+                if step is None:
+                    continue
+                if not step:
+                    link.close()
+                    return
+                link.sendall(step)
+                self.asked.set()
 
     def close(self) -> None:
         self._socket.close()
