@@ -153,7 +153,7 @@ def _keep(place: Path, folder: int, *, restore: bool) -> None:
         raise TokenLost(
             f"{place / _OBJECT} is cut off and cannot be put back from {_KEPT}: "
             f"{error.filename or place}: {error.strerror}",
-            hint=f"give {_KEPT} and the folder to the file's owner, make room, and try again; or {BRING_BACK}",
+            hint=f"give {_KEPT} and its folder to the file's owner and make room; or {BRING_BACK}",
         ) from error
 
 
@@ -193,8 +193,9 @@ def _replace(folder: int, name: str, octets: bytes, owner: os.stat_result) -> No
         os.unlink(left, dir_fd=folder)
     draft = f"token.{secrets.token_hex(16)}.new"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(draft, flags, 0o600, dir_fd=folder)
     try:
-        with os.fdopen(os.open(draft, flags, 0o600, dir_fd=folder), "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             if owner.st_uid != os.geteuid():  # the superuser looks at a service's token
                 os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
             file.write(octets)
