@@ -21,7 +21,7 @@ from v2xpki.keystore._calls import ReturnValue
 from v2xpki.keystore.pkcs11 import Pkcs11Keystore
 from v2xpki.keystore.profiles import VendorProfile
 from v2xpki.keystore.secret_files import new_secret, read_environment, read_secret, write_private
-from v2xpki.keystore.token_files import BRING_BACK
+from v2xpki.keystore.token_files import BRING_BACK, opening
 
 _LABEL_LENGTH = 32  # CK_TOKEN_INFO.label
 _SOFTHSM_CONF = """\
@@ -116,7 +116,8 @@ def create_token(config: TokenConfig) -> None:
     _module.refuse_inherited()
     with _module.LOCK:
         module = _load(profile, config)
-        _initialise(module, config.token_label, pin)
+        with opening(module.config):
+            _initialise(module, config.token_label, pin)
 
 
 def _load(profile: VendorProfile, config: TokenConfig) -> _module.Module:

@@ -2,17 +2,14 @@
 
 import fcntl
 import os
-import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
-from tests.support.lab import wait_until
 from v2xpki.crypto import Curve
 from v2xpki.errors import KeyNotFound, KeyRefused, TokenLost
 from v2xpki.keystore import KeyLabel, MemoryKey, open_token
@@ -223,9 +220,11 @@ def test_a_token_that_never_was_is_lost(token_store):
 # --- a death during a login: SoftHSM empties token.object, gives its lock up, and only then writes ----------
 
 LOGIN = """
-import resource, signal, sys
+import logging, resource, signal, sys
 from pathlib import Path
 from v2xpki.keystore import TokenConfig, open_token
+logging.getLogger("v2xpki.keystore.token_files").setLevel(logging.DEBUG)
+logging.basicConfig()
 home, limit = Path(sys.argv[1]), int(sys.argv[3])
 if limit:  # the first write beyond it ends the process: that of the emptied token.object
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
@@ -237,12 +236,13 @@ with open_token(TokenConfig("softhsm2", sys.argv[2], pin_file=home / f"pin-{sys.
 """
 
 
-def login(token_store, keystore, limit=0):
+def login(token_store, keystore, limit=0, stderr=None):
     """Another process logs in, as a worker or `status` does."""
     environment = {name: text for name, text in os.environ.items() if name != "SOFTHSM2_CONF"}
+    environment |= {"PYTHONPATH": os.pathsep.join(sys.path)}
     return subprocess.Popen(
         [sys.executable, "-c", LOGIN, token_store.directory, keystore.token_label, str(limit)],
-        stdout=subprocess.PIPE, text=True, env=environment | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment,
     )  # fmt: skip
 
 
@@ -263,12 +263,15 @@ def test_a_process_that_is_killed_while_it_logs_in_does_not_take_the_token_along
 
 def test_processes_open_a_token_one_after_the_other(keystore, token_store):
     """Else one finds the file that another one has emptied, and no token in it."""
+    file = directory_of(token_store, keystore) / "token.object"
     folder = os.open(token_store.config("").token_dir, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
-        waiting = login(token_store, keystore)
-        blocked = re.compile(rf"-> FLOCK\s+ADVISORY\s+WRITE {waiting.pid} ")
-        wait_until(lambda: blocked.search(Path("/proc/locks").read_text()), 120)
+        before = file.read_bytes()
+        waiting = login(token_store, keystore, stderr=subprocess.PIPE)
+        said = waiting.stderr.readline()
+        assert said.endswith("waiting\n"), said
+        assert file.read_bytes() == before
     finally:
         os.close(folder)
     assert waiting.communicate(timeout=120)[0].split() == [ENCRYPT.text, SIGN.text]
