@@ -45,15 +45,15 @@ _DOCUMENTS = Statement(
     .join_from(table_of(store.Vehicle), table_of(IssuanceRecord), _R.id == _V.record)
     .where(_OF)
 )
+_NEW = {
+    name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
+    for name in ("issued", "expires", "record", "content", "plan")
+}
+# A number that was given away since says that this may be of the plan no more: it is looked at again.
 _REPLACE = Statement(
     sa.update(table_of(store.Vehicle))
-    .where(_OF, _V.state == store.ACTIVE, _V.issued < sa.bindparam("new_issued", type_=sa.BigInteger()))
-    .values(
-        {
-            name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
-            for name in ("issued", "expires", "record", "content", "plan")
-        }
-    )
+    .where(_OF, _V.state == store.ACTIVE, _V.issued < _NEW["issued"])
+    .values(_NEW | {"plan": sa.case((_V.version == _NEW["issued"], _NEW["plan"]), else_=-1)})
 )
 _MOVE_PLAN = Statement(
     sa.update(table_of(store.Vehicle))

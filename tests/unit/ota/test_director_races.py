@@ -108,6 +108,34 @@ def test_an_ecu_is_replaced_once(depot):
         assert sum(one["replacedBy"] is None for one in depot.director.vehicle(car.vin)["ecus"]) == 1
 
 
+def meanwhile(depot, monkeypatch, does):
+    """Have something done between the record of metadata and its signature, once."""
+    issuer = depot.director._metadata._issuer
+    issue = issuer.issue_each
+
+    def overtaken(tokens):
+        monkeypatch.setattr(issuer, "issue_each", issue)
+        does()
+        return issue(tokens)
+
+    monkeypatch.setattr(issuer, "issue_each", overtaken)
+
+
+def test_metadata_being_signed_when_an_ecu_is_replaced_names_the_old_one_in_no_later_answer(
+    depot, monkeypatch
+):
+    car, spare = Car(1, hardware=("ecu-a", "ecu-b")), Car(2, hardware=("ecu-z", "ecu-b"))
+    vehicle, release = car.join(depot), depot.release("brake", 2, "ecu-b")
+    depot.campaign(release)
+    old, entry = list(car.ecus)[1], spare.entries[1].document()
+    meanwhile(depot, monkeypatch, lambda: depot.open().replace_ecu(old, entry, "op"))
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    assert whole_view(depot.director, vehicle, car.vin)["targets"] == {}  # the new ECU has reported nothing
+    signed = depot.signatures()
+    whole_view(depot.director, vehicle, car.vin)
+    assert depot.signatures() == signed
+
+
 def test_a_halt_stands_whoever_starts_or_pauses_at_that_moment(depot):
     release = depot.release("brake", 2)
     for number in range(ROUNDS):
