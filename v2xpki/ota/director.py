@@ -22,7 +22,14 @@ from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.expected import Expected
 from v2xpki.ota.finishing import Finishing
-from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_hold_vehicle_of, tx_known
+from v2xpki.ota.inventory import (
+    Inventory,
+    Vehicle,
+    tx_add_ecus,
+    tx_forget_certificates,
+    tx_hold_vehicle_of,
+    tx_known,
+)
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.retiring import tx_retire
@@ -246,7 +253,8 @@ class Director:
 
     def replace_ecu(self, ecu: str, entry: Any, operator: str) -> dict[str, Any]:
         """Put a new ECU in the place of one in use; the old id is never used again. entry: JSON as in a
-        registration. Raises DecodeError, DirectorRefusal."""
+        registration. With a Primary its vehicle's client certificates go, which that box has the keys of: the
+        vehicle registers again, with the new one. Raises DecodeError, DirectorRefusal."""
         new = parse_ecu(entry, "entry")
         try:
             with self._database.write(durable=True) as tx:
@@ -271,8 +279,11 @@ class Director:
                 if new.primary:
                     # Manifests of the old one stay refused: its key is in no ECU in use.
                     tx.execute(sa.update(_VEHICLE).where(_V.id == old.vehicle).values(counter=0))
+                    tx_forget_certificates(tx, old.vehicle)
                 tx_forget_plan(tx, old.vehicle)
-                tx.audit(Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator)
+                tx.audit(
+                    Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator, certificates_ended=new.primary
+                )
         except AlreadyRecorded as error:
             raise DirectorRefusal(DirectorReason.CONFLICT, "entry.ecuId is or was another ECU's") from error
         return self.vehicle(old.vin)
