@@ -14,6 +14,7 @@ from v2xpki.config import FILE_NAME
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import InvalidMessage
 from v2xpki.keystore.memory import MemoryKey
+from v2xpki.secured import SignedMessage
 from v2xpki.station import RequestRefused, Settings, Station
 
 FOREIGN = '[lists]\nrefresh = 1\n[ea]\nforeign_roots = ["{0}"]\n[aa]\nforeign_roots = ["{0}"]\n'
@@ -146,10 +147,17 @@ def test_a_root_off_the_ectl_is_refused_with_the_reason_by_vehicles_ea_and_aa(pa
     for role in ("ea", "aa"):
         wait_until(lambda r=role: not followed(north, r, south), 60)
         assert not list((north.directory / role / "trust").glob("foreign/*"))
-    cam = other.sign_cam(b"\x03")
+    made = []
+
+    def has_certificate():
+        """In one CAM a second."""
+        made.append(other.sign_cam(b"\x03"))
+        return SignedMessage.parse(made[-1]).signer_certificates
+
+    wait_until(has_certificate, 60)
     one.refresh()
     with pytest.raises(InvalidMessage) as refused:
-        one.receive(cam)
+        one.receive(made[-1])
     assert refused.value.rule == "certificate" and "is not trusted" in str(refused.value)
     with pytest.raises(RequestRefused) as denied:
         other.authorize(1, aa=north.aa_certificate.hashed_id8)  # it has not refreshed: it still asks

@@ -154,17 +154,23 @@ class Directing:
             outcomes |= zip(steps, self._take(list(steps.values())), strict=True)
             left = {number: asks[number] for number in steps if isinstance(outcomes[number], _Moved)}
             for number, ask in list(left.items()):
-                vehicle = self._inventory.again(ask.vehicle)
-                left[number] = ask._replace(vehicle=vehicle)
-                if not vehicle.is_active:
-                    why = f"the vehicle is {vehicle.state}"
-                    outcomes[number] = DirectorRefusal(DirectorReason.FORBIDDEN, why)
+                try:
+                    left[number] = ask._replace(vehicle=self._again(ask.vehicle))
+                except Exception as error:
+                    outcomes[number] = error
                     del left[number]
             if not left:
                 break
         for number in left:
             outcomes[number] = RecordFailed("the vehicle's metadata is being made elsewhere, not done yet")
         return [outcomes[number] for number in range(len(asks))]
+
+    def _again(self, vehicle: Vehicle) -> Vehicle:
+        """As it is now. Raises DirectorRefusal where it is served no more."""
+        now = self._inventory.again(vehicle)
+        if not now.is_active:
+            raise DirectorRefusal(DirectorReason.FORBIDDEN, f"the vehicle is {now.state}")
+        return now
 
     def _look(self, ask: _Ask) -> _Step:
         """Raises what a manifest is refused with."""
@@ -204,7 +210,7 @@ class Directing:
             else:
                 self._metadata.give_up(coming[number])
                 outcomes[number] = made
-        given = self._hand_out([(steps[number], octets) for number, octets in signed.items()])
+        given = self._hand_out([(steps[at], coming[at], octets) for at, octets in signed.items()])
         found = dict(enumerate(outcomes)) | dict(zip(signed, given, strict=True))
         return [outcome for outcome in found.values() if outcome is not None]
 
@@ -212,13 +218,16 @@ class Directing:
         """None for what is to be signed."""
         if not steps:
             return []
+        at = None
         try:
             with self._database.write(durable=any(step.is_durable for step in steps)) as tx:
-                for step in steps:
-                    self._tx_record(tx, step)
+                for at in steps:
+                    self._tx_record(tx, at)
+                at = None
         except Exception as error:
-            # one of them has nothing to do with the others
-            return [error] if len(steps) == 1 else [self._record([step])[0] for step in steps]
+            if at is None or len(steps) == 1:  # the database's fault, or its own
+                return [error] * len(steps)
+            return [self._record([step])[0] for step in steps]
         return [Taken(step.vehicle.issued, changed=False) if step.coming is None else None for step in steps]
 
     def _tx_record(self, tx: Transaction, step: _Step) -> None:
@@ -248,29 +257,32 @@ class Directing:
         if vehicle.plan != plan.generation:
             tx_move_plan(tx, vehicle.id, vehicle.issued, plan.generation)
 
-    def _hand_out(self, done: Sequence[tuple[_Step, bytes]]) -> list[Taken | Exception]:
+    def _hand_out(self, done: Sequence[tuple[_Step, Next, bytes]]) -> list[Taken | Exception]:
         """What was signed, from now on. A record whose documents will not go out is void: its number is used
         up, and what was handed out before still is."""
         if not done:
             return []
-        versions = []
+        at = None
         try:
             with self._database.write(durable=False) as tx:
-                for step, signed in done:
-                    assert step.coming is not None
-                    self._metadata.tx_hand_out(tx, step.vehicle, step.coming, signed)
-                    _tx_offer(tx, step, step.coming.version)
-                    versions.append(step.coming.version)
+                for at, coming, signed in done:
+                    self._metadata.tx_hand_out(tx, at.vehicle, coming, signed)
+                    _tx_offer(tx, at, coming.version)
+                at = None
         except Exception as error:
-            if len(done) > 1:
+            if at is not None and len(done) > 1:
                 return [self._hand_out([one])[0] for one in done]
-            [(step, _)] = done
-            assert step.coming is not None
-            self._metadata.give_up(step.coming)
-            if not isinstance(error, Overtaken):
-                return [error]
-            versions = [self._inventory.again(step.vehicle).issued]
-        return [Taken(version, step.changed) for version, (step, _) in zip(versions, done, strict=True)]
+            return [self._not_handed_out(step, coming, error) for step, coming, _ in done]
+        return [Taken(coming.version, step.changed) for step, coming, _ in done]
+
+    def _not_handed_out(self, step: _Step, coming: Next, error: Exception) -> Taken | Exception:
+        self._metadata.give_up(coming)
+        if not isinstance(error, Overtaken):
+            return error
+        try:
+            return Taken(self._again(step.vehicle).issued, step.changed)
+        except Exception as refusal:
+            return refusal
 
 
 def _tx_offer(tx: Transaction, step: _Step, version: int) -> None:

@@ -106,7 +106,7 @@ def test_what_moves_under_one_is_looked_at_again_for_that_one(depot, fleet, monk
         require_directed(depot, car, vehicle)
 
 
-def test_a_token_that_is_lost_is_asked_once_and_nothing_is_handed_out(depot, fleet, monkeypatch):
+def test_a_token_that_is_lost_is_asked_twice_and_nothing_is_handed_out(depot, fleet, monkeypatch):
     asked = []
 
     def lost(signer, payload):
@@ -115,7 +115,7 @@ def test_a_token_that_is_lost_is_asked_once_and_nothing_is_handed_out(depot, fle
 
     monkeypatch.setattr(TokenSigner, "made", lost)
     taken = depot.director.take_manifests(manifests(depot, fleet))
-    assert len(asked) == 1
+    assert len(asked) == 2
     assert all(isinstance(one, TokenLost) for one in taken)
     monkeypatch.undo()
     for car, vehicle in zip(*fleet, strict=True):
@@ -153,3 +153,32 @@ def test_one_that_keeps_moving_is_given_up_alone(depot, fleet, monkeypatch):
     taken = depot.director.take_manifests(manifests(depot, fleet))
     assert [one.version for one in taken[:4]] == [1] * 4
     assert isinstance(taken[4], RecordFailed)
+
+
+def test_a_database_that_is_busy_is_not_tried_for_each(depot, fleet, monkeypatch):
+    tried = []
+
+    def busy(*, durable):
+        tried.append(durable)
+        raise RecordFailed("the database is busy")
+
+    sent = manifests(depot, fleet)
+    monkeypatch.setattr(depot.database, "write", busy)
+    taken = depot.director.take_manifests(sent)
+    assert tried == [True]
+    assert all(isinstance(one, RecordFailed) for one in taken)
+    monkeypatch.undo()
+
+
+def test_one_that_is_retired_while_it_is_signed_is_refused(depot, fleet, monkeypatch):
+    cars, _ = fleet
+    issuer = depot.director._metadata._issuer
+    issue = issuer.issue_each
+
+    def meanwhile(tokens):
+        depot.director.retire(cars[1].vin, "scrapped", "op")
+        return issue(tokens)
+
+    monkeypatch.setattr(issuer, "issue_each", meanwhile)
+    taken = depot.director.take_manifests(manifests(depot, fleet))
+    assert [isinstance(one, DirectorRefusal) for one in taken] == [False, True, False, False, False]

@@ -92,7 +92,8 @@ def test_what_is_being_signed_when_a_vehicle_is_retired_is_handed_out_and_offere
         return sign(token)
 
     monkeypatch.setattr(type(issuer), "issue_each", lambda _, token: retired_meanwhile(token))
-    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    with pytest.raises(DirectorRefusal, match="the vehicle is retired"):
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock))
     shown = depot.director.vehicle(car.vin)
     assert (shown["metadataVersion"], shown["offers"]) == (0, [])
 
