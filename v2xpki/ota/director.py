@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
-from v2xpki.errors import AlreadyRecorded
+from v2xpki.errors import AlreadyRecorded, KeystoreError
 from v2xpki.issuance import purge
 from v2xpki.issuance.metadata import MetadataIssuer
 from v2xpki.keystore import KeyLabel, Keystore
@@ -34,7 +34,7 @@ from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.retiring import tx_retire
 from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
-from v2xpki.ota.vehicle_metadata import ROLES, Labels, VehicleMetadata, tx_forget_plan
+from v2xpki.ota.vehicle_metadata import ROLES, Documents, Labels, VehicleMetadata, tx_forget_plan
 from v2xpki.store import Database
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
@@ -45,6 +45,9 @@ from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
+#: Seconds after a token was found away in which it is not asked for what still stands: each try that fails
+#: costs a version, a record and its end.
+_TOKEN_PAUSE = 10
 _VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
 _ECU, _E = table_of(store.Ecu), table_of(store.Ecu).c
 _A, _M = table_of(store.Assignment).c, table_of(store.VehicleManifest).c
@@ -102,6 +105,7 @@ class Director:
         self._campaigns = Campaigns(database, clock)
         self._finishing = Finishing(database, self._campaigns)
         self._known = KnownTargets(database, clock)
+        self._lost = -_TOKEN_PAUSE  # when the token was last found away
 
     # --- vehicles ------------------------------------------------------------------------------------
 
@@ -131,23 +135,33 @@ class Director:
 
     def metadata(self, vehicle: Vehicle, name: str) -> bytes | None:
         """A document of a vehicle's own: timestamp.json, N.snapshot.json, N.targets.json; None where there is
-        none of that name. What is current is handed out by one query and no signature. Raises as
-        take_manifest where it has to be made."""
+        none of that name. What is current is handed out by one query and no signature; while the token is
+        away, so is what is current and grows old. Raises as take_manifest where it has to be made."""
+        if name == "timestamp.json":
+            documents = self._newest(vehicle)
+            return None if documents is None else documents.of("timestamp")
         documents = self._metadata.documents(vehicle)
-        if name != "timestamp.json":
-            found = _NUMBERED.fullmatch(name)
-            if found is None or documents is None or documents.version != int(found[1]):
-                return None
-            return documents.of(found[2])
-        if (
-            documents is None
-            or documents.plan != documents.generation
-            or not self._metadata.is_fresh(documents.expires, self._clock.time32())
-            or not self._metadata.is_current(documents)
-        ):
+        found = _NUMBERED.fullmatch(name)
+        if found is None or documents is None or documents.version != int(found[1]):
+            return None
+        return documents.of(found[2])
+
+    def _newest(self, vehicle: Vehicle) -> Documents | None:
+        """Raises as take_manifest."""
+        documents, now = self._metadata.documents(vehicle), self._clock.time32()
+        if documents is not None and self._metadata.stands(documents, now):
+            is_away = self._lost <= now < self._lost + _TOKEN_PAUSE
+            if is_away or self._metadata.is_fresh(documents.expires, now):
+                return documents
+        try:
             self._directing.refresh(vehicle)
+        except KeystoreError:
+            self._lost = now = self._clock.time32()
             documents = self._metadata.documents(vehicle)
-        return None if documents is None else documents.of("timestamp")
+            if documents is None or not self._metadata.stands(documents, now):
+                raise
+            return documents
+        return self._metadata.documents(vehicle)
 
     def root(self, name: str) -> bytes | None:
         """A version of the root, which all vehicles share: N.root.json."""

@@ -151,9 +151,14 @@ class VehicleMetadata:
         targets, or by other keys, the only ones that a vehicle with the newest root believes."""
         return hashlib.sha256(self._keyids + targets).digest()
 
-    def is_current(self, documents: Documents) -> bool:
-        """Whether the keys that sign now have signed what is handed out."""
-        return all(map(bytes.startswith, documents.signatures.split(b"\n"), self._each_keyid))
+    def stands(self, documents: Documents, now: int) -> bool:
+        """Whether it may be handed out still: of the plan as it is, signed by the keys that sign now, not
+        expired."""
+        return (
+            documents.plan == documents.generation
+            and documents.expires > now
+            and all(map(bytes.startswith, documents.signatures.split(b"\n"), self._each_keyid))
+        )
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""
