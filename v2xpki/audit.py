@@ -199,7 +199,8 @@ FIELDS: Mapping[Event, frozenset[str]] = {
     Event.VEHICLE_UNEXPECTED: frozenset({"operator"}),
     # credential: the keyed digest that the database would know it by
     Event.REGISTRATION_REFUSED: frozenset({"reason", "credential"}),
-    Event.ECU_REPLACED: frozenset({"vehicle", "operator"}),
+    # certificates_ended: it was the Primary, whose client certificates are nobody's any more
+    Event.ECU_REPLACED: frozenset({"vehicle", "operator", "certificates_ended"}),
     Event.ATTACK_REPORTED: frozenset({"vehicle", "count"}),
     Event.CAMPAIGN_CREATED: frozenset({"campaign", "operator"}),
     Event.CAMPAIGN_MOVED: frozenset({"campaign", "state", "percentage", "reason", "operator"}),

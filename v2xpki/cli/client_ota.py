@@ -157,7 +157,7 @@ def replace(
     directory: Path, old: str, new: str, factory: Path | None, key_kind: "KeyKind", out: Path
 ) -> None:
     """Put a new ECU, with a new key, in the place of one. The Director refuses the vehicle's manifests until
-    it is told: v2xpki ota ecu replace ECU ENTRY."""
+    it is told: v2xpki ota ecu replace ECU ENTRY. A new Primary has to register the vehicle again then."""
     import json
 
     from v2xpki.station.ota.keys import EcuKey
@@ -171,6 +171,8 @@ def replace(
         (entry,) = (one for one in entries(vehicle) if one.ecu == ecu.ecu)
     out.write_text(json.dumps(entry.document(), indent=1) + "\n", encoding="utf-8")
     note(f"{out}: for the OEM's operator, v2xpki ota ecu replace {old} {out}")
+    if primary:
+        note("a Primary: once the OEM is told, register the vehicle again: v2xpki client ota register")
 
 
 @command.command("status")

@@ -29,7 +29,8 @@ command.add_command(register)
 @json_option
 def replace(identifier: str, entry: Path, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Put the ECU that ENTRY (JSON, as a registration has one) describes in the place of ECU, whose id is
-    never used again."""
+    never used again. Where it is the Primary, the vehicle's client certificate ends: it has to register
+    again."""
     from v2xpki.ota.director_desk import DirectorDesk
 
     body = json_of(entry, dict)
@@ -40,3 +41,8 @@ def replace(identifier: str, entry: Path, *, yes: bool, as_json: bool, **reach: 
         print_json(vehicle)
         return
     click.echo(f"{identifier} is replaced by {body['ecuId']}")
+    if body["primary"]:
+        click.echo(
+            f"it is the Primary: the client certificate of {vehicle['vin']} is refused from now on. The "
+            "vehicle has to register again: v2xpki client ota register, or v2xpki ota vehicle register"
+        )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
-from v2xpki.errors import AlreadyRecorded
+from v2xpki.errors import AlreadyRecorded, KeystoreError
 from v2xpki.issuance import purge
 from v2xpki.issuance.metadata import MetadataIssuer
 from v2xpki.keystore import KeyLabel, Keystore
@@ -22,12 +22,19 @@ from v2xpki.ota.directing import Directing, Taken
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.expected import Expected
 from v2xpki.ota.finishing import Finishing
-from v2xpki.ota.inventory import Inventory, Vehicle, tx_add_ecus, tx_hold_vehicle_of, tx_known
+from v2xpki.ota.inventory import (
+    Inventory,
+    Vehicle,
+    tx_add_ecus,
+    tx_forget_certificates,
+    tx_hold_vehicle_of,
+    tx_known,
+)
 from v2xpki.ota.known_targets import Fetch, Followed, KnownTargets
 from v2xpki.ota.registering import Challenge, Credentials, Registered, Registrar
 from v2xpki.ota.retiring import tx_retire
 from v2xpki.ota.vehicle_ca import CA_LABEL, VehicleCa
-from v2xpki.ota.vehicle_metadata import ROLES, Labels, VehicleMetadata, tx_forget_plan
+from v2xpki.ota.vehicle_metadata import ROLES, Documents, Labels, VehicleMetadata, tx_forget_plan
 from v2xpki.store import Database
 from v2xpki.store import director as store
 from v2xpki.store.base import table_of
@@ -38,6 +45,9 @@ from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
+#: Seconds after a token was found away in which it is not asked for what still stands: each try that fails
+#: costs a version, a record and its end.
+_TOKEN_PAUSE = 10
 _VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
 _ECU, _E = table_of(store.Ecu), table_of(store.Ecu).c
 _A, _M = table_of(store.Assignment).c, table_of(store.VehicleManifest).c
@@ -95,6 +105,7 @@ class Director:
         self._campaigns = Campaigns(database, clock)
         self._finishing = Finishing(database, self._campaigns)
         self._known = KnownTargets(database, clock)
+        self._lost = -_TOKEN_PAUSE  # when the token was last found away
 
     # --- vehicles ------------------------------------------------------------------------------------
 
@@ -124,23 +135,33 @@ class Director:
 
     def metadata(self, vehicle: Vehicle, name: str) -> bytes | None:
         """A document of a vehicle's own: timestamp.json, N.snapshot.json, N.targets.json; None where there is
-        none of that name. What is current is handed out by one query and no signature. Raises as
-        take_manifest where it has to be made."""
+        none of that name. What is current is handed out by one query and no signature; while the token is
+        away, so is what is current and grows old. Raises as take_manifest where it has to be made."""
+        if name == "timestamp.json":
+            documents = self._newest(vehicle)
+            return None if documents is None else documents.of("timestamp")
         documents = self._metadata.documents(vehicle)
-        if name != "timestamp.json":
-            found = _NUMBERED.fullmatch(name)
-            if found is None or documents is None or documents.version != int(found[1]):
-                return None
-            return documents.of(found[2])
-        if (
-            documents is None
-            or documents.plan != documents.generation
-            or not self._metadata.is_fresh(documents.expires, self._clock.time32())
-            or not self._metadata.is_current(documents)
-        ):
+        found = _NUMBERED.fullmatch(name)
+        if found is None or documents is None or documents.version != int(found[1]):
+            return None
+        return documents.of(found[2])
+
+    def _newest(self, vehicle: Vehicle) -> Documents | None:
+        """Raises as take_manifest."""
+        documents, now = self._metadata.documents(vehicle), self._clock.time32()
+        if documents is not None and self._metadata.stands(documents, now):
+            is_away = self._lost <= now < self._lost + _TOKEN_PAUSE
+            if is_away or self._metadata.is_fresh(documents.expires, now):
+                return documents
+        try:
             self._directing.refresh(vehicle)
+        except KeystoreError:
+            self._lost = now = self._clock.time32()
             documents = self._metadata.documents(vehicle)
-        return None if documents is None else documents.of("timestamp")
+            if documents is None or not self._metadata.stands(documents, now):
+                raise
+            return documents
+        return self._metadata.documents(vehicle)
 
     def root(self, name: str) -> bytes | None:
         """A version of the root, which all vehicles share: N.root.json."""
@@ -246,7 +267,8 @@ class Director:
 
     def replace_ecu(self, ecu: str, entry: Any, operator: str) -> dict[str, Any]:
         """Put a new ECU in the place of one in use; the old id is never used again. entry: JSON as in a
-        registration. Raises DecodeError, DirectorRefusal."""
+        registration. With a Primary its vehicle's client certificates go, which that box has the keys of: the
+        vehicle registers again, with the new one. Raises DecodeError, DirectorRefusal."""
         new = parse_ecu(entry, "entry")
         try:
             with self._database.write(durable=True) as tx:
@@ -271,8 +293,11 @@ class Director:
                 if new.primary:
                     # Manifests of the old one stay refused: its key is in no ECU in use.
                     tx.execute(sa.update(_VEHICLE).where(_V.id == old.vehicle).values(counter=0))
+                    tx_forget_certificates(tx, old.vehicle)
                 tx_forget_plan(tx, old.vehicle)
-                tx.audit(Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator)
+                tx.audit(
+                    Event.ECU_REPLACED, vehicle=old.vehicle, operator=operator, certificates_ended=new.primary
+                )
         except AlreadyRecorded as error:
             raise DirectorRefusal(DirectorReason.CONFLICT, "entry.ecuId is or was another ECU's") from error
         return self.vehicle(old.vin)

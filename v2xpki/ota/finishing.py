@@ -152,7 +152,8 @@ class _Named:
         return any(self._first(self._concerned, vins) for vins in _pieces(sorted(self._cohort.vins)))
 
     def _missing_of(self, vins: Sequence[str]) -> _Place | None:
-        there = set(self._tx.execute(sa.select(_V.vin).where(_V.vin.in_(vins))).scalars())
+        registered = sa.select(_V.vin).where(_V.vin.in_(vins), _V.retired.is_(None))
+        there = set(self._tx.execute(registered).scalars())
         unregistered = next((vin for vin in vins if vin not in there), "")
         found = unregistered or self._first(self._lacking, vins)
         return _Place(0, found) if found else None

@@ -102,6 +102,11 @@ _HOLD = Statement(
     .where(_V.id.in_(sa.select(_E.vehicle).where(_E.id == sa.bindparam("ecu"))))
     .with_for_update(of=table_of(store.Vehicle))
 )
+_FORGET_CERTIFICATES = Statement(
+    sa.update(table_of(store.Vehicle))
+    .where(_V.id == sa.bindparam("vehicle"))
+    .values(certificate=None, certificate_expires=None, pending=None, pending_expires=None)
+)
 #: The ECUs in use of a :vehicle.
 ECUS = (
     sa.select(*(_E[name] for name in Ecu._fields))
@@ -197,6 +202,11 @@ def tx_hold_vehicle_of(tx: Transaction, ecu: str) -> None:
     """Nobody else changes the vehicle of an ECU, or its ECUs, until the transaction ends: who writes of a
     vehicle has its row first."""
     tx.rows(_HOLD, ecu=ecu)
+
+
+def tx_forget_certificates(tx: Transaction, vehicle: bytes) -> None:
+    """No client certificate is a vehicle's any more; it has to register again."""
+    tx.run(_FORGET_CERTIFICATES, vehicle=vehicle)
 
 
 def tx_add_vehicle(

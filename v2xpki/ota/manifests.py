@@ -2,7 +2,8 @@
 
 Every registered ECU is in it and no other; the Primary's signature and each ECU's verify under the registered
 keys; its times are within the window; its counter is higher than the last one's, and each ECU's likewise,
-but by no more than MOST_AHEAD.
+but by no more than MOST_AHEAD. What has reported nothing yet begins where it stands, up to MOST_FIRST: a
+car that registers anew, or a spare part, has counted before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,8 @@ from v2xpki.trust.ota.manifest import Manifest
 #: How far a counter may be above the last one. Each attempt to report raises it by one, answered or not: one
 #: every 20 s for ten years comes to less. Farther is a fault or a forgery, after which no counter were left.
 MOST_AHEAD = 1 << 24
+#: The highest counter to begin with: MOST_AHEAD are left below what a manifest can say, 2^53.
+MOST_FIRST = (1 << 53) - MOST_AHEAD
 
 _E = table_of(store.Ecu).c
 _UPDATE = Statement(
@@ -125,7 +128,12 @@ def _check_counters(vehicle: Vehicle, registered: Mapping[str, Ecu], manifest: M
 def _check_counter(what: str, counter: int, last: int) -> None:
     if counter <= last:
         raise DirectorRefusal(DirectorReason.REPLAYED, f"{what}: {counter} is not above the last, {last}")
-    if counter > last + MOST_AHEAD:
+    if last == 0 and counter > MOST_FIRST:
+        raise DirectorRefusal(
+            DirectorReason.CONFLICT,
+            f"{what}: {counter} leaves no room, a first one is {MOST_FIRST} at most; count from a lower one",
+        )
+    if last and counter > last + MOST_AHEAD:
         raise DirectorRefusal(
             DirectorReason.CONFLICT,
             f"{what}: {counter} is more than {MOST_AHEAD} above the last, {last}; each report adds one",

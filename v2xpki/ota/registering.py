@@ -28,6 +28,7 @@ from v2xpki.ota.inventory import (
     tx_by_credential,
     tx_by_vin,
     tx_ecus,
+    tx_hold_vehicle_of,
 )
 from v2xpki.ota.vehicle_ca import Certified, VehicleCa, key_of_csr
 from v2xpki.secured import SignedMessage
@@ -44,10 +45,10 @@ _NONCE, _MAC = 16, 16
 _V = table_of(store.Vehicle).c
 
 
-def _certified(column: str) -> Statement:
+def _certified(column: str, *where: sa.ColumnElement[bool]) -> Statement:
     return Statement(
         sa.update(table_of(store.Vehicle))
-        .where(_V.id == sa.bindparam("of_vehicle"))
+        .where(_V.id == sa.bindparam("of_vehicle"), *where)
         .values(
             {
                 column: sa.bindparam("digest", type_=sa.LargeBinary()),
@@ -58,6 +59,8 @@ def _certified(column: str) -> Statement:
 
 
 _CERTIFIED, _PENDING = _certified("certificate"), _certified("pending")
+# Not for one whose certificate is in force no more: its box may have been taken out while this was signed.
+_RENEWED = _certified("pending", _V.certificate == sa.bindparam("present", type_=sa.LargeBinary()))
 
 
 class Credentials(Protocol):
@@ -174,11 +177,21 @@ class Registrar:
 
     def renew(self, vehicle: Vehicle, csr: Any) -> str:
         """The next client certificate of a vehicle that is known by its present one: PEM chain. It takes the
-        other's place when it is first used. Raises DirectorRefusal; as register."""
+        other's place when it is first used. Raises DirectorRefusal, also where the present one has ended
+        meanwhile; as register."""
         prepared = self._ca.prepare(vehicle.id, key_of_csr(csr))
         with self._database.write(durable=True) as tx:
             tx_save(tx, prepared.record)
-        return self._certify(vehicle.id, prepared, pending=True).chain
+
+        def keep(tx: Transaction, made: Certified) -> None:
+            values = {"of_vehicle": vehicle.id, "digest": made.digest, "end": made.expires}
+            if tx.run(_RENEWED, present=vehicle.certificate, **values) != 1:
+                raise DirectorRefusal(
+                    DirectorReason.CONFLICT,
+                    "the certificate that asked is in force no more; renew by the newest, or register again",
+                )
+
+        return self._certify(prepared, keep).chain
 
     def purge(self, now: int) -> int:
         """Forget used challenges that have expired; the count."""
@@ -239,22 +252,32 @@ class Registrar:
             ) from error
         if isinstance(prepared, str):
             raise DirectorRefusal(DirectorReason.NOT_EXPECTED, prepared)
-        made = self._certify(
-            vehicle, prepared, pending=standing is not None and (standing.certificate_expires or 0) > now
-        )
+        pending = standing is not None and (standing.certificate_expires or 0) > now
+        primary = next(entry.ecu for entry in ecus if entry.primary)
+
+        def keep(tx: Transaction, made: Certified) -> None:
+            tx_hold_vehicle_of(tx, primary)
+            if primary not in {ecu.id for ecu in tx_ecus(tx, vehicle)}:
+                raise DirectorRefusal(
+                    DirectorReason.CONFLICT, "ecus: the Primary has just been replaced; register with the new"
+                )
+            tx.run(
+                _PENDING if pending else _CERTIFIED,
+                of_vehicle=vehicle,
+                digest=made.digest,
+                end=made.expires,
+            )
+
+        made = self._certify(prepared, keep)
         return Registered(vehicle, vin, made.chain, standing is not None)
 
-    def _certify(self, vehicle: bytes, prepared: Prepared, *, pending: bool) -> Certified:
+    def _certify(self, prepared: Prepared, keep: Callable[[Transaction, Certified], None]) -> Certified:
+        """keep: makes it the vehicle's, in the transaction that completes its record."""
         try:
             der, made = self._ca.issue(prepared)
             with self._database.write(durable=True) as tx:
+                keep(tx, made)
                 tx_complete(tx, prepared.record, der)
-                tx.run(
-                    _PENDING if pending else _CERTIFIED,
-                    of_vehicle=vehicle,
-                    digest=made.digest,
-                    end=made.expires,
-                )
         except BaseException:
             with contextlib.suppress(StoreError), self._database.write(durable=False) as tx:
                 tx_void(tx, prepared.record, "signing or storing failed")

@@ -45,15 +45,15 @@ _DOCUMENTS = Statement(
     .join_from(table_of(store.Vehicle), table_of(IssuanceRecord), _R.id == _V.record)
     .where(_OF)
 )
+_NEW = {
+    name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
+    for name in ("issued", "expires", "record", "content", "plan")
+}
+# A number that was given away since says that this may be of the plan no more: it is looked at again.
 _REPLACE = Statement(
     sa.update(table_of(store.Vehicle))
-    .where(_OF, _V.state == store.ACTIVE, _V.issued < sa.bindparam("new_issued", type_=sa.BigInteger()))
-    .values(
-        {
-            name: sa.bindparam(f"new_{name}", type_=_V[name].type, required=True)
-            for name in ("issued", "expires", "record", "content", "plan")
-        }
-    )
+    .where(_OF, _V.state == store.ACTIVE, _V.issued < _NEW["issued"])
+    .values(_NEW | {"plan": sa.case((_V.version == _NEW["issued"], _NEW["plan"]), else_=-1)})
 )
 _MOVE_PLAN = Statement(
     sa.update(table_of(store.Vehicle))
@@ -151,9 +151,14 @@ class VehicleMetadata:
         targets, or by other keys, the only ones that a vehicle with the newest root believes."""
         return hashlib.sha256(self._keyids + targets).digest()
 
-    def is_current(self, documents: Documents) -> bool:
-        """Whether the keys that sign now have signed what is handed out."""
-        return all(map(bytes.startswith, documents.signatures.split(b"\n"), self._each_keyid))
+    def stands(self, documents: Documents, now: int) -> bool:
+        """Whether it may be handed out still: of the plan as it is, signed by the keys that sign now, not
+        expired."""
+        return (
+            documents.plan == documents.generation
+            and documents.expires > now
+            and all(map(bytes.startswith, documents.signatures.split(b"\n"), self._each_keyid))
+        )
 
     def documents(self, vehicle: Vehicle) -> Documents | None:
         """What is handed out, by one query; None where nothing was made yet, or it is long expired."""

@@ -158,6 +158,15 @@ def test_an_ecu_is_registered_and_gives_its_place_to_another_for_good(office: Of
     assert "primary" in office.run("ecu", "replace", new.ecu, wrong, "--yes", code=1)
 
 
+def test_who_replaces_a_primary_is_told_that_the_vehicle_has_to_register_again(office: Office) -> None:
+    car, spare = Car(1, ("ecu-a", "ecu-b")), Car(2, ("ecu-a", "ecu-b"))
+    office.register(car)
+    second, first = (office.file(f"{at}.json", spare.entries[at].document()) for at in (1, 0))
+    assert "register" not in office.say("ecu", "replace", list(car.ecus)[1], second, "--yes")
+    said = office.say("ecu", "replace", car.primary, first, "--yes")
+    assert f"client certificate of {car.vin} is refused" in said and "register again" in said
+
+
 def test_a_campaign_offers_nothing_before_its_start_and_nothing_new_once_paused(office: Office) -> None:
     depot, cars = office.depot, [Car(1), Car(2), Car(3)]
     target = depot.release("brake", 1)

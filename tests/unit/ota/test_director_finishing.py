@@ -143,6 +143,18 @@ def test_a_named_vin_is_waited_for_until_it_is_registered_and_done(depot, fleet)
     assert state(depot, campaign) == "finished"
 
 
+def test_a_named_vin_that_was_retired_to_register_anew_is_waited_for(depot, fleet):
+    release = depot.release("brake", 2)
+    campaign = depot.campaign(release, cohort={"vins": [member.car.vin for member in fleet[:2]]})
+    fleet[0].install(release)
+    depot.director.retire(fleet[1].car.vin, "a stranger's", "op")
+    assert state(depot, campaign) == "running"
+    anew = Member(depot, 1)
+    assert state(depot, campaign) == "running"
+    anew.install(release)
+    assert state(depot, campaign) == "finished"
+
+
 def test_a_campaign_that_concerns_nobody_yet_waits(depot, fleet):
     release = depot.release("lamp", 2, "ecu-z")
     campaign = depot.campaign(release)

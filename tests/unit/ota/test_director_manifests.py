@@ -7,7 +7,7 @@ import pytest
 from tests.support.ota_director import Car, Depot
 from v2xpki.errors import DecodeError
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
-from v2xpki.ota.manifests import MOST_AHEAD
+from v2xpki.ota.manifests import MOST_AHEAD, MOST_FIRST
 from v2xpki.store.auditing import examine
 from v2xpki.time import iso_from_time32
 
@@ -104,10 +104,40 @@ def test_an_ecus_old_report_in_a_new_manifest_is_refused(depot, car, vehicle):
 @pytest.mark.parametrize("part", ["manifest", "the Secondary"])
 def test_a_counter_that_leaps_ahead_is_refused_and_locks_nobody_out(depot, car, vehicle, part):
     part = part if part == "manifest" else list(car.ecus)[1]
-    for counter in (MOST_AHEAD + 1, 1 << 53):
+    for counter in (MOST_FIRST + 1, 1 << 53):
         octets = car.manifest(depot.clock, **{part: {"counter": counter}})
         assert refused(depot, vehicle, octets) is DirectorReason.CONFLICT
     depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    vehicle = depot.director.who(vehicle.certificate)
+    for counter in (vehicle.counter + MOST_AHEAD + 1, MOST_FIRST, 1 << 53):
+        with pytest.raises(DirectorRefusal) as caught:
+            depot.director.take_manifest(vehicle, car.manifest(depot.clock, **{part: {"counter": counter}}))
+        assert caught.value.reason is DirectorReason.CONFLICT
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+
+
+def test_a_car_that_registers_anew_goes_on_counting_wherever_it_stands(depot, car, vehicle):
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    depot.director.retire(car.vin, "sold", "op")
+    car.counter = MOST_FIRST - 1
+    vehicle = car.join(depot)
+    for _ in range(2):
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+        vehicle = depot.director.who(vehicle.certificate)
+    assert vehicle.counter == MOST_FIRST + 1
+
+
+def test_a_spare_part_begins_where_it_counted_in_another_car(depot, car, vehicle):
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    old, spare = list(car.ecus)[1], Car(2, hardware=("ecu-a", "ecu-b"))
+    part = list(spare.ecus)[1]
+    depot.director.replace_ecu(old, spare.entries[1].document(), "op")
+    for table in ("ecus", "signers", "installed"):
+        getattr(car, table)[part] = getattr(spare, table)[part]
+    del car.ecus[old]
+    for counter in (1 << 40, (1 << 40) + 1):
+        vehicle = depot.director.who(vehicle.certificate)
+        depot.director.take_manifest(vehicle, car.manifest(depot.clock, **{part: {"counter": counter}}))
 
 
 def test_a_vehicle_that_was_unheard_for_ten_years_is_taken(depot, car, vehicle):

@@ -178,6 +178,100 @@ def test_a_version_is_never_given_twice_even_if_its_signature_failed(depot, monk
     assert signed(depot, vehicle)[0]["version"] == 2
 
 
+@pytest.fixture
+def token(depot, monkeypatch):
+    """Away while `token.away` is an error."""
+
+    class Token:
+        away = None
+
+    issuer = depot.director._metadata._issuer
+    issue = issuer.issue_each
+
+    def issue_each(tokens):
+        if Token.away is None:
+            return issue(tokens)
+        for one in tokens:
+            one.burn()
+        return [Token.away for _ in tokens]
+
+    monkeypatch.setattr(issuer, "issue_each", issue_each)
+    return Token
+
+
+def polled(depot, vehicle):
+    """The version that a poll is answered with."""
+    found = depot.director.metadata(depot.director.who(vehicle.certificate), "timestamp.json")
+    return json.loads(found)["signed"]["version"]
+
+
+def grown_old(depot, car):
+    vehicle = car.join(depot)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    depot.clock.advance(18 * HOUR)  # of a day, six hours are left
+    return vehicle
+
+
+@pytest.mark.parametrize("error", [TokenLost("gone"), KeystoreError("of another kind")])
+def test_while_the_token_is_away_what_grows_old_is_handed_out_until_it_expires(depot, token, error):
+    vehicle = grown_old(depot, Car())
+    token.away = error
+    assert polled(depot, vehicle) == 1
+    depot.clock.advance(6 * HOUR - 1)
+    assert polled(depot, vehicle) == 1
+    depot.clock.advance(1)
+    with pytest.raises(KeystoreError):
+        polled(depot, vehicle)
+    token.away = None
+    assert polled(depot, vehicle) > 1
+    require_intact(depot.database)
+
+
+def test_while_the_token_is_away_polls_try_it_once_in_ten_seconds_and_no_oftener(depot, token):
+    vehicles = [grown_old(depot, Car(1))]
+    vehicles += [Car(2).join(depot)]
+    token.away = TokenLost("gone")
+    before = depot.signatures()
+    with pytest.raises(TokenLost):  # it has nothing yet; and it tells the others
+        polled(depot, vehicles[1])
+    assert depot.signatures() == before + 1
+    for seconds, tried in ((0, 1), (9, 1), (1, 2), (0, 2), (9, 2)):
+        depot.clock.advance(seconds)
+        assert polled(depot, vehicles[0]) == 1
+        assert depot.signatures() == before + tried
+    token.away = None
+    depot.clock.advance(1)
+    assert polled(depot, vehicles[0]) > 1
+
+
+def test_while_the_token_is_away_what_the_plan_or_the_keys_have_overtaken_is_not_handed_out(depot, token):
+    vehicle = grown_old(depot, Car())
+    token.away = TokenLost("gone")
+    assert polled(depot, vehicle) == 1
+    depot.campaign(depot.release("brake", 2))
+    with pytest.raises(TokenLost):
+        polled(depot, vehicle)
+    token.away = None
+    assert polled(depot, vehicle) > 1
+    depot.keystore.generate(label_of("timestamp", 2), Curve.NIST_P256)
+    depot.director = depot.open(generations={"timestamp": 2})
+    depot.director._metadata._issuer.issue_each = lambda tokens: [TokenLost("gone") for _ in tokens]
+    with pytest.raises(TokenLost):
+        polled(depot, vehicle)
+
+
+def test_while_the_token_is_away_what_names_a_replaced_ecu_is_not_handed_out(depot, token):
+    car, spare = Car(1, hardware=("ecu-a", "ecu-b")), Car(2, hardware=("ecu-a", "ecu-b"))
+    release = depot.release("brake", 2, "ecu-b")
+    depot.campaign(release)
+    vehicle = grown_old(depot, car)
+    token.away = TokenLost("gone")
+    assert polled(depot, vehicle) == 1
+    depot.director.replace_ecu(list(car.ecus)[1], spare.entries[1].document(), "op")
+    with pytest.raises(TokenLost):
+        polled(depot, vehicle)
+
+
 def test_a_vehicle_never_gets_anothers_metadata(depot):
     cars = [Car(number) for number in (1, 2)]
     for car in cars:

@@ -15,8 +15,9 @@ from tests.support.releases import ENGINEER, Shop
 from v2xpki.config.ota import OtaPolicy
 from v2xpki.errors import RecordFailed
 from v2xpki.ota.desk import Reason
-from v2xpki.ota.director_reasons import DirectorReason
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.ota.new_release import NewRelease
+from v2xpki.ota.vehicle_ca import VehicleCa
 from v2xpki.store.auditing import examine
 from v2xpki.store.director import Ecu, Vehicle
 from v2xpki.time import HOUR
@@ -106,6 +107,60 @@ def test_an_ecu_is_replaced_once(depot):
         )
         assert outcomes.count(DirectorReason.UNKNOWN) == 2  # it is in use no more
         assert sum(one["replacedBy"] is None for one in depot.director.vehicle(car.vin)["ecus"]) == 1
+
+
+def meanwhile(depot, monkeypatch, does):
+    """Have something done between the record of metadata and its signature, once."""
+    issuer = depot.director._metadata._issuer
+    issue = issuer.issue_each
+
+    def overtaken(tokens):
+        monkeypatch.setattr(issuer, "issue_each", issue)
+        does()
+        return issue(tokens)
+
+    monkeypatch.setattr(issuer, "issue_each", overtaken)
+
+
+def test_metadata_being_signed_when_an_ecu_is_replaced_names_the_old_one_in_no_later_answer(
+    depot, monkeypatch
+):
+    car, spare = Car(1, hardware=("ecu-a", "ecu-b")), Car(2, hardware=("ecu-z", "ecu-b"))
+    vehicle, release = car.join(depot), depot.release("brake", 2, "ecu-b")
+    depot.campaign(release)
+    old, entry = list(car.ecus)[1], spare.entries[1].document()
+    meanwhile(depot, monkeypatch, lambda: depot.open().replace_ecu(old, entry, "op"))
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    assert whole_view(depot.director, vehicle, car.vin)["targets"] == {}  # the new ECU has reported nothing
+    signed = depot.signatures()
+    whole_view(depot.director, vehicle, car.vin)
+    assert depot.signatures() == signed
+
+
+@pytest.mark.parametrize("asks", ["renews", "registers", "registers first"])
+def test_a_certificate_being_signed_for_a_primary_when_it_is_replaced_is_nobodys(depot, monkeypatch, asks):
+    car, spare = Car(1), Car(2)
+    made = []
+    issue = VehicleCa.issue
+
+    def overtaken(self, prepared):
+        monkeypatch.setattr(VehicleCa, "issue", issue)
+        depot.open().replace_ecu(car.primary, spare.entries[0].document(), "op")
+        made.append(issue(self, prepared))
+        return made[0]
+
+    vehicle = None if asks == "registers first" else car.join(depot)
+    monkeypatch.setattr(VehicleCa, "issue", overtaken)
+    with pytest.raises(DirectorRefusal) as caught:
+        if asks == "renews":
+            depot.director.renew_certificate(vehicle, car.csr())
+        else:
+            car.register(depot)
+    assert caught.value.reason is DirectorReason.CONFLICT
+    [(_, certified)] = made
+    assert depot.director.who(certified.digest) is None
+    car.ecus, car.signers, car.primary = spare.ecus, spare.signers, spare.primary
+    assert car.join(depot).vin == car.vin
 
 
 def test_a_halt_stands_whoever_starts_or_pauses_at_that_moment(depot):

@@ -1,16 +1,21 @@
 """Registration by the enrolment credential, by the OEM; client certificates."""
 
+import json
+
 import pytest
+import sqlalchemy as sa
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from tests.support.ota_director import Car, Depot, digest_of
 from tests.support.ota_registering import AID, REGISTERS, SCR, Eas, message
+from v2xpki.audit import Event
 from v2xpki.config.ota import OtaPolicy
 from v2xpki.errors import DecodeError
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.store.auditing import examine
+from v2xpki.store.base import AuditRow, table_of
 
 
 @pytest.fixture
@@ -283,7 +288,7 @@ def test_a_new_primary_counts_from_one_and_the_old_ones_manifests_stay_kept_and_
         vehicle = depot.director.who(vehicle.certificate)
     replayed, old = car.manifest(depot.clock), car.primary
     depot.director.replace_ecu(old, spare.entries[0].document(), "op")
-    vehicle = depot.director.who(vehicle.certificate)
+    vehicle = depot.director._inventory.again(vehicle)
     with pytest.raises(DirectorRefusal) as caught:
         depot.director.take_manifest(vehicle, replayed)
     assert caught.value.reason is DirectorReason.CONFLICT
@@ -293,6 +298,7 @@ def test_a_new_primary_counts_from_one_and_the_old_ones_manifests_stay_kept_and_
     for table in ("ecus", "signers", "installed"):
         getattr(car, table)[spare.primary] = getattr(spare, table)[spare.primary]
     car.primary = spare.primary
+    vehicle = car.join(depot)
     for counter in (1, 2):
         fresh = {"counter": counter}
         octets = car.manifest(depot.clock, manifest=fresh, **{spare.primary: fresh})
@@ -301,6 +307,73 @@ def test_a_new_primary_counts_from_one_and_the_old_ones_manifests_stay_kept_and_
     known = [(one["counter"], one["manifest"]["signed"]["primaryEcu"]) for one in kept(depot, car)]
     assert known == [(1, old), (1, spare.primary)]
     assert kept(depot, car)[1]["manifest"]["signed"]["ecuManifests"][part]["signed"]["counter"] > 4
+
+
+def take_out(depot, car, spare):
+    """Have the spare's Primary in the place of the car's, told to the Director."""
+    old = car.primary
+    shown = depot.director.replace_ecu(old, spare.entries[0].document(), "op")
+    for table in ("ecus", "signers", "installed"):
+        setattr(car, table, getattr(spare, table) | getattr(car, table))
+    del car.ecus[old]
+    car.primary, car.tls_key = spare.primary, spare.tls_key
+    return shown
+
+
+@pytest.mark.parametrize("by", ["credential", "OEM"])
+def test_a_primary_that_was_taken_out_is_nobody_and_the_new_one_registers_the_vehicle_again(
+    depot, holder, by
+):
+    def register():
+        return car.register(depot) if by == "OEM" else depot.director.register(message(depot, car, holder))
+
+    car = Car(1, hardware=("ecu-a", "ecu-b"))
+    made = register()
+    vehicle = car.known(depot, made.certificate)
+    depot.director.take_manifest(vehicle, car.manifest(depot.clock))
+    pending = depot.director.renew_certificate(vehicle, car.csr())
+    shown = take_out(depot, car, Car(2))
+    assert shown["certificateExpires"] is None
+    for pem in (made.certificate, pending):
+        assert depot.director.who(digest_of(pem)) is None
+    with pytest.raises(DirectorRefusal) as caught:  # a request that was let in just before
+        depot.director.renew_certificate(vehicle, car.csr())
+    assert caught.value.reason is DirectorReason.CONFLICT
+    again = register()
+    assert again.renewed and again.vehicle == made.vehicle
+    assert depot.director.vehicle(car.vin)["certificateExpires"] is not None  # in force before it is used
+    depot.director.take_manifest(car.known(depot, again.certificate), car.manifest(depot.clock))
+    assert examine(depot.database).intact
+
+
+def test_a_registration_as_it_was_before_the_primary_was_taken_out_is_refused(depot, holder):
+    car, old = Car(1), Car(1)
+    old.signers = car.signers
+    depot.director.register(message(depot, car, holder))
+    take_out(depot, car, Car(2))
+    assert refused(depot, message(depot, old, holder)) is DirectorReason.CONFLICT
+
+
+def test_a_secondarys_replacement_leaves_the_certificate_in_force(depot):
+    car = Car(1, hardware=("ecu-a", "ecu-b"))
+    pem = car.register(depot).certificate
+    depot.director.replace_ecu(list(car.ecus)[1], replace_entry(Car(2)), "op")
+    assert car.known(depot, pem)
+
+
+def test_the_audit_record_says_whether_a_replacement_ended_certificates(depot):
+    car = Car(1, hardware=("ecu-a", "ecu-b"))
+    vehicle = car.join(depot)
+    depot.director.replace_ecu(list(car.ecus)[1], replace_entry(Car(2)), "op")
+    depot.director.replace_ecu(car.primary, Car(3).entries[0].document(), "op")
+    row = table_of(AuditRow).c
+    with depot.database.read() as tx:
+        found = sa.select(row.detail).where(row.event == Event.ECU_REPLACED).order_by(row.sequence)
+        details = [json.loads(one) for one in tx.execute(found).scalars()]
+    assert details == [
+        {"vehicle": vehicle.id.hex(), "operator": "op", "certificates_ended": ended}
+        for ended in (False, True)
+    ]
 
 
 def kept(depot, car):
