@@ -95,16 +95,17 @@ class MetadataIssuer:
         rest."""
         made: list[list[Made | Signature] | Exception] = []
         wrong: list[Future[IssuanceError | None]] = []
-        for token in tokens:
+        for number, token in enumerate(tokens, 1):
             last = made[-2:]
             lost = len(last) == 2 and all(isinstance(one, KeystoreError) for one in last)
             try:
                 made.append(last[-1] if lost else self._made(token))
             except Exception as error:
                 made.append(error)
-            if len(tokens) > 1:
+            if number < len(tokens):
                 wrong.append(self._checker.submit(_wrong_of, made[-1]))
-        found = [one.result() for one in wrong] or [_wrong_of(one) for one in made]
+        here = [_wrong_of(one) for one in made[-1:]]  # the other thread has enough to do
+        found = [*(one.result() for one in wrong), *here]
         return [
             refused or _signed(token, one) for token, one, refused in zip(tokens, made, found, strict=True)
         ]
@@ -128,7 +129,7 @@ class MetadataIssuer:
 
 
 def _wrong_of(made: list[Made | Signature] | Exception) -> IssuanceError | None:
-    """What is wrong with signatures of a token. Others were checked as they were made."""
+    """What is wrong with a token's signatures. Others were checked as they were made."""
     try:
         for one in [] if isinstance(made, Exception) else made:
             if isinstance(one, Made):
