@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("v2xpki.cli.demo", "A fresh PKI and two stations, start to end, with proof that it works."),
     "ca": ("v2xpki.cli.ca", "Add, re-key and revoke EAs and AAs; roll root and TLM over."),
     "ceremony": ("v2xpki.cli.ceremony", "Run a reviewed ceremony file."),
-    "audit": ("v2xpki.cli.audit", "Check the audit records, note where they end."),
+    "audit": ("v2xpki.cli.audit", "Show and check the audit records, note where they end."),
     "station": ("v2xpki.cli.station", "Register, list, bar and import stations."),
     "ma": ("v2xpki.cli.ma", "Revoke vehicles of an SCMS, sign its CRLs."),
     "scms": ("v2xpki.cli.scms", "Rotate keys that an SCMS's ACA and linkage authorities keep and share."),

@@ -5,6 +5,7 @@ that its state asks for, with the digests of what it holds) and against checkpoi
 
     checkpoint(database)                       one line for the operator's file, on another machine
     examine(database, checkpoints).findings    () when all is well
+    newest(database, 100)                      the last entries, for people
 """
 
 import hashlib
@@ -152,6 +153,19 @@ def checkpoint(database: Database) -> Checkpoint:
     if head is None:
         raise AuditError("the head of the audit chain is missing")
     return Checkpoint(database.domain, head.sequence, head.hash, database.clock.time32())
+
+
+def newest(database: Database, limit: int, event: Event | None = None) -> list[AuditEntry]:
+    """The last `limit` entries, or the last of an event, latest first, as they stand: not checked.
+
+    Raises StoreError where the database cannot be read.
+    """
+    query = sa.select(AuditRow.sequence, AuditRow.time, AuditRow.event, AuditRow.detail, AuditRow.hash)
+    if event is not None:
+        query = query.where(AuditRow.event == event.value)
+    with database.read() as tx:
+        rows = tx.execute(query.order_by(AuditRow.sequence.desc()).limit(limit)).all()
+    return [AuditEntry._make(row) for row in rows]
 
 
 def _head(tx: Transaction) -> Head | None:

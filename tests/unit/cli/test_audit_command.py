@@ -12,6 +12,7 @@ from v2xpki.audit import Event
 from v2xpki.config import Instance
 from v2xpki.store import Database, upgrade
 from v2xpki.store.base import AuditHead, AuditRow
+from v2xpki.time import HOUR, iso_from_time32
 
 
 @pytest.fixture
@@ -85,3 +86,107 @@ def test_a_missing_database_is_a_fault_and_is_not_made(instance: Path) -> None:
     (instance / "ea" / "ea.db").unlink()
     assert run("verify", instance).exit_code == 3
     assert not (instance / "ea" / "ea.db").exists()
+
+
+def shown(*arguments: str | Path) -> list[tuple[str, int, str]]:
+    """Domain, sequence and event of what `audit show --json` lists."""
+    result = run("show", *arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return [(e["domain"], e["sequence"], e["event"]) for e in json.loads(result.stdout)["entries"]]
+
+
+def at(instance: Path, name: str, sequence: int, **values: object) -> None:
+    """Write over an entry."""
+    with Database.open(instance / name / f"{name}.db") as database, database.write(durable=True) as tx:
+        tx.execute(sa.update(AuditRow).where(AuditRow.sequence == sequence).values(**values))
+
+
+def test_the_record_is_shown_newest_first_with_what_each_entry_says(instance: Path) -> None:
+    at(instance, "ea", 1, time=1000 * HOUR)
+    at(instance, "ea", 2, time=1002 * HOUR)
+    at(instance, "aa", 1, time=1001 * HOUR)
+    at(instance, "aa", 2, time=1003 * HOUR)
+    result = run("show", instance, "--domain", "ea", "--domain", "aa", "--json")
+    entries = json.loads(result.stdout)["entries"]
+    assert [(e["domain"], e["sequence"]) for e in entries] == [("aa", 2), ("ea", 2), ("aa", 1), ("ea", 1)]
+    assert entries[0] == {
+        "sequence": 2,
+        "time": iso_from_time32(1003 * HOUR),
+        "domain": "aa",
+        "event": "service.started",
+        "detail": {"role": "aa", "version": "1"},
+    }
+    table = run("show", instance, "--domain", "aa").stdout.splitlines()
+    assert table[0].split() == ["sequence", "time", "domain", "event", "detail"]
+    assert table[1].split() == [
+        "2", iso_from_time32(1003 * HOUR), "aa", "service.started", '{"role":"aa","version":"1"}',
+    ]  # fmt: skip
+    assert len(table) == 3
+
+
+def test_every_domain_is_shown_where_none_is_named_and_none_twice(instance: Path) -> None:
+    names = Instance.load(instance).domain_names
+    assert sorted(shown(instance)) == sorted(
+        (name, number, event)
+        for name in names
+        for number, event in ((1, "database.created"), (2, "service.started"))
+    )
+    assert shown(instance, "--domain", "ea", "--domain", "ea") == shown(instance, "--domain", "ea")
+
+
+def test_a_domains_entries_keep_their_order_though_its_clock_was_set_back(instance: Path) -> None:
+    at(instance, "ea", 1, time=2000 * HOUR)
+    at(instance, "ea", 2, time=1000 * HOUR)
+    assert [number for _, number, _ in shown(instance, "--domain", "ea")] == [2, 1]
+
+
+def test_one_event_is_picked_out(instance: Path) -> None:
+    with Database.open(instance / "ea" / "ea.db") as database, database.write(durable=True) as tx:
+        tx.audit(Event.REGISTRATION_REFUSED, reason="vin", credential=b"\1")
+    assert shown(instance, "--event", "registration.refused") == [("ea", 3, "registration.refused")]
+    none = run("show", instance, "--event", "token.lost")
+    assert (none.exit_code, none.stdout) == (0, "")
+    assert "no such entry" in none.stderr
+
+
+def test_the_limit_keeps_the_newest_and_says_that_there_are_more(instance: Path) -> None:
+    with Database.open(instance / "ea" / "ea.db") as database, database.write(durable=True) as tx:
+        for _ in range(99):
+            tx.audit(Event.SERVICE_STOPPED, role="ea", version="1")
+    assert [number for _, number, _ in shown(instance, "--domain", "ea")] == list(range(101, 1, -1))
+    assert shown(instance, "--domain", "ea", "--limit", "1") == [("ea", 101, "service.stopped")]
+    assert json.loads(run("show", instance, "--domain", "ea", "--json").stdout)["more"] is True
+    assert "there are more" in run("show", instance, "--domain", "ea").stderr
+    whole = run("show", instance, "--domain", "ea", "--limit", "101")
+    assert len(whole.stdout.splitlines()) == 102
+    assert "there are more" not in whole.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--domain", "nowhere"), "tlm"),
+        (("--event", "nothing.happened"), "registration.refused"),
+        (("--limit", "0"), "0"),
+    ],
+)
+def test_what_is_not_known_is_a_usage_error_that_names_what_is(
+    instance: Path, arguments: tuple[str, str], told: str
+) -> None:
+    result = run("show", instance, *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+
+
+def test_a_record_that_someone_wrote_over_is_shown_and_steers_no_terminal(instance: Path) -> None:
+    at(instance, "ea", 2, detail="\x1b[2J")
+    result = run("show", instance, "--domain", "ea")
+    assert (result.exit_code, "\x1b" in result.stdout) == (0, False)
+    document = json.loads(run("show", instance, "--domain", "ea", "--json").stdout)
+    assert document["entries"][0]["detail"] == "\x1b[2J"
+
+
+def test_showing_the_record_adds_nothing_to_it(instance: Path) -> None:
+    before = json.loads(run("verify", instance, "--json").stdout)
+    assert run("show", instance).exit_code == 0
+    assert json.loads(run("verify", instance, "--json").stdout) == before
