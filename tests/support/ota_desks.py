@@ -100,7 +100,9 @@ class Desks:
         app.register_blueprint(desk_blueprint(lambda: desk, kind))
         return app
 
-    def _forward(self, domain: str, method: str, target: str, body: bytes | None, operator: str) -> Forwarded:
+    def _forward(
+        self, domain: str, method: str, target: str, body: bytes | None, operator: str, _: float
+    ) -> Forwarded:
         answer = self.roles[domain].test_client().open(
             target, method=method, data=body, headers={OPERATOR_HEADER: operator},
             content_type=None if body is None else "application/json",

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from v2xpki.cli import EXIT_NO
 from v2xpki.cli.ota_desks import Desks, desk_options, desks, release_of
 from v2xpki.cli.ota_options import YES, require_yes
 from v2xpki.cli.output import Progress, json_option, note, print_facts, print_json, print_rows, progress_bar
@@ -195,7 +196,8 @@ def request(identifiers: tuple[str, ...], role: str, folder: Path, *, as_json: b
 @json_option
 def withdraw(identifier: str, reason: str, *, yes: bool, as_json: bool, **reach: Any) -> None:
     """Take a release back. Of one that is published the Director is told at once and directs to it no more;
-    it goes with the next targets that are signed. The same again tells the Director where that failed."""
+    it goes with the next targets that are signed. Where the Director could not be told, the exit status is 1,
+    and the same again tells it."""
     from v2xpki.ota.withdrawal_desk import WithdrawalDesk
 
     with desks(**reach) as found:
@@ -205,6 +207,8 @@ def withdraw(identifier: str, reason: str, *, yes: bool, as_json: bool, **reach:
     _show([withdrawn], as_json=as_json)
     for line in _what_is_left(withdrawn):
         note(line)
+    if withdrawn["director"] is not None and not withdrawn["director"]["told"]:
+        raise click.exceptions.Exit(EXIT_NO)
 
 
 def _what_is_left(withdrawn: dict[str, Any]) -> Iterator[str]:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from v2xpki.audit import Event
 from v2xpki.errors import AlreadyRecorded, DecodeError
 from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
+from v2xpki.ota.known_targets import LOOK_EVERY
 from v2xpki.ota.plan import Cohort, tx_plan_changed
 from v2xpki.store import Database, Transaction, random_key
 from v2xpki.store import director as store
@@ -69,7 +70,8 @@ class Campaigns:
                 if missing := set(targets) - known:
                     raise DirectorRefusal(
                         DirectorReason.UNKNOWN,
-                        f"{min(missing)} is no target of the Image repository, or is withdrawn there",
+                        f"{min(missing)} is no target of the Image repository, or is withdrawn there; a "
+                        f"release that was just published is known within {LOOK_EVERY:g} s: try again then",
                     )
                 tx.insert(
                     store.Campaign,

@@ -33,6 +33,8 @@ from v2xpki.trust.ota.names import SHA256
 #: A document's octets by its name, e.g. "3.snapshot.json"; None where there is none. Raises LinkError.
 Fetch = Callable[[str], bytes | None]
 
+#: Seconds between two looks at the Image repository's targets.
+LOOK_EVERY = 15.0
 _TRIES = 5
 _MOST_ROOTS, _MOST_ROLES = 256, 1024  # of one refresh
 _ONLINE = ("snapshot", "timestamp")

@@ -31,7 +31,7 @@ from v2xpki.web.admin_withdrawal import add_withdrawal
 from v2xpki.web.bodies import optional_body, read_some, unsupported
 from v2xpki.web.internal import peer_name
 from v2xpki.web.ota_desk import BEGINNING, BODY_LIMIT, JSON_TYPE, answer, rule_of
-from v2xpki.web.ota_forwarding import Forward, check_kind, over_socket
+from v2xpki.web.ota_forwarding import PATIENCE, Forward, check_kind, over_socket
 from v2xpki.web.ota_problems import told
 from v2xpki.web.problem_document import PROBLEM_TYPE
 from v2xpki.web.problems import HttpError
@@ -61,7 +61,7 @@ def ota_blueprint(
     instance: Instance, *, clock: Clock | None = None, who: Who = peer_name, forward: Forward | None = None
 ) -> Blueprint:
     """who: the client's proven name from the WSGI environment. forward: (domain, method, target, body,
-    operator's header) -> answer; by default to the domain's unix socket."""
+    operator's header, seconds for it) -> answer; by default to the domain's unix socket."""
     blueprint = Blueprint("ota", __name__, url_prefix=PREFIX)
     to_role, clock = forward or over_socket(instance), clock or SystemClock()
 
@@ -112,7 +112,7 @@ def _forwarding(
         target = BEGINNING + quote(request.path.removeprefix(PREFIX))
         if request.query_string:
             target += "?" + request.query_string.decode("latin-1")
-        found = forward(domain, call.method, target, body, asking.header)
+        found = forward(domain, call.method, target, body, asking.header, PATIENCE)
         check_kind(found, domain, JSON_TYPE, PROBLEM_TYPE)
         return _plain(Response(found.octets, found.status, content_type=found.kind))
 

@@ -15,6 +15,9 @@ from v2xpki.web.ota_forwarding import Forward, ask_role
 from v2xpki.web.ota_problems import told
 from v2xpki.web.problems import HttpError
 
+#: Seconds for the Director to take note; whoever withdraws waits for it, and has more to do where it stalls.
+TELLING = 10.0
+
 
 def add_withdrawal(blueprint: Blueprint, operator: Callable[[], Operator], forward: Forward) -> None:
     """The calls of WithdrawalDesk, each made in the name of who asks."""
@@ -32,7 +35,7 @@ def _view(call: Call, operator: Callable[[], Operator], forward: Forward) -> Cal
         def tell(path: str, reason: str, _: str) -> list[dict[str, Any]]:
             try:
                 found: list[dict[str, Any]] = ask(
-                    DirectorDesk, "withdraw_target", {}, {"path": path, "reason": reason}
+                    DirectorDesk, "withdraw_target", {}, {"path": path, "reason": reason}, patience=TELLING
                 )
             except HttpError as error:
                 raise LinkError(str(error)) from error

@@ -13,6 +13,7 @@ from v2xpki.ota.director import Director
 from v2xpki.ota.director_desk import DirectorDesk
 from v2xpki.ota.director_opening import direct, present_generations
 from v2xpki.ota.kinds import DIRECTOR
+from v2xpki.ota.known_targets import LOOK_EVERY
 from v2xpki.ota.online_keys import OnlineKeys
 from v2xpki.ota.pinned import PinnedRoot
 from v2xpki.ota.vehicle_ca_files import vehicle_ca_in_use
@@ -25,7 +26,7 @@ from v2xpki.web.open_ca import lists_accepted, trust_refresh
 from v2xpki.web.open_image import RepositoryService, build_repository, keys_sign, metadata_in_force
 from v2xpki.web.process import RoleSettings
 
-#: Seconds between two looks at the Image repository's targets, at keys, at campaigns.
+#: Seconds between two looks at keys, at campaigns.
 EVERY = 15.0
 _REST = 20  # times as long as a look at the campaigns took
 _LOOK_AGAIN = 0.1  # seconds after which changed lists count
@@ -108,7 +109,7 @@ class Following:
         except Exception as error:
             self._problem = f"{type(error).__name__}: {error}"
             raise
-        return EVERY
+        return LOOK_EVERY
 
     def finding(self) -> Finding:
         """What the last look came to. A warning at most: vehicles get what was known before."""

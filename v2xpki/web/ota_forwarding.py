@@ -28,21 +28,27 @@ class Forwarded(NamedTuple):
     octets: bytes
 
 
-#: (domain, method, target, body, operator's header) -> answer.
-Forward = Callable[[str, str, str, bytes | None, str], Forwarded]
+#: (domain, method, target, body, operator's header, seconds for it) -> answer.
+Forward = Callable[[str, str, str, bytes | None, str, float], Forwarded]
 
 
 def over_socket(instance: Instance) -> Forward:
-    """To the sockets of an instance's roles. The answer raises HttpError (502, 503) where there is none."""
+    """To the sockets of an instance's roles. The answer raises HttpError (502, 503) where there is none, or
+    none within its time."""
 
-    def forward(domain: str, method: str, target: str, body: bytes | None, operator: str) -> Forwarded:
+    def forward(
+        domain: str, method: str, target: str, body: bytes | None, operator: str, patience: float
+    ) -> Forwarded:
         headers = {OPERATOR_HEADER: operator} | ({} if body is None else {"Content-Type": JSON_TYPE})
-        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
+        connection = http.client.HTTPConnection("localhost", timeout=patience)
         try:
-            connection.sock = unix_connector(socket_path(instance, domain))(PATIENCE)
+            connection.sock = unix_connector(socket_path(instance, domain))(patience)
             connection.request(method, target, body=body, headers=headers)
             answer = connection.getresponse()
             octets = answer.read(_ANSWER_LIMIT + 1)
+        except TimeoutError as error:
+            reason = f"the {domain} repository has not answered within {patience:g} s"
+            raise HttpError(503, reason, retry_after=2) from error
         except (OSError, http.client.HTTPException) as error:
             raise HttpError(503, f"the {domain} repository cannot be reached", retry_after=2) from error
         finally:
@@ -62,14 +68,16 @@ def check_kind(found: Forwarded, domain: str, *kinds: str) -> None:
 
 
 def ask_role(
-    forward: Forward, asking: Operator, desk: type, name: str, given: Mapping[str, str], body: Any = None
-) -> Any:
-    """What a role's desk answers to a call in an operator's name. Raises HttpError with what it refuses."""
+    forward: Forward, asking: Operator, desk: type, name: str, given: Mapping[str, str], body: Any = None,
+    *, patience: float = PATIENCE,
+) -> Any:  # fmt: skip
+    """What a role's desk answers to a call in an operator's name, within so many seconds. Raises HttpError
+    with what it refuses."""
     call, domain, query = call_of(desk, name), "image" if desk is ImageDesk else "director", dict(given)
     path = call.path.format(**{one: quote(query.pop(one), safe="") for one in call.in_path})
     target = f"{BEGINNING}/{path}" + (f"?{urlencode(query)}" if query else "")
     octets = None if body is None else json.dumps(body).encode()
-    found = forward(domain, call.method, target, octets, asking.header)
+    found = forward(domain, call.method, target, octets, asking.header, patience)
     check_kind(found, domain, JSON_TYPE, PROBLEM_TYPE)
     document = json.loads(found.octets)
     if found.status != call.status:

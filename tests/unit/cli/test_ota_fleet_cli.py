@@ -205,9 +205,9 @@ def test_a_campaign_only_grows(office: Office) -> None:
     assert wider["cohort"]["percentage"] == 50
     assert "below" in office.run("campaign", "start", "c", "--percentage", 40, "--yes", code=1)
     office.run("campaign", "start", "c", "--percentage", 0, code=2)
-    assert "no target" in office.run(
-        "campaign", "create", "d", "--release", "ecu-a/x/1/y", "--vin", Car(1).vin, code=1
-    )
+    refused = office.run("campaign", "create", "d", "--release", "ecu-a/x/1/y", "--vin", Car(1).vin, code=1)
+    assert "ecu-a/x/1/y is no target of the Image repository" in refused
+    assert "just published is known within 15 s: try again" in refused
     assert "cohort" in office.run("campaign", "create", "d", "--release", path, code=1)
 
 

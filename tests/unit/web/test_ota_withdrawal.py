@@ -1,5 +1,7 @@
 """A withdrawn release reaches the Director at once: over the interface, and by a command where both are."""
 
+import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +16,12 @@ from tests.support.ota_director import Car, Depot
 from tests.support.ota_repository import NOW
 from tests.unit.web.test_ota_desk import release
 from v2xpki.cli import main
+from v2xpki.errors import LinkError
 from v2xpki.ota import desks as opening
 from v2xpki.ota.director_reasons import DirectorRefusal
 from v2xpki.time import FixedClock
-from v2xpki.web import admin
-from v2xpki.web.ota_forwarding import Forwarded
+from v2xpki.web import admin, ota_forwarding
+from v2xpki.web.ota_forwarding import Forwarded, over_socket
 
 PATH = "ecu-a/brake/1.0/image.bin"
 COHORT = {"percentage": 100}
@@ -105,6 +108,32 @@ def test_a_director_that_was_away_is_told_by_the_same_again(
     assert [one["name"] for one in found["director"]["campaigns"]] == ["c1"]
 
 
+def test_a_director_that_stalls_is_waited_for_as_long_as_telling_may_take_and_no_longer(
+    desks: Desks, depot: Depot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    identifier, forward = published(desks), desks._forward
+    depot.release("brake", 1)
+    given = []
+
+    def stalls(domain: str, *rest: Any) -> Forwarded:
+        if domain == "image":
+            return forward(domain, *rest)
+        *asked, patience = rest
+        given.append(patience)
+        return over_socket(desks.instance)(domain, *asked, 0.01)
+
+    monkeypatch.setattr(ota_forwarding, "socket_path", lambda *_: str(tmp_path / "d.sock"))
+    monkeypatch.setattr(desks, "_forward", stalls)
+    desks.open_admin()
+    with socket.socket(socket.AF_UNIX) as listening:  # and takes no connection, as a stopped process
+        listening.bind(str(tmp_path / "d.sock"))
+        listening.listen()
+        found = withdraw(desks, identifier)
+    assert given == [10.0]
+    assert (found["state"], found["director"]["told"]) == ("withdrawing", False)
+    assert "the director repository has not answered within 0.01 s" in found["director"]["detail"]
+
+
 def test_what_was_never_published_is_no_affair_of_the_directors(desks: Desks) -> None:
     (added,) = desks.ask("eve", "POST", "releases", release(desks)).json
     assert withdraw(desks, added["id"])["director"] is None
@@ -130,3 +159,24 @@ def test_a_command_where_both_databases_are_tells_the_director(
     assert "v2xpki ota campaign halt c1 --reason" in ended.stderr
     with pytest.raises(DirectorRefusal, match="withdrawn"):
         depot.director.create_campaign(name="d", targets=[PATH], cohort=COHORT, operator="op")
+
+
+def test_a_command_that_could_not_tell_the_director_says_what_is_left_and_exits_with_1(
+    desks: Desks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def at_work(_: object, __: type, *, token: bool) -> Iterator[Any]:
+        yield desks.image_desk
+
+    def away(*_: object) -> None:
+        raise LinkError("the director repository has not answered within 10 s")
+
+    monkeypatch.setattr(opening, "at_work", at_work)
+    monkeypatch.setattr(opening, "tell_director", away)
+    words = ["ota", "release", "withdraw", published(desks), "--reason", "a fault", "--yes", "--json"]
+    ended = CliRunner().invoke(main, [*words, "--instance", str(desks.instance.directory)])
+    assert ended.exit_code == 1, ended.output
+    assert json.loads(ended.stdout)[0]["director"]["told"] is False
+    assert "v2xpki ota release request" in ended.stderr
+    assert "has not answered within 10 s; halt its campaigns" in ended.stderr
+    assert "withdraw it once more" in ended.stderr
