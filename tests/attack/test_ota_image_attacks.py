@@ -110,7 +110,7 @@ def test_an_engineer_alone_brings_nothing_to_the_signers(house):
     release = house.add()
     with refused(Reason.ROLE):
         house.releases.approve(ENGINEER, release)
-    assert b"brake" not in house.releases.request_signatures(ENGINEER, "targets").payload
+    assert b"brake" not in house.releases.request_signatures(ENGINEER, "targets", renewal=True).payload
 
 
 def test_an_unapproved_release_is_not_asked_for_by_its_path(house):

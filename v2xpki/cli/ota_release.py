@@ -214,7 +214,8 @@ def withdraw(identifier: str, reason: str, *, yes: bool, as_json: bool, **reach:
 def _what_is_left(withdrawn: dict[str, Any]) -> Iterator[str]:
     """What an operator has to do after a withdrawal."""
     if withdrawn["state"] == "withdrawing":
-        yield "clients find it until targets without it are signed: v2xpki ota release request"
+        role = "" if withdrawn["role"] == "targets" else f" --role {withdrawn['role']}"
+        yield f"clients find it until targets without it are signed: v2xpki ota release request{role}"
     director = withdrawn["director"]
     if director is None:
         return
@@ -266,5 +267,5 @@ def _show(releases: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         print_json(releases)
         return
-    rows = [(one["id"], one["state"], one["releaseCounter"], one["path"]) for one in releases]
-    print_rows(("id", "state", "counter", "path"), rows)
+    rows = [(one["id"], one["state"], one["role"], one["releaseCounter"], one["path"]) for one in releases]
+    print_rows(("id", "state", "role", "counter", "path"), rows)

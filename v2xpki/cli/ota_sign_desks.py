@@ -54,7 +54,11 @@ def signing_desk(repository: str, *, token: bool = True, **reach: Any) -> Iterat
             def call(name: str, parameters: Mapping[str, str], body: Any) -> Any:
                 return found.call(kind, name, {**parameters, "repository": repository}, body)
 
-            yield SigningDesk(call, lambda role: call("request_signatures", {}, {"role": role}))
+            def renew(role: str) -> list[Document]:
+                more = {} if role == "root" else {"renew": True}
+                return list(call("request_signatures", {}, {"role": role, **more}))
+
+            yield SigningDesk(call, renew)
         return
     with opened(reach["directory"], repository, token=token) as here:
         desk, operator = RepositoryDesk(here), Operator.here(by(reach["operator"]))

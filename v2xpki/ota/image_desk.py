@@ -72,14 +72,16 @@ class ImageDesk(RepositoryDesk):
     @answers("POST signing-requests", RELEASE_ENGINEER, status=201, query=("repository",))
     def request_signatures(self, asked: Asked) -> list[dict[str, Any]]:
         """Ask a targets role's signers for its next version: {"role": "targets", "releases": [ids]?}, without
-        `releases` with all that is approved and without all that is to be withdrawn. {"role": "root"}: the
-        next root."""
+        `releases` with all that is approved and without all that is to be withdrawn; refused where there is
+        nothing of either, but with `"renew": true`, for a longer time. {"role": "root"}: the next root."""
         role = text(asked.body, "role", most=40) if "role" in asked.body else TARGETS
         if role == ROOT:
             return RepositoryDesk.request_signatures(self, asked)
-        check_members(asked.body, frozenset({"role", "releases"}))
-        only = _ids(asked.body)
-        return [described(self._releases.request_signatures(asked.operator, role, only))]
+        check_members(asked.body, frozenset({"role", "releases", "renew"}))
+        only, renewal = _ids(asked.body), asked.body.get("renew", False)
+        if not isinstance(renewal, bool):
+            raise DecodeError("renew is neither true nor false")
+        return [described(self._releases.request_signatures(asked.operator, role, only, renewal=renewal))]
 
     # --- evidence: what this repository knows; it knows no vehicle ------------------------------------
 

@@ -288,10 +288,11 @@ class Releases:
         return self.get(identifier)
 
     def request_signatures(
-        self, operator: Operator, role: str, only: Sequence[bytes] | None = None
+        self, operator: Operator, role: str, only: Sequence[bytes] | None = None, *, renewal: bool = False
     ) -> Request:
         """Ask a targets role's signers for all that is approved and against all that is to be withdrawn, or
-        for and against `only` these. The repository's request. Raises Refused, InvalidProvenance."""
+        for and against `only` these. renewal: also where there is nothing of either, for a longer time. The
+        repository's request. Raises Refused, InvalidProvenance."""
         with self._database.read() as tx:
             waiting = tx.execute(
                 sa.select(*_t).where(_t.role == role, _t.state.in_((APPROVED, WITHDRAWING))).order_by(_t.path)
@@ -299,6 +300,8 @@ class Releases:
             chosen = [row for row in waiting if only is None or row.id in only]
             if only is not None and len(chosen) != len(set(only)):
                 raise Refused(Reason.STATE, f"not all of them are {APPROVED} or {WITHDRAWING}, of {role}")
+            if not chosen and not renewal:
+                raise Refused(Reason.STATE, _nothing_waits(tx, role))
             approved = [row for row in chosen if row.state == APPROVED]
             for row in approved:
                 self._check_counter(tx, _fields(row), pending=False)
@@ -398,6 +401,21 @@ class ReleaseFollower:
             row = _by_path(tx, path)
             if row is not None and row.state == SIGNING:
                 _move(tx, row.id, APPROVED)
+
+
+def _nothing_waits(tx: Transaction, role: str) -> str:
+    """Why a request for signatures of the role would be an empty one, and for which roles it would not."""
+    waiting = tx.execute(
+        sa.select(_t.role, _t.state, sa.func.count().label("number"))
+        .where(_t.state.in_((APPROVED, WITHDRAWING)))
+        .group_by(_t.role, _t.state)
+        .order_by(_t.role, _t.state)
+    ).all()
+    parts = [f"nothing is approved for {role}"]
+    for one in waiting:
+        what = "" if one.state == APPROVED else " to withdraw"
+        parts.append(f"{one.role} has {one.number}{what}: --role {one.role}")
+    return "; ".join(parts)
 
 
 def _fields(row: Any) -> ImageFields:

@@ -222,7 +222,9 @@ _TAKES: dict[str, Schema] = {
     "withdraw_target": _closed(
         "path reason", path=_TEXT, reason={"type": "string", "minLength": 1, "maxLength": 500}
     ),
-    "request_signatures": _object(role=_TEXT, releases=_list(_TEXT), rotate=_list(_TEXT)),
+    "request_signatures": _object(
+        role=_TEXT, releases=_list(_TEXT), rotate=_list(_TEXT), renew={"type": "boolean"}
+    ),
     "submit_signature": _object(
         "repository request signer signatures", repository=_TEXT, request=_SHA256, signer=_TEXT,
         signatures=_list(_object("keyid sig", keyid=_SHA256, sig=_TEXT), minItems=1),

@@ -97,6 +97,21 @@ def test_the_same_over_the_interface(desks: Desks, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["here", "served"])
+def test_nothing_is_asked_to_be_signed_where_nothing_is_approved_but_a_renewal_is(
+    desks: Desks, tmp_path: Path, way: str
+) -> None:
+    with reached(desks, tmp_path, way) as reach:
+        assert "nothing is approved for targets" in run("release", "request", *reach, code=1)
+        assert desks.image.repository.requests(only_open=True) == []
+        run("release", "add", *files(desks), *reach)
+        listed = CliRunner().invoke(main, ["ota", "release", "list", *map(str, reach)])
+        assert [line.split()[2] for line in listed.stdout.splitlines()] == ["role", "targets"]
+        if way == "served":  # there a renewal asks the same desk, and has what is approved, too
+            out = tmp_path / "out"
+            assert run("sign", "request", "targets", "--out", out, "--yes", *reach)
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
 def test_a_release_names_the_role_that_is_to_sign(desks: Desks, tmp_path: Path, way: str) -> None:
     with reached(desks, tmp_path, way) as reach:
         (added,) = run("release", "add", *files(desks), "--role", "targets", *reach)

@@ -213,7 +213,8 @@ def test_problems_name_the_field_and_the_rule(desks: Desks) -> None:
     assert problem(desks.ask("eve", "GET", "releases?state=bogus"), 400, known)["rule"] == "field"
     assert desks.ask("eve", "GET", "releases?state=withdrawn").json == []
     problem(desks.ask("eve", "GET", "signing-requests?all=maybe"), 400, "true, false")
-    problem(desks.ask("eve", "POST", "signing-requests", {"role": "nobody"}), 404)
+    problem(desks.ask("eve", "POST", "signing-requests", {"role": "nobody", "renew": True}), 404)
+    problem(desks.ask("eve", "POST", "signing-requests", {"renew": 1}), 400, "renew")
     assert desks.ask("eve", "POST", "releases", body).status_code == 201
     problem(desks.ask("eve", "POST", "releases", release(desks, releaseCounter=2)), 409, "is staged")
     problem(
