@@ -58,7 +58,10 @@ def command() -> None:
     help="The first is the Primary; partial: verifies the Director's targets alone.",
 )  # fmt: skip
 @click.option("--factory", multiple=True, metavar="ID=FILE", help="The image that an ECU begins with.")
-@click.option("--key-kind", default="ed25519", type=click.Choice(["ed25519", "ecdsa"]), help="Of ECUs' keys.")
+@click.option(
+    "--key-kind", default=None, type=click.Choice(["ed25519", "ecdsa"]),
+    help="Of ECUs' keys; by default ed25519.",
+)  # fmt: skip
 @click.option("--tls-ca", default=None, type=_FILE, help="PEM of the only CAs for https.")
 @click.option("--plain-director", is_flag=True, help="Allow http to the Director: for a laboratory.")
 @click.option("--plain-images", is_flag=True, help="Allow http for images.")
@@ -73,7 +76,8 @@ def register(
 ) -> None:
     """Register the vehicle and its ECUs by its enrolment credential; obtain its TLS certificate.
 
-    The first time with all that makes the vehicle; to register anew, without.
+    The first time with all that makes the vehicle. Until there is a certificate, as after a refusal, options
+    that are given again replace what was given before. To register anew, without.
     """
     from v2xpki.station import Station
     from v2xpki.station.ota import registration
@@ -86,8 +90,12 @@ def register(
         vehicle = _vehicle(directory)
         if not vehicle.exists:
             _create(vehicle, **given)
-        elif any(given[name] for name in ("vin", "model", "url", "images_url", "ecus", "factory")):
-            raise ConfigError(f"{vehicle.path} is a vehicle's already", hint="register it anew without these")
+        elif any(given.values()):
+            if certificate is not None or vehicle.read_identity() is not None:
+                raise ConfigError(
+                    f"{vehicle.path} is a vehicle's already", hint="register it anew without these"
+                )
+            _correct(vehicle, **given)
         if oem_request is not None:
             oem_request.write_bytes(registration.oem_request(vehicle))
             note(f"{oem_request}: for the OEM's operator; the answer goes to --certificate")
@@ -258,14 +266,7 @@ def _create(vehicle: "OtaDirectory", **given: Any) -> None:
         if not given[name]:
             option = "--" + name.replace("_", "-").replace("ecus", "ecu")
             raise ConfigError(f"{option} is missing", hint="the first registration needs all of the vehicle")
-    ecus = tuple(_ecu(text, primary=number == 0) for number, text in enumerate(given["ecus"]))
-    factory = {}
-    for text in given["factory"]:
-        ecu, _, file = text.partition("=")
-        if ecu not in {one.ecu for one in ecus} or not Path(file).is_file():
-            raise ConfigError(f"--factory {text}: an ECU's ID=FILE")
-        factory[ecu] = Path(file).read_bytes()
-    url, ca = given["url"].rstrip("/"), given["tls_ca"]
+    ecus, url, ca = _ecus(given["ecus"]), given["url"].rstrip("/"), given["tls_ca"]
     settings = OtaSettings(
         vin=given["vin"],
         model=given["model"],
@@ -276,9 +277,59 @@ def _create(vehicle: "OtaDirectory", **given: Any) -> None:
         plain_director=given["plain_director"],
         plain_images=given["plain_images"],
     )
-    keys = {one.ecu: EcuKey.generate(given["key_kind"]) for one in ecus}
+    keys = {one.ecu: EcuKey.generate(given["key_kind"] or "ed25519") for one in ecus}
     roots = {name: given[f"{name}_root"].read_bytes() for name in ("director", "image")}
-    OtaDirectory.create(vehicle.path, settings, keys, roots, factory)
+    OtaDirectory.create(vehicle.path, settings, keys, roots, _factory(given["factory"], ecus))
+
+
+def _correct(vehicle: "OtaDirectory", **given: Any) -> None:
+    """What is given in the place of what was; ECUs whose id stays keep their key and image, unless others
+    are asked for: a Director whose answer was lost knows the keys."""
+    from dataclasses import replace
+
+    from v2xpki.station.ota.keys import EcuKey
+
+    before = vehicle.settings()
+    url = (given["url"] or before.director).rstrip("/")
+    images = given["images_url"] or (url if before.images == before.director else before.images)
+    ecus, ca = _ecus(given["ecus"]) or before.ecus, given["tls_ca"]
+    settings = replace(
+        before,
+        vin=given["vin"] or before.vin,
+        model=given["model"] or before.model,
+        director=url,
+        images=images.rstrip("/"),
+        ecus=ecus,
+        tls_ca=before.tls_ca if ca is None else str(ca.resolve()),
+        plain_director=given["plain_director"] or before.plain_director,
+        plain_images=given["plain_images"] or before.plain_images,
+    )
+    stay = {one.ecu: vehicle.ecu(one.ecu) for one in before.ecus if one.ecu in {new.ecu for new in ecus}}
+    kind = given["key_kind"]
+    keys = {one.ecu: EcuKey.generate(kind or "ed25519") for one in ecus}
+    if kind is None:
+        keys |= {name: ecu.key for name, ecu in stay.items()}
+    roots = vehicle.roots()
+    for name in roots:
+        if given[f"{name}_root"] is not None:
+            roots[name] = given[f"{name}_root"].read_bytes()
+    factory = {name: ecu.image.read_bytes() for name, ecu in stay.items()}
+    vehicle.correct(settings, keys, roots, factory | _factory(given["factory"], ecus))
+
+
+def _ecus(given: tuple[str, ...]) -> tuple["EcuSettings", ...]:
+    return tuple(_ecu(text, primary=number == 0) for number, text in enumerate(given))
+
+
+def _factory(given: tuple[str, ...], ecus: tuple["EcuSettings", ...]) -> dict[str, bytes]:
+    """Images by ECU id."""
+    factory = {}
+    for text in given:
+        ecu, _, file = text.partition("=")
+        if ecu not in {one.ecu for one in ecus} or not Path(file).is_file():
+            raise ConfigError(f"--factory {text}: an ECU's ID=FILE")
+        factory[ecu] = Path(file).read_bytes()
+    return factory
 
 
 def _ecu(text: str, *, primary: bool) -> "EcuSettings":

@@ -217,7 +217,7 @@ def test_as_many_approve_as_the_settings_ask_for_each_once(tmp_path: Path) -> No
 
 def test_what_is_not_approved_is_not_asked_to_be_signed(shop: Shop) -> None:
     identifier = shop.add()
-    with pytest.raises(Refused, match="^nothing is approved for targets$"):
+    with pytest.raises(Refused, match=r"^nothing is approved for targets$"):
         shop.releases.request_signatures(ENGINEER, "targets")
     assert shop.targets.open == []
     with refused(Reason.STATE):
@@ -233,10 +233,10 @@ def test_a_request_of_a_role_for_which_nothing_waits_is_refused_and_says_where_s
     shop.releases.request_signatures(ENGINEER, "supplier")
     shop.targets.sign()
     shop.releases.approve(APPROVERS[0], second)
-    with pytest.raises(Refused, match="^nothing is approved for targets; supplier has 1: --role supplier$"):
+    with pytest.raises(Refused, match=r"^nothing is approved for targets; supplier has 1: --role supplier$"):
         shop.releases.request_signatures(ENGINEER, "targets")
     shop.releases.withdraw(ENGINEER, first, "a fault")
-    with pytest.raises(Refused, match="; supplier has 1 to withdraw: --role supplier$"):
+    with pytest.raises(Refused, match=r"; supplier has 1 to withdraw: --role supplier$"):
         shop.releases.request_signatures(ENGINEER, "targets")
     assert shop.targets.open == []
     assert shop.releases.request_signatures(ENGINEER, "targets", renewal=True).added == {}

@@ -371,6 +371,36 @@ def test_the_command_registers_updates_and_tells_of_a_refusal(ota, oem, url, tmp
     assert "refused last: unknown-key" in text and "radio-1, Secondary, partial" in text
 
 
+def test_the_command_corrects_what_was_refused_until_there_is_a_certificate(ota, oem, url, tmp_path):
+    car, (director, image) = tmp_path / "obu-1", (tmp_path / f"{name}.json" for name in ("director", "image"))
+    whole = ["--vin", VIN, "--model", "id-y", "--url", url, "--tls-ca", tmp_path / "ca.pem"]
+    whole += ["--director-root", director, "--image-root", image, "--ecu", "gateway=gw-1"]
+    whole += ["--ecu", "brake=brake-1", "--factory", f"brake={tmp_path / 'brake.bin'}"]
+    oem.changes["refusal"] = DirectorRefusal(DirectorReason.NOT_EXPECTED, "the list has another model")
+    refused = ota("register", car, "--its-aid", SCR, *whole, code=1)
+    assert "The vehicle is not expected as it was described: ask the OEM." in refused.output
+    first = json.loads(ota("status", car, "--json").stdout)
+
+    for wrong, code in ((["--model", "no model"], 1), (["--director-root", tmp_path / "brake.bin"], 2)):
+        ota("register", car, "--its-aid", SCR, *wrong, code=code)
+        assert json.loads(ota("status", car, "--json").stdout) == first
+    oem.changes.clear()
+    ecus = ["--ecu", "gateway=gw-1", "--ecu", "brake=brake-2:partial", "--ecu", "radio=radio-1"]
+    ota("register", car, "--its-aid", SCR, "--model", "id-x", *ecus)
+    asked = oem.registrations[-1][1]
+    assert (asked.vin, asked.model) == (VIN, "id-x")
+    assert [(one.ecu, one.hardware_id) for one in asked.ecus] == [
+        ("gateway", "gw-1"), ("brake", "brake-2"), ("radio", "radio-1"),
+    ]  # fmt: skip
+    told = json.loads(ota("status", car, "--json").stdout)
+    for ecu in ("gateway", "brake"):
+        assert told["ecus"][ecu]["keyid"] == first["ecus"][ecu]["keyid"]
+    assert told["ecus"]["brake"]["installed"]["sha256"] == hashlib.sha256(b"old brakes").hexdigest()
+    assert "nothing to install" in ota("update", car).stderr
+    assert [one.name for one in car.iterdir() if one.name.startswith("ota")] == ["ota"]
+    assert "already" in ota("register", car, "--its-aid", SCR, "--model", "id-z", code=2).output
+
+
 def test_a_vehicle_whose_disk_is_full_says_which_file_and_keeps_its_software(ota, oem, url, tmp_path):
     car, request, answer = tmp_path / "obu-1", tmp_path / "request.json", tmp_path / "answer.pem"
     whole = ["--vin", VIN, "--model", "id-x", "--url", url, "--tls-ca", tmp_path / "ca.pem"]

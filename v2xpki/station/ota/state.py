@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self
 
 from v2xpki.errors import ConfigError
 from v2xpki.station.errors import BadState
-from v2xpki.station.files import clear_unfinished, read_secret, write_whole
+from v2xpki.station.files import clear_unfinished, read_secret, sync_folder, write_whole
 from v2xpki.station.ota.ecu import Ecu
 from v2xpki.station.ota.keys import EcuKey
 from v2xpki.station.ota.repository_view import MetadataFiles
@@ -114,6 +114,29 @@ class OtaDirectory:
         self._save_settings(settings)
         return self
 
+    def correct(
+        self,
+        settings: OtaSettings,
+        keys: Mapping[str, EcuKey],
+        roots: Mapping[str, bytes],
+        factory: Mapping[str, bytes],
+    ) -> None:
+        """The vehicle made again, as `create` does, in the place of one that has no certificate yet; where
+        that is refused it stays what it was. Raises ConfigError, DecodeError, BadState."""
+        if self.read_identity() is not None:
+            raise BadState(f"{self.path} has a certificate: what the Director registered is not corrected")
+        new, old = (self.path.with_name(f"{self.path.name}.{name}") for name in ("new", "old"))
+        for leftover in (new, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        try:
+            type(self).create(new, settings, keys, roots, factory)
+            self.path.rename(old)
+            new.rename(self.path)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        sync_folder(self.path.parent)
+        shutil.rmtree(old)
+
     def replace_ecu(self, old: str, new: EcuSettings, key: EcuKey, factory: bytes = b"") -> None:
         """Another ECU in the place of one, whose folder goes. It begins with the roots that the vehicle
         trusts now. The Director has to be told (`v2xpki ota ecu replace`). Raises ConfigError, DecodeError,
@@ -126,11 +149,7 @@ class OtaDirectory:
         settings = replace(before, ecus=tuple(new if one.ecu == old else one for one in before.ecus))
         settings.check()
         shutil.rmtree(self._ecu(new.ecu), ignore_errors=True)  # of a beginning that came to no end
-        roots = {}
-        for name in ("director", "image"):
-            found = self.metadata(name)
-            roots[name] = found.read(f"{found.trusted_root().version}.root.json") or b""
-        self._make_ecu(new, key, roots, factory)
+        self._make_ecu(new, key, self.roots(), factory)
         self._save_settings(settings)
         shutil.rmtree(self._ecu(old))
 
@@ -165,6 +184,13 @@ class OtaDirectory:
 
     def metadata(self, repository: str) -> MetadataFiles:
         return MetadataFiles(self.path / "metadata" / repository)
+
+    def roots(self) -> dict[str, bytes]:
+        """The roots that the vehicle trusts now, of "director" and "image"."""
+        found = {name: self.metadata(name) for name in ("director", "image")}
+        return {
+            name: one.read(f"{one.trusted_root().version}.root.json") or b"" for name, one in found.items()
+        }
 
     def progress(self) -> Progress:
         """Raises BadState."""
