@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import ssl
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -128,6 +129,31 @@ def vehicle(oem, url, roots, tmp_path):
 def register(vehicle, station):
     director = director_of(vehicle, vehicle.settings())
     return registration.register(vehicle, director, SCR, station.sign_by_ec, SystemClock().time32())
+
+
+def test_a_vehicle_whose_correction_broke_off_is_what_it_was(vehicle, roots, monkeypatch):
+    settings, keys = vehicle.settings(), {one.ecu: EcuKey.generate("ecdsa") for one in ECUS}
+
+    def files():
+        found = (one for one in vehicle.path.rglob("*") if one.is_file())
+        return {one.relative_to(vehicle.path): one.read_bytes() for one in found}
+
+    before = files()
+    rename = Path.rename
+
+    def dying(path, target):
+        if path.name.endswith(".new"):
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", dying)
+    with pytest.raises(KeyboardInterrupt):
+        vehicle.correct(settings, keys, roots, {})
+    monkeypatch.undo()
+    assert not vehicle.path.exists()
+    again = OtaDirectory(vehicle.path)
+    assert again.exists and again.settings() == settings
+    assert files() == before
 
 
 def test_a_vehicle_registers_by_its_enrolment_credential_and_is_known_by_its_certificate(

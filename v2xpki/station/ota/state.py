@@ -87,6 +87,9 @@ class OtaDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        former = path.with_name(f"{path.name}.old")
+        if former.is_dir() and not path.exists():
+            former.rename(path)  # a correction came to no end: the ECUs' keys are in it
 
     @classmethod
     def create(
