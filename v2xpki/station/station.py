@@ -187,6 +187,8 @@ class Station:
             self.directory.save(state)
 
     def _take(self, pki: Pki) -> None:
+        if self._pki is not None:
+            pki.trust.follow(self._pki.trust)
         self._pki = pki
         self._hearing.authorities = {certificate.hashed_id3: certificate for certificate in pki.authorities}
 

@@ -138,6 +138,7 @@ class TrustStore:
         self.revoked: Collection[bytes] = revoked
         self._issuers: dict[bytes, _Issuer] = {}
         self._tickets: dict[bytes, Certificate] = {}
+        self._recalled: dict[bytes, Certificate] = {}
         for anchor in anchors:
             self._issuers[anchor.hashed_id8] = _anchored(anchor)
 
@@ -178,8 +179,13 @@ class TrustStore:
         return parsed
 
     def ticket(self, id8: bytes) -> Certificate | None:
-        """A ticket verified before."""
-        return self._tickets.get(id8)
+        """A ticket verified before, here or by the store that this one followed."""
+        return self._tickets.get(id8) or self._recalled.get(id8)
+
+    def follow(self, former: "TrustStore") -> None:
+        """Know the tickets that the store before this one verified, so that after new lists messages that
+        name them by digest are understood. Each is verified anew when it is used."""
+        self._recalled = dict(former._tickets)
 
     def key_of(self, ticket: Certificate) -> PublicKey:
         """The key of a ticket that was verified: it is explicit, so that it stands in it."""

@@ -12,6 +12,7 @@ from v2xpki.web.metrics import router_refused
 
 SERVER = "v2xpki"
 MOST_CONNECTIONS, SPARE_FILES, MOST_DOWNLOADS = 8192, 512, 2048
+_GLANCE = 0.05  # seconds between looks at connections while the server ends
 
 
 @dataclass
@@ -63,6 +64,18 @@ class BoundedServer(web.Server):
         if len(self._connections) > self._limit:
             router_refused.labels("connections").inc()
             transport.abort()
+
+    async def shutdown(self, timeout: float | None = None) -> None:
+        """End connections that wait for a next request, let running ones end within a time (seconds).
+
+        aiohttp's own waits out the timeout for a connection taken in that very moment: `pre_shutdown` does
+        nothing to a handler that has not begun, which then waits for a request that is never read.
+        """
+        ending = asyncio.ensure_future(super().shutdown(timeout))
+        while not ending.done():
+            self.pre_shutdown()
+            await asyncio.wait((ending,), timeout=_GLANCE)
+        await ending
 
 
 def connection_limit() -> tuple[int, int]:

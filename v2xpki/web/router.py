@@ -367,7 +367,6 @@ async def run(instance: Instance, listeners: Mapping[str, int], roles: list[str]
         task.cancel()
     for listening in started:
         listening.close()
-    server.pre_shutdown()  # ends connections that wait for a next request, which `shutdown` would wait out
     await server.shutdown(timeout=float(serve.graceful_timeout))
 
 

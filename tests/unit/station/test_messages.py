@@ -83,6 +83,17 @@ def test_a_cam_is_verified_and_its_ticket_remembered(pair, clock):
     assert header == dot2.HeaderInfo(psid=36, generation_time=header.generation_time)
 
 
+def test_new_lists_leave_peers_known(pair, clock):
+    one, two = pair
+    one.clock = two.clock = ticking = Ticking(clock.now)
+    two.receive(one.sign_cam(b"first"))
+    two.refresh()
+    ticking.now += 0.1
+    second = one.sign_cam(b"second")
+    assert SignedMessage.parse(second).signer.kind == "digest"
+    assert two.receive(second).payload == b"second"
+
+
 def test_an_unknown_ticket_is_asked_for_and_shown_at_once(pair, clock):
     one, two = pair
     one.clock = two.clock = ticking = Ticking(clock.now)

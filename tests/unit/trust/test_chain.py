@@ -278,6 +278,22 @@ def test_a_stores_memory_of_tickets_is_bounded(pki):
     assert trust.ticket(first.hashed_id8) and trust.ticket(third.hashed_id8)
 
 
+def test_a_store_that_follows_another_knows_its_tickets_and_verifies_them_anew(pki):
+    former, same, other = store(pki), store(pki), store(Pki())
+    ticket = former.verify_ticket(pki.at.certificate, NOW)
+    for trust in (same, other):
+        assert trust.ticket(ticket.hashed_id8) is None
+        trust.follow(former)
+        assert trust.ticket(ticket.hashed_id8) == ticket
+    assert same.verify_ticket(ticket, NOW) == ticket
+    with pytest.raises(InvalidChain) as refused:
+        other.verify_ticket(ticket, NOW)
+    assert refused.value.rule == "chain"
+    last = store(pki)
+    last.follow(other)  # which verified none: what nobody used is forgotten
+    assert last.ticket(ticket.hashed_id8) is None
+
+
 def test_a_store_inherits_regions():
     pki = Pki(region=regions.from_text("countries:276"))
     trust = store(pki)

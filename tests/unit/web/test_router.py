@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -223,5 +224,49 @@ def test_connections_beyond_the_limit_are_closed_at_once() -> None:
             writer.close()
         listening.close()
         await server.shutdown(1)
+
+    run(main)
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_a_connection_taken_in_the_moment_of_the_end_is_not_waited_for(turns: int) -> None:
+    async def main() -> None:
+        async def handle(request: web.BaseRequest) -> web.Response:
+            raise AssertionError("nobody asked")
+
+        server = BoundedServer(handle, limit=9)
+        listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+        with socket.create_connection(listening.sockets[0].getsockname()):
+            for _ in range(turns):  # of the loop: from before the connection is seen until its handler waits
+                await asyncio.sleep(0)
+            listening.close()
+            async with asyncio.timeout(10):
+                await server.shutdown(300)
+
+    run(main)
+
+
+def test_a_running_request_ends_before_the_server_does() -> None:
+    async def main() -> None:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def handle(request: web.BaseRequest) -> web.Response:
+            begun.set()
+            await go.wait()
+            return web.Response(text="done")
+
+        server = BoundedServer(handle, limit=9)
+        listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*listening.sockets[0].getsockname())
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await begun.wait()
+        listening.close()
+        ending = asyncio.create_task(server.shutdown(300))
+        done, _ = await asyncio.wait((ending,), timeout=0.2)
+        assert not done
+        go.set()
+        assert (await reader.read()).endswith(b"done")
+        await ending
+        writer.close()
 
     run(main)
