@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -321,8 +320,7 @@ def test_sigterm_ends_every_process_and_lets_a_running_request_finish(tmp_path: 
         state = served.state
         with ThreadPoolExecutor(1) as pool:
             running = pool.submit(ask, served, "POST", "/ea", b"x", REQUEST)
-            wait_for(lambda: running.running())
-            time.sleep(0.05)  # into the handler, which takes 0.2 s
+            wait_for(lambda: served.has_met_its_fault("ea"))  # in the handler, which takes 0.2 s
             served.end()
             assert running.result(timeout=20)[0] == 200
     finally:
@@ -345,6 +343,39 @@ def test_connections_that_only_wait_do_not_hold_up_the_end(tmp_path: Path) -> No
             served.end()
     finally:
         kept.close()
+        served.kill()
+    assert served.process.returncode == 0
+
+
+@pytest.mark.parametrize("spoken", [False, True])
+def test_an_operator_s_connection_that_only_waits_does_not_hold_up_the_end(
+    tmp_path: Path, spoken: bool
+) -> None:
+    served = start_serve(tmp_path / "pki", "[serve]\ngraceful_timeout = 300\nkeepalive = 300\n", **EVERYTHING)
+    try:
+        with socket.create_connection(served.address("admin")) as raw:
+            if spoken:
+                link = client_tls(served, certificate=True).wrap_socket(raw, server_hostname="127.0.0.1")
+            served.end()
+            if spoken:
+                link.close()
+    finally:
+        served.kill()
+    assert served.process.returncode == 0
+
+
+def test_a_worker_that_has_just_been_forked_hears_of_the_end(tmp_path: Path) -> None:
+    served = start_serve(tmp_path / "pki", "[serve]\ngraceful_timeout = 300\n")
+    try:
+        state = served.state["roles"]["ea"]
+        served.fault(ea="unborn")
+        os.kill(children(state["pid"])[0], signal.SIGKILL)
+        wait_for(lambda: served.has_met_its_fault("ea"))  # the next one is there and has no handlers yet
+        served.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: not Path(state["socket"]).exists())
+        served.fault()
+        served.end()
+    finally:
         served.kill()
     assert served.process.returncode == 0
 

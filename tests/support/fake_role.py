@@ -1,7 +1,8 @@
 """A role worker whose authorities need no keys: `python fake_role.py` in place of v2xpki.web.worker.
 
 The EA answers with its request, the AA asks the EA over the real link. A file DIR/run/fault.json says
-what goes wrong: {"ea": "TokenLost"}. The DC is the real one.
+what goes wrong: {"ea": "TokenLost"}; DIR/run/ea.fault is there once the EA has met its own. The DC is the
+real one.
 """
 
 import hashlib
@@ -26,9 +27,9 @@ class Faults:
         self._path, self._role = settings.instance.run_dir / "fault.json", settings.role
 
     def raise_if_asked(self) -> None:
-        if not self._path.exists():
-            return
-        name = json.loads(self._path.read_text()).get(self._role)
+        name = self._asked()
+        if name:
+            self._path.with_name(f"{self._role}.fault").touch()
         if name == "slow":
             time.sleep(0.2)
         elif name == "hang":
@@ -39,6 +40,18 @@ class Faults:
     def check(self) -> Finding:
         self.raise_if_asked()
         return Finding("signs")
+
+    def wait_if_asked(self) -> None:
+        """With being born: what has been forked is a worker only after the fault."""
+        while self._asked() == "unborn":
+            self._path.with_name(f"{self._role}.fault").touch()
+            time.sleep(0.02)
+
+    def _asked(self) -> str | None:
+        try:
+            return json.loads(self._path.read_text()).get(self._role)
+        except FileNotFoundError:
+            return None
 
 
 class FakeEa:
@@ -75,8 +88,15 @@ def open_fake(settings: RoleSettings) -> Opened[object]:
     return Opened(authority, {"token": faults.check})
 
 
+class FakeWorker(worker.RoleWorker):
+    def init_process(self) -> None:
+        Faults(RoleSettings.from_environment()).wait_if_asked()
+        super().init_process()
+
+
 if __name__ == "__main__":
     assert Path(worker.__file__)
     app.opener_of = lambda role: open_fake
     app.import_code = lambda role: None
+    worker.RoleWorker = FakeWorker
     worker.main()

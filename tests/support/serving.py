@@ -63,7 +63,15 @@ class Served:
         return host, int(port)
 
     def fault(self, **kinds: str) -> None:
-        (self.instance.run_dir / "fault.json").write_text(json.dumps(kinds))
+        """What goes wrong from now on, by role."""
+        for role in kinds:
+            (self.instance.run_dir / f"{role}.fault").unlink(missing_ok=True)
+        fresh = self.instance.run_dir / "fault.new"
+        fresh.write_text(json.dumps(kinds))
+        fresh.replace(self.instance.run_dir / "fault.json")
+
+    def has_met_its_fault(self, role: str) -> bool:
+        return (self.instance.run_dir / f"{role}.fault").exists()
 
     def end(self) -> str:
         """Tells it to stop; what it said on stderr."""

@@ -25,8 +25,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger as GunicornLogger
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from v2xpki._collecting import kept
 from v2xpki.links.mutual_tls import TlsIdentity, server_context
@@ -42,6 +43,7 @@ REST = 5.0
 HEAD_LIMIT = 32768
 _CHUNK = 65536
 _SHARED_MEMORY = "/dev/shm"  # noqa: S108
+_ENDS = frozenset({signal.SIGTERM, signal.SIGQUIT, signal.SIGINT})
 _METHODS = frozenset({b"GET", b"POST"})
 # A request with one of these headers goes gunicorn's own way.
 _UNUSUAL = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"connection", b"trailer", b"te"})
@@ -58,9 +60,28 @@ class Unusual(Exception):
 class RoleWorker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's threaded worker with a short way for plain requests on unix sockets."""
 
+    def init_signals(self) -> None:
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)  # see RoleArbiter
+
+    def is_parent_alive(self) -> bool:
+        if super().is_parent_alive():
+            return True
+        self.alive = False  # answers say so, and connections are not kept
+        return False
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(deadline)
+        # who has sent nothing yet is waited for no longer than who has
+        for conn in self.pending_conns:
+            conn.timeout = min(conn.timeout, deadline)
+
     def handle(self, conn: Any) -> Any:
         sock = conn.sock
         if self.cfg.is_ssl or conn.parser is not None or sock.family != socket.AF_UNIX:
+            # gunicorn holds a thread for 5 s with who says nothing, and the end of the worker with it
+            if not (conn.initialized or conn.wait_for_data(LINGER)):
+                return _DEFER
             return super().handle(conn)
         try:
             while True:
@@ -216,6 +237,22 @@ class WorkerLog(GunicornLogger):  # type: ignore[misc]
             handler.setFormatter(JsonFormatter(cfg.proc_name.rpartition("-")[2]))
 
 
+class RoleArbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's, whose workers hear of the end from their first moment.
+
+    A worker that has just been forked has its master's signal handlers still, which put a signal where only
+    the master looks: it would go on, and the master wait for it until `graceful_timeout`. So signals to end
+    wait until the worker has handlers of its own.
+    """
+
+    def spawn_worker(self) -> Any:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+        try:
+            return super().spawn_worker()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
+
+
 class RoleApplication(BaseApplication):  # type: ignore[misc]
     """gunicorn configured for one role, from the environment that the supervisor made."""
 
@@ -260,6 +297,9 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
         for name, value in options.items():
             if value is not None:
                 self.cfg.set(name, value)
+
+    def run(self) -> None:
+        RoleArbiter(self).run()
 
     def load(self) -> Any:
         # In the worker, after the fork: builds the authority at once, so that the first station does
