@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from tests.support.commands import free_ports, serving, v2xpki
+from tests.support.commands import serving, v2xpki
+from tests.support.ports import free_ports
 
 # Each domain in a process of its own, as `init` does it.
 MAKE = """

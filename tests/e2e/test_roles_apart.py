@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import free_ports, program, serving, v2xpki
+from tests.support.commands import program, serving, v2xpki
+from tests.support.ports import free_ports
 from tests.support.serving import wait_for
 
 ROOT = Path(__file__).parents[2]

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import free_ports
 from tests.support.lab import Lab, role_checks, v2xpki, wait_until
+from tests.support.ports import free_ports
 from v2xpki.crypto import Certificate, Curve
 from v2xpki.errors import TrustError
 from v2xpki.keystore import MemoryKey

@@ -12,18 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import v2xpki
+from tests.support.ports import free_port
 from tests.support.serving import wait_for
 from v2xpki.config import Instance
-from v2xpki.web.supervisor import bind
 
 ROOT = Path(__file__).parents[2]
 PROBE = ROOT.parent / "shared" / "tools" / "probe_station.py"
-
-
-def free_port() -> int:
-    listener = bind("http", "127.0.0.1:0")
-    listener.sock.close()
-    return listener.port
 
 
 class Real:

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tests.support import warm
 from tests.support.serving import wait_for
-from v2xpki.web.supervisor import bind
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,14 +26,6 @@ def v2xpki(*arguments: object, expect: int = 0, **more: str) -> subprocess.Compl
     code, out, err = warm.run(words, environment(**more))
     assert code == expect, out + err
     return subprocess.CompletedProcess(words, code, out, err)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody has just now."""
-    listeners = [bind("http", "127.0.0.1:0") for _ in range(count)]
-    for listener in listeners:
-        listener.sock.close()
-    return [listener.port for listener in listeners]
 
 
 @contextmanager

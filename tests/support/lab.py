@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -33,6 +32,7 @@ import pytest
 from tests.support import warm
 from tests.support.etsi import Answer, Credential, Sent, TestStation
 from tests.support.joining import Held, join
+from tests.support.ports import free_port
 from v2xpki import wire
 from v2xpki.authorities.etsi.stations import NewStation, StationRegister
 from v2xpki.config import Instance
@@ -64,13 +64,6 @@ def v2xpki(*arguments: object, expect: int = 0) -> str:
     code, out, err = warm.run([*map(str, arguments)], environment)
     assert code == expect, f"{arguments}: exit {code}\n{out}\n{err}"
     return out
-
-
-def free_port() -> int:
-    """A port that was free just now: `init` has to name it before `serve` takes it."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 class Lab:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import free_port
+from tests.support.ports import free_port
 from tests.support.serving import wait_for
 
 FRONT = Path(__file__).parents[2] / "deploy/nginx/v2xpki-ota.conf"
