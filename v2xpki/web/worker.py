@@ -79,10 +79,9 @@ class RoleWorker(ThreadWorker):  # type: ignore[misc]
     def handle(self, conn: Any) -> Any:
         sock = conn.sock
         if self.cfg.is_ssl or conn.parser is not None or sock.family != socket.AF_UNIX:
-            # gunicorn holds a thread for 5 s with who says nothing, and the end of the worker with it
-            if not (conn.initialized or conn.wait_for_data(LINGER)):
-                return _DEFER
-            return super().handle(conn)
+            if conn.initialized:
+                return super().handle(conn)
+            return self._begin(conn)
         try:
             while True:
                 sock.settimeout(LINGER)
@@ -104,6 +103,21 @@ class RoleWorker(ThreadWorker):  # type: ignore[misc]
             return self._general_way(conn, unusual.octets)
         except OSError:
             return False
+
+    def _begin(self, conn: Any) -> Any:
+        """The first request of a connection: gunicorn would hold a thread for 5 s with who says nothing, before
+        and after a handshake, and the end of the worker with it."""
+        if not conn.wait_for_data(LINGER):
+            return _DEFER
+        if self.cfg.is_ssl:
+            try:
+                conn.init()
+            except OSError:
+                return False
+            conn.data_ready = bool(conn.sock.pending())
+            if not conn.wait_for_data(LINGER):
+                return _DEFER
+        return super().handle(conn)
 
     def _answer(self, environ: dict[str, Any]) -> bytes:
         self.nr += 1
@@ -129,6 +143,10 @@ class RoleWorker(ThreadWorker):  # type: ignore[misc]
         return super().handle(conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
+        if conn.sock.fileno() < 0:
+            # closed by a handshake that failed: gunicorn would close it again, and count that as another one
+            self.nr_conns -= 1
+            return
         # gunicorn looks for read-ahead in its parser; a plain connection has none.
         if conn.parser is not None:
             super().finish_request(conn, fs)
@@ -309,8 +327,16 @@ class RoleApplication(BaseApplication):  # type: ignore[misc]
         return create_app(self._settings.role)
 
 
+class _PatientSocket(ssl.SSLSocket):
+    def setblocking(self, flag: bool) -> None:
+        # of a connection that is kept gunicorn says so before each request
+        self.settimeout(REST if flag else 0.0)
+
+
 class _PatientContext(ssl.SSLContext):
     """A handshake, and a request, that does not come to an end must not hold a thread for ever."""
+
+    sslsocket_class = _PatientSocket
 
     def wrap_socket(self, sock: Any, *args: Any, **options: Any) -> ssl.SSLSocket:
         sock.settimeout(REST)

@@ -71,8 +71,8 @@ def test_a_crl_verifies_under_the_root_with_its_signer_at_hand(files, pki):
     ]
     alone = run("crl", "verify", files["linked"], "--chain", files["root"], "--json")
     assert alone.exit_code == 1 and json.loads(alone.stdout)["rule"] == "unknown-signer"
-    spoilt = files["linked"].with_name("spoilt")
-    spoilt.write_bytes(files["linked"].read_bytes()[:-1] + b"\0")
+    spoilt, octets = files["linked"].with_name("spoilt"), files["linked"].read_bytes()
+    spoilt.write_bytes(octets[:-1] + bytes([octets[-1] ^ 1]))
     assert json.loads(run("crl", "verify", spoilt, *chain, "--json").stdout)["rule"] == "signature"
 
 
