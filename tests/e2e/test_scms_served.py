@@ -37,11 +37,10 @@ def enrolled(made: ScmsVehicle) -> ScmsVehicle:
     return made
 
 
-def supplied(car: ScmsVehicle) -> list:
-    """All pseudonyms of the present period."""
+def supplied(lab: Lab, car: ScmsVehicle) -> None:
+    """Until all pseudonyms of the present period are there."""
     held = []
-    wait_until(lambda: len(held.extend(car.download().certificates) or held) >= PERIOD, 120)
-    return held
+    wait_until(lambda: len(lab.in_force(held.extend(car.download().certificates) or held)) >= PERIOD, 120)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +54,7 @@ def car(scms: Lab, tmp_path_factory: pytest.TempPathFactory) -> ScmsVehicle:
     v2xpki("station", "register", scms.directory, "--id", "car-1", "--key", key, "--profile", "obe")
     made = enrolled(ScmsVehicle(directory))
     made.request()
-    supplied(made)
+    supplied(scms, made)
     return made
 
 

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -169,6 +169,11 @@ class Lab:
     @property
     def aa_certificate(self) -> Certificate:
         return self._certificate("aa")
+
+    def in_force(self, certificates: Iterable[Certificate]) -> list[Certificate]:
+        """Those of them that are valid now: in the last hour of a period the next one's may come first."""
+        now = self.clock.time32()
+        return [one for one in certificates if one.start <= now < one.end]
 
     @property
     def root(self) -> Certificate:
@@ -350,7 +355,7 @@ def role_checks(lab: Lab, role: str) -> dict[str, Any]:
     return found
 
 
-def wait_until(holds: Any, seconds: float = 40) -> None:
+def wait_until(holds: Any, seconds: float = 120) -> None:
     """Until it holds; a test never waits for longer than it says."""
     end = time.monotonic() + seconds
     while not holds():

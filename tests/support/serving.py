@@ -105,7 +105,7 @@ def start_serve(directory: Path, extra: str = "", **options: object) -> Served:
     return Served(instance, process)
 
 
-def wait_for(holds: Callable[[], bool], seconds: float = 40) -> None:
+def wait_for(holds: Callable[[], bool], seconds: float = 120) -> None:
     """Until it holds; a test never waits for longer than it says."""
     end = time.monotonic() + seconds
     while not holds():

@@ -48,7 +48,8 @@ def file_run_is_alive(directory: Path, run: bytes) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # shared, or two who ask in the same moment would take each other for the run
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     else:

@@ -13,6 +13,7 @@ from v2xpki.audit import Event
 from v2xpki.errors import AlreadyRecorded, AuditError, RecordFailed, StoreError
 from v2xpki.store import Database, Statement, random_key, upgrade
 from v2xpki.store.base import AuditHead, AuditRow, Setting
+from v2xpki.store.runs import file_run_is_alive
 from v2xpki.time import HOUR
 
 
@@ -234,6 +235,23 @@ def test_a_run_is_alive_until_it_is_closed(database: Database) -> None:
     again.close()
     assert not database.run_is_alive(run)
     assert not database.run_is_alive(b"\0" * 8)
+
+
+def test_two_who_ask_at_once_do_not_take_each_other_for_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "aa").touch()  # of a process that was killed
+    answers: list[bool] = []
+    unlink = Path.unlink
+
+    def amid(path: Path, missing_ok: bool = False) -> None:
+        monkeypatch.setattr(Path, "unlink", unlink)
+        answers.append(file_run_is_alive(tmp_path, b"\xaa"))
+        path.unlink(missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", amid)
+    answers.append(file_run_is_alive(tmp_path, b"\xaa"))
+    assert answers == [False, False]
 
 
 # -- files
