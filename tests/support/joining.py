@@ -92,7 +92,8 @@ def forms(value: Any) -> Iterator[bytes]:
         yield value
         return
     octets = _HOUR.sub(b" ", value.encode())  # an hour may be the same anywhere
-    yield from _WORD.findall(octets)
+    # of hex as it is written eight octets stand for four, which are in two texts by chance
+    yield from _WORD.findall(_HEX.sub(b" ", octets))
     for word in _HEX.findall(octets):
         yield bytes.fromhex(word[: len(word) & ~1].decode())
     for word in _BASE64.findall(octets):
@@ -106,8 +107,8 @@ def forms(value: Any) -> Iterator[bytes]:
                 continue
 
 
-def runs_of(octets: bytes) -> set[bytes]:
-    return {octets[i : i + RUN] for i in range(len(octets) - RUN + 1)}
+def runs_of(octets: bytes, length: int = RUN) -> set[bytes]:
+    return {octets[i : i + length] for i in range(len(octets) - length + 1)}
 
 
 def join(one: Held, other: Held) -> dict[bytes, tuple[str, str]]:
