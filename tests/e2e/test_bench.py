@@ -42,7 +42,7 @@ def results(request) -> dict:
     wanted = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
     names = [name for name in FLOORS if name in wanted]
     command = [sys.executable, "-m", "v2xpki", "bench", "--seconds", "0.1", "--json", *names]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return {result["name"]: result for result in json.loads(done.stdout)}
 

@@ -155,7 +155,6 @@ def test_what_dies_with_the_whole_service_is_answered_after_its_return_and_that_
         first = list(pool.map(attempt, sent))
     assert worn.process is not None
     worn.process.wait(60)
-    (worn.directory / "run" / "serve.json").unlink(missing_ok=True)
     # the EA comes back last: what the AA cannot have confirmed meanwhile is not granted, and not lost either
     worn.serve(roles="aa,dc")
     worn.await_ready()

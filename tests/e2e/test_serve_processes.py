@@ -430,6 +430,17 @@ def test_an_instance_is_served_once_and_ports_that_are_taken_are_told(tmp_path: 
         Plan(http="127.0.0.1:0", roles=("root",))
 
 
+def test_what_a_killed_serve_told_of_itself_is_gone_before_anything_starts(tmp_path: Path) -> None:
+    instance = make_instance(tmp_path / "pki")
+    told = instance.run_dir / "serve.json"
+    told.write_text("{}")
+    supervisor = Supervisor(instance, Plan(http="127.0.0.1:0"), say=lambda text: None)
+    supervisor._prepare()
+    assert not told.exists()
+    for listener in supervisor._listeners.values():
+        listener.sock.close()
+
+
 # --- looking at processes ---------------------------------------------------------------------------
 
 

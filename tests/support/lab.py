@@ -102,7 +102,8 @@ class Lab:
     def serve(self, *, workers: int = 1, roles: str = "ea,aa,dc") -> None:
         """Start `serve`, and wait until it answers. The other protocol's port is any."""
         ports = {"http": 0, "https": 0, "admin": 0, self.scheme: self.port}
-        log = (self.directory / "serve.err").open("ab")
+        log, state = (self.directory / "serve.err").open("ab"), self.directory / "run" / "serve.json"
+        state.unlink(missing_ok=True)  # of one that was killed
         self.process = subprocess.Popen(
             [sys.executable, "-m", "v2xpki", "serve", str(self.directory), "--roles", roles,
              "--workers", str(workers), *(f"--{name}=127.0.0.1:{port}" for name, port in ports.items())],
@@ -110,7 +111,6 @@ class Lab:
             cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()
-        state = self.directory / "run" / "serve.json"
         wait_until(lambda: state.exists() or self.process.poll() is not None, 180)  # type: ignore[union-attr]
         if self.process.poll() is not None:
             pytest.fail(f"serve ended: {self.said()}")
@@ -375,6 +375,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Iterat
     """One served instance for all tests that leave it whole, whose stations are all well-meaning."""
     del token_store  # asked for so that the test is skipped where there is no SoftHSM
     served = Lab.start(tmp_path_factory.mktemp("lab") / "pki")
+    served.await_ready()
     served.note_fresh()
     yield served
     served.end()
@@ -390,6 +391,7 @@ def worn(tmp_path_factory: pytest.TempPathFactory, token_store: object) -> Itera
     serving. Two workers a role, so that one is left when the other dies."""
     del token_store
     served = Lab.start(tmp_path_factory.mktemp("worn") / "pki", settings=HASTE, workers=2)
+    served.await_ready()
     yield served
     served.end()
 

@@ -173,6 +173,7 @@ class Supervisor:
         private_dir(instance.run_dir)
         private_dir(instance.log_dir)
         self._claim()
+        self._state_file.unlink(missing_ok=True)  # of one that was killed; it is there once all answers
         metrics = private_dir(instance.run_dir / "metrics")
         for name in (*plan.roles, "router", "admin"):
             folder = private_dir(metrics / name)
@@ -394,6 +395,10 @@ class Supervisor:
         except OSError:
             return False
 
+    @property
+    def _state_file(self) -> Path:
+        return self._instance.run_dir / "serve.json"
+
     def _write_state(self) -> None:
         """run/serve.json: who runs where, for status, tests and operators' scripts."""
         document: dict[str, Any] = {
@@ -407,16 +412,15 @@ class Supervisor:
             "listeners": {entry.name: entry.url for entry in self._listeners.values()},
             "workers": self._plan.workers,
         }
-        path = self._instance.run_dir / "serve.json"
-        fresh = path.with_suffix(".new")
+        fresh = self._state_file.with_suffix(".new")
         fresh.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-        fresh.replace(path)
+        fresh.replace(self._state_file)
 
     # -- after
 
     def _end(self) -> None:
         """The router first, so that nothing new comes in; then who asks before whom they ask."""
-        (self._instance.run_dir / "serve.json").unlink(missing_ok=True)
+        self._state_file.unlink(missing_ok=True)
         grace = float(self._instance.settings.serve.graceful_timeout)
         order = sorted(self._children, key=lambda child: _END_ORDER.index(child.name))
         for group in (order[:1], order[1:]):
