@@ -202,14 +202,13 @@ class Lab:
         self.fresh = set(join(self.held("ea"), self.held("aa")))
 
     def workers(self, role: str) -> list[int]:
-        """Process ids of a role's workers: the children of its master."""
+        """Process ids of a role's workers: the children of its master that live."""
         master = self.state["processes"][role]
         try:
-            return sorted(
-                int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()
-            )
+            children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
         except FileNotFoundError:
             return []
+        return sorted(int(pid) for pid in children if _lives(pid))
 
     def metrics(self) -> dict[str, float]:
         """/metrics, summed by name."""
@@ -353,6 +352,14 @@ def role_checks(lab: Lab, role: str) -> dict[str, Any]:
     """What /readyz tells operators of a role."""
     found: dict[str, Any] = json.loads(admin(lab, "GET", "/readyz")[2])["roles"][role]
     return found
+
+
+def _lives(pid: str) -> bool:
+    """Not killed and waiting for its parent to see it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def wait_until(holds: Any, seconds: float = 120) -> None:
