@@ -116,9 +116,18 @@ class Urllib3Http:
         if not url.startswith(("http://", "https://")):
             raise Unreachable(f"{url}: not an http or https URL")
         try:
-            return self._pool.request(
-                method, url, body=body, headers=headers, redirect=False, preload_content=False
-            )
+            pool = self._pool.connection_from_url(url)
+            while True:
+                opened = pool.num_connections
+                try:
+                    return self._pool.request(
+                        method, url, body=body, headers=headers, redirect=False, preload_content=False
+                    )
+                except urllib3.exceptions.ProtocolError:
+                    # A kept connection that the server closed just then, before it answered: what a station
+                    # asks bears being asked again. Each try uses up a kept one.
+                    if pool.num_connections != opened:
+                        raise
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             raise Unreachable(f"{method} {url}: {type(error).__name__}: {error}") from error
 

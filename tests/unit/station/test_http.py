@@ -78,6 +78,28 @@ def test_headers_go_out_and_come_back():
     assert found.headers["etag"] == '"1"'
 
 
+def test_a_kept_connection_that_is_closed_amid_a_request_is_replaced():
+    closes = [True]
+
+    def answer(connection):
+        reply()(connection)
+        if closes.pop():
+            connection.recv(65536)  # the next request: it is not answered
+            closes.append(False)
+
+    with server(answer) as (url, heads):
+        http = Urllib3Http()
+        assert [http.get(url).status for _ in range(2)] == [200, 200]
+        http.close()
+    assert len(heads) == 2
+
+
+def test_a_new_connection_that_is_closed_amid_a_request_is_not_replaced():
+    with server(lambda connection: None) as (url, heads), pytest.raises(Unreachable):
+        Urllib3Http().get(url)
+    assert len(heads) == 1
+
+
 def test_redirects_are_not_followed():
     with server(reply("302 Found", extra="Location: http://127.0.0.1:1/\r\n")) as (url, heads):
         found = Urllib3Http().get(url)
