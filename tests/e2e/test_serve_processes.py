@@ -25,7 +25,7 @@ EVERYTHING = {"https": "127.0.0.1:0", "admin": "127.0.0.1:0"}
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One worker a role; a fault that a test sets is taken back after it."""
     running = start_serve(
-        tmp_path_factory.mktemp("serve") / "pki", "[limits]\nread_timeout = 1\n", **EVERYTHING
+        tmp_path_factory.mktemp("serve") / "pki", "[limits]\nread_timeout = 3\n", **EVERYTHING
     )
     yield running
     running.kill()

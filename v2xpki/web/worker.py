@@ -105,8 +105,8 @@ class RoleWorker(ThreadWorker):  # type: ignore[misc]
             return False
 
     def _begin(self, conn: Any) -> Any:
-        """The first request of a connection: gunicorn would hold a thread for 5 s with who says nothing, before
-        and after a handshake, and the end of the worker with it."""
+        """The first request of a connection. gunicorn would hold a thread for 5 s with who says nothing, and
+        the end of the worker with it: before a handshake and after it."""
         if not conn.wait_for_data(LINGER):
             return _DEFER
         if self.cfg.is_ssl:

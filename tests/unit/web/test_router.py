@@ -158,7 +158,7 @@ def test_who_comes_when_too_many_wait_is_turned_away_at_once(tmp_path: Path) -> 
 def test_a_worker_that_hangs_costs_its_time_limit_and_gives_the_place_back(tmp_path: Path) -> None:
     async def main() -> None:
         async with Worker(tmp_path, 10.0) as worker:
-            role = upstream(worker, size=1, timeout=0.05)
+            role = upstream(worker, size=1, timeout=0.5)  # time for the first to come to the worker
             # the first waits in the worker, the second in the queue
             asking = [role.ask(b"GET / HTTP/1.1\r\n\r\n") for _ in range(2)]
             ends = await asyncio.gather(*asking, return_exceptions=True)
