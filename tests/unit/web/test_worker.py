@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.serving import make_instance
+from v2xpki.authorities.lab_tls import make_internal_tls
+from v2xpki.time import SystemClock
 from v2xpki.web import worker
 from v2xpki.web.process import RoleSettings
-from v2xpki.web.worker import HEAD_LIMIT, Unusual, read_request
+from v2xpki.web.worker import HEAD_LIMIT, REST, RoleWorker, Unusual, read_request
 
 PLAIN = b"POST /ea HTTP/1.1\r\nHost: localhost\r\ncontent-type: a/b\r\ncontent-length: 4\r\n\r\nbody"
 
@@ -104,6 +107,34 @@ def test_any_octets_give_a_request_or_a_clean_refusal(octets: bytes, start: byte
     except (Unusual, ConnectionResetError):
         return
     assert environ["wsgi.input"].getbuffer().nbytes == int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def test_a_connection_that_is_closed_already_is_counted_once() -> None:
+    """As a handshake that failed leaves it."""
+    ours, theirs = socket.socketpair()
+    ours.close()
+    theirs.close()
+    ending: Any = RoleWorker.__new__(RoleWorker)
+    ending.nr_conns = 3
+    ending.finish_request(SimpleNamespace(sock=ours, parser=None), None)
+    assert ending.nr_conns == 2
+
+
+def test_a_kept_tls_connection_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ca, made = make_internal_tls(("ra",), SystemClock())
+    for name, octets in (("ca", ca), ("own", made["ra"][0]), ("key", made["ra"][1])):
+        (tmp_path / name).write_bytes(octets)
+    monkeypatch.setattr(worker, "_contexts", {})
+    conf = SimpleNamespace(certfile=tmp_path / "own", keyfile=tmp_path / "key", ca_certs=tmp_path / "ca")
+    context = worker.component_tls(conf, None)
+    ours, theirs = socket.socketpair()
+    with theirs, context.wrap_socket(ours, server_side=True, do_handshake_on_connect=False) as link:
+        link.setblocking(False)
+        assert link.gettimeout() == 0
+        link.setblocking(True)  # gunicorn, before each request
+        assert link.gettimeout() == REST
 
 
 def test_heartbeats_are_kept_elsewhere_where_shared_memory_is_not_to_be_written(
