@@ -67,7 +67,9 @@ def turn(folder: Path) -> Iterator[IO[str] | None]:
         except BlockingIOError:
             yield None
         else:
-            yield file
+            # one that was replaced since it was opened is nobody's lock: its round is over
+            present = os.path.samestat(os.fstat(file.fileno()), (folder / STATE).stat())
+            yield file if present else None
 
 
 def last_round(folder: Path) -> Round:
@@ -109,8 +111,16 @@ def _states(table: Mapping[str, Any]) -> dict[str, ListState]:
 
 
 def write_round(file: IO[str], found: Round) -> None:
-    """Put a round in its place."""
-    file.seek(0)
-    file.truncate()
-    json.dump(asdict(found), file)
-    file.flush()
+    """Put a round in the place of the file of rounds, which ends this turn: whoever reads has the former one
+    or this one. Where there is no room for another file, it is written into the one that is there."""
+    text, path = json.dumps(asdict(found)), Path(file.name)
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError:
+        draft.unlink(missing_ok=True)
+        file.seek(0)
+        file.truncate()
+        file.write(text)
+        file.flush()

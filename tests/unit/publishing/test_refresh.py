@@ -1,13 +1,15 @@
 """EA and AA take over new lists: fetched, verified from the pinned root down, replaced as a whole."""
 
 import os
+from pathlib import Path
 
 import pytest
 
+from v2xpki.authorities import rounds
 from v2xpki.authorities.etsi import publishing
 from v2xpki.authorities.etsi.peers import TrustFolder
 from v2xpki.authorities.etsi.refresh import TrustRefresh, accept
-from v2xpki.authorities.rounds import Fetched, last_round
+from v2xpki.authorities.rounds import Fetched, ListState, Round, last_round, read_round, turn, write_round
 from v2xpki.errors import InvalidList, LinkError
 from v2xpki.trust.lists import AaEntry, SignedList
 from v2xpki.web.checks import lists_refreshed
@@ -106,6 +108,49 @@ def test_while_one_is_at_it_the_others_wait(house, folder, centre, refresh):
         fcntl.flock(file, fcntl.LOCK_EX)
         refresh.round()
     assert centre.asked == []
+
+
+def test_whoever_reads_amid_a_round_has_the_last_one_as_a_whole(folder):
+    first, second = (Round(at=n, well=n, lists={"ctl": ListState("failed", 0, "x" * n)}) for n in (5000, 9))
+    for found in (first, second):
+        with (folder / ".refresh").open("a+") as reader, turn(folder) as file:
+            before, part = last_round(folder), reader.seek(0) or os.read(reader.fileno(), 10)
+            write_round(file, found)
+            rest = os.read(reader.fileno(), 100_000)
+        assert last_round(folder) == found
+        (folder / ".seen").write_bytes(part + rest)
+        with (folder / ".seen").open() as seen:
+            assert read_round(seen) == before
+
+
+def test_a_round_that_ended_meanwhile_is_not_done_again(folder, monkeypatch):
+    """Its lock is free, but of a file that was replaced since."""
+    flock = rounds.fcntl.flock
+
+    def late(file, operation):
+        monkeypatch.undo()
+        with turn(folder) as other:
+            write_round(other, Round(at=7, well=7))
+        flock(file, operation)
+
+    monkeypatch.setattr(rounds.fcntl, "flock", late)
+    with turn(folder) as file:
+        assert file is None
+    with turn(folder) as file:
+        assert read_round(file).at == 7
+
+
+def test_a_round_is_told_where_there_is_no_room_for_another_file(folder, monkeypatch):
+    with turn(folder) as file:
+        write_round(file, Round(at=6, well=6))
+
+    def full(*_args, **_options):
+        raise OSError("no space")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with turn(folder) as file:
+        write_round(file, Round(at=7, well=7))
+    assert last_round(folder).at == 7
 
 
 def test_what_has_not_changed_is_not_sent_again(house, folder, centre, refresh, counted):
