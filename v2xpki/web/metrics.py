@@ -95,7 +95,8 @@ class RoleFiles(Collector):
         self._directory = directory
 
     def collect(self) -> Iterable[Metric]:
-        files = [str(path) for path in sorted(self._directory.glob("*/*.db"))]
+        # one that a process is just making is empty for a moment
+        files = [str(path) for path in sorted(self._directory.glob("*/*.db")) if path.stat().st_size]
         merged: Iterable[Metric] = MultiProcessCollector.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
         return merged
 

@@ -146,6 +146,12 @@ def test_gauges_of_one_name_are_one_family(tmp_path: Path) -> None:
     assert 'v2xpki_ready{role="ea"} 1.0' in text and 'v2xpki_ready{role="aa"} 0.0' in text
 
 
+def test_a_file_that_a_process_is_just_making_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    (tmp_path / "ea").mkdir()
+    (tmp_path / "ea" / "counter_17.db").touch()
+    assert b"v2xpki_ready" in metrics.render(tmp_path, [("v2xpki_ready", "x", {"role": "ea"}, 1.0)])
+
+
 # --- plans ----------------------------------------------------------------------------------------
 
 
