@@ -121,12 +121,15 @@ def _write(
     directories = [{"name": "instance", **ownership(instance.directory.stat())}]
     for path in _walk(instance.directory, skip, report):
         name = f"instance/{path.relative_to(instance.directory).as_posix()}"
-        if path.is_dir():
-            directories.append({"name": name, **ownership(path.stat())})
-        elif instance.has_ota and path.is_relative_to(instance.images_dir):
-            entries.append(_add_file(tar, path, name, ownership(path.stat())))  # as large as they come
-        else:
-            entries.append(_add_stable(tar, path, name))
+        try:
+            if path.is_dir():
+                directories.append({"name": name, **ownership(path.stat())})
+            elif instance.has_ota and path.is_relative_to(instance.images_dir):
+                entries.append(_add_file(tar, path, name, ownership(path.stat())))  # as large as they come
+            else:
+                entries.append(_add_stable(tar, path, name))
+        except FileNotFoundError:
+            continue  # a draft of a service at work, which is what it is for by now, or nothing
     report.left_out += _outside(instance)
     report.files, report.octets = len(entries), sum(entry["size"] for entry in entries)
     manifest = {
@@ -143,9 +146,14 @@ def _write(
 
 
 def _walk(directory: Path, skip: set[Path], report: Report) -> Iterator[Path]:
-    """Directories and regular files below a directory, in a fixed order, parents first."""
-    for path in sorted(directory.iterdir()):
-        if path in skip or path.is_socket():
+    """Directories and regular files below a directory, in a fixed order, parents first. What goes meanwhile
+    is left out without a word."""
+    try:
+        found = sorted(directory.iterdir())
+    except FileNotFoundError:
+        return
+    for path in found:
+        if path in skip or path.is_socket() or not (path.exists() or path.is_symlink()):
             continue
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             report.left_out.append(f"{path}: not a regular file")

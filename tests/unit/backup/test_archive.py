@@ -3,6 +3,7 @@
 import fcntl
 import io
 import json
+import shutil
 import socket
 import sqlite3
 import tarfile
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from v2xpki.backup import back_up, restore
+from v2xpki.backup import archive, back_up, restore
 from v2xpki.backup.sealed import SealedReader, SealedWriter
 from v2xpki.config import Instance
 from v2xpki.errors import ConfigError, DecodeError, DecryptionFailed, KeystoreError, StoreError
@@ -174,6 +175,50 @@ def test_a_database_that_is_written_to_is_copied_in_one_state(instance, tmp_path
         pairs = connection.execute("SELECT a, b FROM pairs ORDER BY a").fetchall()
     assert len(pairs) >= 50
     assert pairs == [(number, number) for number in range(len(pairs))]
+
+
+@pytest.mark.parametrize("name", ["ea/trust/.ctl.oer.new", "ea/trust/.0011223344556677.new/ctl.oer"])
+@pytest.mark.parametrize("when", ["listed", "named", "read"])
+def test_a_draft_that_goes_while_a_backup_is_made_is_left_out(
+    instance, tmp_path, fixed_clock, monkeypatch, name, when
+):
+    draft = instance.directory / name
+    draft.parent.mkdir(parents=True)
+    draft.write_text("half a list")
+    going = draft if "0011" not in name else draft.parent
+
+    def go() -> None:
+        if going.is_dir():
+            shutil.rmtree(going)
+        else:
+            going.unlink(missing_ok=True)
+
+    walk, is_socket, stable = archive._walk, Path.is_socket, archive._add_stable
+
+    def walked(*args):
+        for path in walk(*args):
+            if path == going and when == "named":
+                go()
+            yield path
+
+    def looked_at(path: Path) -> bool:
+        if path == going and when == "listed":
+            go()
+        return is_socket(path)
+
+    def read(tar, path: Path, name: str):
+        if path == draft:
+            go()
+        return stable(tar, path, name)
+
+    monkeypatch.setattr(archive, "_walk", walked)
+    monkeypatch.setattr(archive, "_add_stable", read)
+    monkeypatch.setattr(Path, "is_socket", looked_at)
+    backup, report = saved(instance, tmp_path, fixed_clock)
+    assert not going.exists() and report.left_out == []
+    restore(tmp_path / "copy", backup, PASSPHRASE, fixed_clock, apply=True)
+    assert (tmp_path / "copy" / "ea" / "pin").read_text() == "pin of ea"
+    assert not (tmp_path / "copy" / name).exists()
 
 
 def test_a_damaged_database_is_not_backed_up(instance, tmp_path, fixed_clock):
