@@ -112,6 +112,20 @@ def test_nothing_is_asked_to_be_signed_where_nothing_is_approved_but_a_renewal_i
 
 
 @pytest.mark.parametrize("way", ["here", "served"])
+def test_a_second_release_of_a_version_is_refused_with_the_first_ones_name(
+    desks: Desks, tmp_path: Path, way: str
+) -> None:
+    image, *options = files(desks)
+    with reached(desks, tmp_path, way) as reach:
+        (added,) = run("release", "add", image, *options, *reach)
+        other = image.rename(image.with_name("other.bin"))
+        refused = run("release", "add", other, *options, "--release-counter", 4, *reach, code=1)
+        assert f"brake 1 for bcm is release {added['id']}, {added['path']}, which is staged" in refused
+        assert "v2xpki ota release withdraw" in refused
+        assert run("release", "list", *reach) == [added]
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
 def test_a_release_names_the_role_that_is_to_sign(desks: Desks, tmp_path: Path, way: str) -> None:
     with reached(desks, tmp_path, way) as reach:
         (added,) = run("release", "add", *files(desks), "--role", "targets", *reach)
