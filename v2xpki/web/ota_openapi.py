@@ -329,9 +329,17 @@ def _operation(call: Call) -> Schema:
         "responses": {str(call.status): {"description": "Done", "content": content}, "default": _PROBLEM},
     }
     if call.name in _TAKES:
-        taken = {"application/json": {"schema": _TAKES[call.name]}}
-        operation["requestBody"] = {"required": "required" in _TAKES[call.name], "content": taken}
+        schema = _TAKES[call.name]
+        taken = {"application/json": {"schema": schema}}
+        # no body is as an empty one (ota_desk.read_body)
+        operation["requestBody"] = {"required": bool(_members_needed(schema)), "content": taken}
     return operation
+
+
+def _members_needed(schema: Schema) -> list[str]:
+    """The members that a body must have, be its schema a component or not."""
+    found: list[str] = SCHEMAS.get(schema.get("$ref", "").rpartition("/")[2], schema)["required"]
+    return found
 
 
 def _parameter(name: str, place: str, schema: Schema) -> Schema:
