@@ -61,6 +61,10 @@ class TargetsRoles(Protocol):
         """Ask a role's signers for a new version; its request. Raises Refused."""
         ...
 
+    def delegation_asked(self, role: str, path: str) -> Request | None:
+        """The open request by which a delegated role may name a path once it is published."""
+        ...
+
 
 class Found(NamedTuple):
     """A release with who approved it, (name, TAI seconds), and its provenance."""
@@ -174,7 +178,14 @@ class Releases:
     def _role(self, path: str, wanted: str | None) -> str:
         may = self._repository.covering(path)
         if wanted is not None and wanted not in may:
-            raise Refused(Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may")
+            asked = self._repository.delegation_asked(wanted, path)
+            coming = asked and (
+                f"; {wanted} may once targets version {asked.version}, request {asked.id.hex()[:16]}, is "
+                "published: `v2xpki ota sign show` says whose signatures are missing"
+            )
+            raise Refused(
+                Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may{coming or ''}"
+            )
         return wanted or may[0]
 
     def _require_sound(self, row: Any) -> None:

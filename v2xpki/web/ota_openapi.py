@@ -105,6 +105,13 @@ SCHEMAS: dict[str, Schema] = {
         agree=_list(_object("who threshold keyids", who=_TEXT, threshold=_WHOLE, keyids=_list(_SHA256))),
         signatures=_list(_object("keyid signer", keyid=_SHA256, signer=_TEXT)), file=_ANY, missing=_ANY,
         published={"type": "boolean"}, repeated={"type": "boolean"},
+        waitsFor=_list(
+            _object(
+                "role request version missing",
+                role=_TEXT, request=_TEXT_OR_NULL, version={"type": ["integer", "null"]}, missing=_ANY,
+            )
+        )
+        | {"description": "Once nothing is missing: what must go out with it; null: nothing is open for it"},
     ),
     "MetadataRole": _object(
         "role version expires keyids threshold online secondsLeft due",

@@ -11,8 +11,9 @@ import pytest
 
 from tests.support.ota_desks import Desks
 from tests.support.ota_director import Car, Depot
-from tests.support.ota_repository import NOW
+from tests.support.ota_repository import NOW, Supplier
 from tests.support.provenance import attest
+from v2xpki.ota.changes import DelegationChange
 from v2xpki.time import FixedClock
 from v2xpki.web import admin
 from v2xpki.web.admin_ota import OFFSET_TYPE
@@ -91,6 +92,25 @@ def test_the_list_of_expected_vehicles_is_as_described(desks: Desks) -> None:
     listed = ask(desks, "GET", "expected-vehicles")
     assert [one["registered"] for one in listed] == [True, False]
     ask(desks, "POST", "expected-vehicles/{vin}/remove", {}, vin=car.vin)
+
+
+def test_what_a_request_waits_for_is_as_described(desks: Desks) -> None:
+    """A supplier's first targets are signed before those that delegate to it."""
+    desks.begin()
+    repository, supplier = desks.image.repository, Supplier.new("sue")
+    change = DelegationChange("acme", (supplier.public_key,), 1, ("hw-s/*/*/*",))
+    targets, own = repository.request_delegation(change, by="op")
+    signature = supplier.sign(repository.request_file(own.id)).document()
+    answers = [
+        desks.ask("eve", "POST", f"signing-requests/{own.id.hex()}/signatures", signature).json,
+        desks.ask("eve", "GET", f"signing-requests/{own.id.hex()}").json,
+    ]
+    waits = {"role": "targets", "request": targets.id.hex(), "version": 2, "missing": {"root 1": 1}}
+    for answer in answers:
+        jsonschema.validate(answer, {"$ref": "#/components/schemas/SigningRequest"} | COMPONENTS)
+        assert answer["waitsFor"] == [waits]
+    repository.drop(targets.id, "no", by="op")
+    assert desks.ask("eve", "GET", f"signing-requests/{own.id.hex()}").json["waitsFor"] == []
 
 
 def calls_with_a_body() -> list[tuple[str, str]]:
