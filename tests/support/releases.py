@@ -36,6 +36,9 @@ class FakeTargets:
     def covering(self, path: str) -> tuple[str, ...]:
         return ("supplier", "targets") if self.supplier and path.startswith(self.supplier) else ("targets",)
 
+    def delegation_asked(self, role: str, path: str) -> None:
+        return None
+
     def request_targets(self, role: str, *, add: Mapping[str, Any], remove: Iterable[str], by: str) -> Any:
         change = SimpleNamespace(
             request=bytes([self.version]) * 32, role=role, version=self.version + 1,

@@ -2,17 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from v2xpki.cli import EXIT_NO
-from v2xpki.cli.ota_options import opened, repository_options
+from v2xpki.cli.ota_desks import desk_options
+from v2xpki.cli.ota_options import CHOSEN, opened, repository_options
+from v2xpki.cli.ota_sign_desks import signing_desk
 from v2xpki.cli.output import json_option, note, print_json
-from v2xpki.time import iso_from_time32
-
-if TYPE_CHECKING:
-    from v2xpki.ota.repository import RoleState
 
 
 @click.group("role")
@@ -21,26 +19,27 @@ def command() -> None:
 
 
 @command.command("list")
-@repository_options
+@CHOSEN
+@desk_options
 @json_option
-def list_roles(directory: Path, repository: str, *, as_json: bool) -> None:
+def list_roles(repository: str, *, as_json: bool, **reach: Any) -> None:
     """List roles with version, expiry, keys and threshold. Exits 1 where one has expired."""
-    with opened(directory, repository, token=False) as found:
-        roles = found.roles()
+    with signing_desk(repository, token=False, **reach) as desk:
+        roles = [_counted(one) for one in desk.call("roles", {}, None)]
     if as_json:
-        print_json([_document(one) for one in roles])
+        print_json(roles)
     else:
         click.echo("role                  version  expires               days  signed by")
         for one in roles:
-            where = "the token" if one.online else f"{one.threshold} of {len(one.keyids)}"
-            end, days = iso_from_time32(one.expires), one.left // 86400
-            click.echo(f"{one.role:20}  {one.version:7}  {end}  {days:4}  {where}")
+            where = "the token" if one["online"] else f"{one['threshold']} of {len(one['keyids'])}"
+            end, days = one["expires"], one["left"] // 86400
+            click.echo(f"{one['role']:20}  {one['version']:7}  {end}  {days:4}  {where}")
     for one in roles:
-        if one.left <= 0:
-            note(f"{one.role} has expired: no client follows")
-        elif one.due:
-            note(f"{one.role} ends soon; `v2xpki ota sign request {one.role}` asks for the next")
-    if any(one.left <= 0 for one in roles):
+        if one["left"] <= 0:
+            note(f"{one['role']} has expired: no client follows")
+        elif one["due"]:
+            note(f"{one['role']} ends soon; `v2xpki ota sign request {one['role']}` asks for the next")
+    if any(one["left"] <= 0 for one in roles):
         raise click.exceptions.Exit(EXIT_NO)
 
 
@@ -78,5 +77,6 @@ def _asked(role: dict[str, Any]) -> str:
     return f"{role['threshold']} of {', '.join(keyid[:16] for keyid in role['keyids'])}"
 
 
-def _document(one: "RoleState") -> dict[str, Any]:
-    return one._asdict() | {"expires": iso_from_time32(one.expires)}
+def _counted(one: dict[str, Any]) -> dict[str, Any]:
+    """A role of the desk's, the seconds that are left under the name that they have always had here."""
+    return {"left" if name == "secondsLeft" else name: value for name, value in one.items()}

@@ -134,7 +134,7 @@ def submit(files: tuple[Path, ...], repository: str, *, as_json: bool, **reach: 
         if one["published"]:
             click.echo(f"{one['role']} version {one['version']} is published")
         else:
-            click.echo(f"{one['role']} version {one['version']}: {_left(one['missing'])}")
+            click.echo(f"{one['role']} version {one['version']}: {_left(one, one['missing'], repository)}")
 
 
 @command.command("show")
@@ -159,7 +159,8 @@ def show(which: str | None, repository: str, *, every: bool, as_json: bool, **re
         for signature in one["signatures"]:
             click.echo(f"    {signature['signer']}  {signature['keyid'][:16]}  {signature['submitted']}")
         if one["state"] == "open":
-            click.echo(f"    {'' if one['signatures'] else 'signed by nobody yet; '}{_left(_missing(one))}")
+            left = _left(one, _missing(one), repository)
+            click.echo(f"    {'' if one['signatures'] else 'signed by nobody yet; '}{left}")
         if one["reason"]:
             click.echo(f"    {one['reason']}")
     for line in (line for _, file in found if which for line in lines_of(file)):
@@ -189,7 +190,8 @@ def _submit(desk: SigningDesk, signature: "SignatureFile") -> dict[str, Any]:
     identifier = signature.request.hex()
     taken = desk.call("submit_signature", {"id": identifier}, signature.document())
     told = ("role", "version", "published", "missing", "repeated")
-    return {"request": identifier, **{key: taken[key] for key in told}}
+    waits = taken.get("waitsFor", [])
+    return {"request": identifier, **{key: taken[key] for key in told}, "waitsFor": waits}
 
 
 def _missing(document: dict[str, Any]) -> dict[str, int]:
@@ -199,9 +201,29 @@ def _missing(document: dict[str, Any]) -> dict[str, int]:
     return {who: count for who, count in left.items() if count > 0}
 
 
-def _left(missing: dict[str, int]) -> str:
-    more = ", ".join(f"{count} of {who}" for who, count in missing.items())
-    return f"missing: {more}" if more else "it waits for what must go out with it"
+def _left(document: dict[str, Any], missing: dict[str, int], repository: str) -> str:
+    """What a request lacks; where that is nothing, what must go out with it and what to do about that."""
+    if missing:
+        return f"missing: {_counts(missing)}"
+    waits = [_awaited(one, repository) for one in document.get("waitsFor", ())]
+    return "; ".join(["it is signed, and waits for what must go out with it", *waits])
+
+
+def _awaited(one: dict[str, Any], repository: str) -> str:
+    which = "" if repository == "image" else f" --repository {repository}"
+    if one["request"] is None:
+        return f"nothing is open for {one['role']}: drop this request (`v2xpki ota sign drop`), and ask anew"
+    what = f"{one['role']} version {one['version']}, request {one['request'][:16]}"
+    if not one["missing"]:
+        return f"{what}, which is signed, too"
+    return (
+        f"{what}, misses {_counts(one['missing'])}: "
+        f"`v2xpki ota sign request {one['role']}{which}` writes its file for the signers"
+    )
+
+
+def _counts(missing: dict[str, int]) -> str:
+    return ", ".join(f"{count} of {who}" for who, count in missing.items())
 
 
 def _one(requests: Sequence[dict[str, Any]], beginning: str) -> dict[str, Any]:

@@ -9,10 +9,12 @@ Vehicles that ask at the same time share both transactions (together.py); what g
 its own affair: the others are then written each by itself.
 
 The first holds only if nothing moved since it was read: the vehicle's counter and version, its state, the
-plan. Else all is read again. A version that was given away is never given again, whatever becomes of it.
+plan. Else all is read again. A version that was given away is never given again, whatever becomes of it;
+while the token is known to be away none is, and what a manifest reports is taken all the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -92,7 +94,7 @@ class _Ask(NamedTuple):
 
 class _Step(NamedTuple):
     """What a look at one vehicle came to. ecus: as they are after the manifest; coming: what is to be signed;
-    changed: whether that says something new."""
+    changed: whether that says something new; fault: why what is to be signed cannot be."""
 
     vehicle: Vehicle
     now: int
@@ -104,6 +106,7 @@ class _Step(NamedTuple):
     keys: set[Key]
     coming: Next | None
     changed: bool
+    fault: Exception | None
 
     @property
     def is_durable(self) -> bool:
@@ -144,11 +147,12 @@ class Directing:
         takes them, so that transactions do not wait for each other."""
         outcomes: dict[int, Taken | Exception] = {}
         left = dict(sorted(enumerate(asks), key=lambda numbered: numbered[1].vehicle.id))
+        fault = cache(self._metadata.fault)  # the token is asked once for all of them
         for _ in range(_TRIES):
             steps: dict[int, _Step] = {}
             for number, ask in left.items():
                 try:
-                    steps[number] = self._look(ask)
+                    steps[number] = self._look(ask, fault)
                 except Exception as error:
                     outcomes[number] = error
             outcomes |= zip(steps, self._take(list(steps.values())), strict=True)
@@ -172,8 +176,9 @@ class Directing:
             raise DirectorRefusal(DirectorReason.FORBIDDEN, f"the vehicle is {now.state}")
         return now
 
-    def _look(self, ask: _Ask) -> _Step:
-        """Raises what a manifest is refused with."""
+    def _look(self, ask: _Ask, fault_of: Callable[[], Exception | None]) -> _Step:
+        """Raises what a manifest is refused with, and the token's fault where there is nothing to take
+        down."""
         vehicle, now = ask.vehicle, self._clock.time32()
         ecus, rows, plan = self._view(vehicle)
         reported = None
@@ -183,10 +188,15 @@ class Directing:
         found = outlook(vehicle, ecus, plan, rows, self._blinding)
         targets = targets_json(found.resolution.directed)
         coming: Next | None = None
+        fault: Exception | None = None
         changed = vehicle.content != self._metadata.content_of(targets)
         if changed or not self._metadata.is_fresh(vehicle.expires, now):
-            coming = self._metadata.prepare(vehicle, targets, plan.generation, now)
-        return _Step(vehicle, now, plan, rows, ecus, ask.octets, reported, found.keys, coming, changed)
+            fault = fault_of()
+            if fault is None:
+                coming = self._metadata.prepare(vehicle, targets, plan.generation, now)
+            elif reported is None:
+                raise fault
+        return _Step(vehicle, now, plan, rows, ecus, ask.octets, reported, found.keys, coming, changed, fault)
 
     def _view(self, vehicle: Vehicle) -> tuple[Sequence[Ecu], Sequence[Assignment], Plan]:
         # No transaction: what changes from here on, or did since the vehicle was read, is found by the claim.
@@ -228,7 +238,10 @@ class Directing:
             if at is None or len(steps) == 1:  # the database's fault, or its own
                 return [error] * len(steps)
             return [self._record([step])[0] for step in steps]
-        return [Taken(step.vehicle.issued, changed=False) if step.coming is None else None for step in steps]
+        return [
+            (step.fault or Taken(step.vehicle.issued, changed=False)) if step.coming is None else None
+            for step in steps
+        ]
 
     def _tx_record(self, tx: Transaction, step: _Step) -> None:
         """Raises _Moved; DirectorRefusal, as manifests.tx_store."""
@@ -252,6 +265,8 @@ class Directing:
                 tx.audit(Event.ATTACK_REPORTED, vehicle=vehicle.id, count=reported.attacks)
         if coming is not None:
             tx_save(tx, coming.prepared.record)
+            return
+        if step.fault is not None:
             return
         _tx_offer(tx, step, vehicle.issued)
         if vehicle.plan != plan.generation:

@@ -45,8 +45,8 @@ from v2xpki.trust.ota.registration import parse_ecu, parse_ecus
 
 _ROOT_NAME = re.compile(r"([1-9]\d{0,8})\.root\.json")
 _NUMBERED = re.compile(r"([1-9]\d{0,8})\.(targets|snapshot)\.json")
-#: Seconds after a token was found away in which it is not asked for what still stands: each try that fails
-#: costs a version, a record and its end.
+#: Seconds after a token was found away in which it is not asked for what still stands: each try may take a
+#: login, for which others wait, and the first one takes a version.
 _TOKEN_PAUSE = 10
 _VEHICLE, _V = table_of(store.Vehicle), table_of(store.Vehicle).c
 _ECU, _E = table_of(store.Ecu), table_of(store.Ecu).c
@@ -79,6 +79,7 @@ def open_director(
         database,
         validity=policy.director_validity,
         renew_before=policy.renew_before,
+        self_test=keystore.self_test,
     )
     ca_label = KeyLabel(CA_LABEL.authority, "sign", numbers.get("ca", 1))
     vehicle_ca = VehicleCa(keystore, ca, clock, validity=policy.certificate_validity, label=ca_label)

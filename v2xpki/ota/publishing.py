@@ -132,6 +132,22 @@ class Publisher:
             return None
         return request, Version(request.role, request.version, octets, expires)
 
+    def awaited(self, tx: Transaction, request: Request) -> tuple[str, ...]:
+        """The roles whose next version must go out with a request that has its signatures: no client could
+        follow it alone. None for one that lacks some, or has expired."""
+        ready = self._signed(tx, request)
+        if ready is None or not self._rows.kind.keeps_targets:
+            return ()
+        after = self._rows.state(tx).having([ready[1]])
+        if after.root is None:
+            return (ROOT,)
+        lacking = [role for role in (TARGETS, *after.delegated) if not after.signed_as_asked(role)]
+        if request.role not in (ROOT, TARGETS, *after.delegated):
+            lacking.append(request.role)
+        # what lacks nothing but others' leave waits for theirs
+        delegator = ROOT if request.role == TARGETS else TARGETS
+        return tuple(dict.fromkeys(delegator if role == request.role else role for role in lacking))
+
     def _choose(
         self, before: State, ready: Sequence[tuple[Request, Version]]
     ) -> Sequence[tuple[Request, Version]]:

@@ -61,6 +61,10 @@ class TargetsRoles(Protocol):
         """Ask a role's signers for a new version; its request. Raises Refused."""
         ...
 
+    def delegation_asked(self, role: str, path: str) -> Request | None:
+        """The open request by which a delegated role may name a path once it is published."""
+        ...
+
 
 class Found(NamedTuple):
     """A release with who approved it, (name, TAI seconds), and its provenance."""
@@ -109,8 +113,8 @@ class Releases:
         paths = [wanted.path(fields) for fields in wanted.fields]
         roles = [self._role(path, role) for path in paths]
         with self._database.read() as tx:
-            for path, fields in zip(paths, wanted.fields, strict=True):
-                self._require_free(tx, path)
+            for fields in wanted.fields:
+                self._require_free(tx, fields)
                 self._check_counter(tx, fields, pending=True)
         return list(zip(paths, roles, strict=True))
 
@@ -139,7 +143,7 @@ class Releases:
             with self._database.write(durable=True) as tx:
                 tx_alone(tx)  # of two that come with one counter, one is the second
                 for n, fields in enumerate(wanted.fields):
-                    self._require_free(tx, paths[n])
+                    self._require_free(tx, fields)
                     self._check_counter(tx, fields, pending=True)
                     self._record(tx, ids[n], operator, wanted, fields, image, accepted[n], roles[n])
                 # Recorded by nobody else, as each path is: so these files are ours to take back.
@@ -174,7 +178,14 @@ class Releases:
     def _role(self, path: str, wanted: str | None) -> str:
         may = self._repository.covering(path)
         if wanted is not None and wanted not in may:
-            raise Refused(Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may")
+            asked = self._repository.delegation_asked(wanted, path)
+            coming = asked and (
+                f"; {wanted} may once targets version {asked.version}, request {asked.id.hex()[:16]}, is "
+                "published: `v2xpki ota sign show` says whose signatures are missing"
+            )
+            raise Refused(
+                Reason.FIELD, f"role {wanted} may not name {path}; {', '.join(may)} may{coming or ''}"
+            )
         return wanted or may[0]
 
     def _require_sound(self, row: Any) -> None:
@@ -202,16 +213,22 @@ class Releases:
             ) from error
 
     @staticmethod
-    def _require_free(tx: Transaction, path: str) -> None:
-        """Raises Refused for a path that a release has: what was out at one is its image for ever."""
-        row = tx.execute(sa.select(*_t).where(_t.path == path)).one_or_none()
+    def _require_free(tx: Transaction, fields: ImageFields) -> None:
+        """Raises Refused where a release has the name and version for the hardware, whatever its file is
+        called: one version is one image, and what was out is that for ever."""
+        named = _t.name == fields.name, _t.version == fields.version, _t.hardware_id == fields.hardware_id
+        holds = _t.published.is_not(None) | (_t.state != WITHDRAWN)
+        order = _t.published.is_(None), _t.path
+        row = tx.execute(sa.select(*_t).where(*named, holds).order_by(*order)).first()
         if row is None:
             return
+        that = f"{fields.name} {fields.version} for {fields.hardware_id}"
+        what = f"{that} is release {row.id.hex()}, {row.path}"
         if row.published is not None:
-            raise Refused(Reason.STATE, f"{path} was published: another image needs another version")
+            raise Refused(Reason.STATE, f"{what}, which was published: another image needs another version")
         raise Refused(
             Reason.STATE,
-            f"{path} is that of release {row.id.hex()}, which is {row.state}: withdraw that "
+            f"{what}, which is {row.state}: withdraw that "
             f"(`v2xpki ota release withdraw {row.id.hex()} --reason ...`), or give another version",
         )
 
@@ -265,8 +282,8 @@ class Releases:
             raise Refused(Reason.STATE, f"the release is {row.state}, not {STAGED}")
 
     def withdraw(self, operator: Operator, identifier: bytes, reason: str) -> Found:
-        """Never to be published, its path free for another; of a published one the next targets are without
-        it, once they are signed. Raises Refused."""
+        """Never to be published, its version and path free for another; of a published one the next targets
+        are without it, once they are signed. Raises Refused."""
         with self._database.write(durable=True) as tx:
             row = _locked(tx, identifier)
             if row.state == SIGNING:

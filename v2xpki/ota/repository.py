@@ -10,12 +10,12 @@ The Director's is the same engine with a root alone: its vehicles' metadata is n
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from securesystemslib.signer import Key
-from tuf.api.metadata import Root, Signed
+from tuf.api.metadata import Root, Signed, Targets
 
 from v2xpki.audit import Event
 from v2xpki.config import OtaPolicy
@@ -56,14 +56,24 @@ class RoleState(NamedTuple):
     due: bool
 
 
+class Awaited(NamedTuple):
+    """What must go out with a request that has its signatures: a role's open request and how many each party
+    has yet to give; None where nothing is open for the role."""
+
+    role: str
+    request: Request | None
+    missing: Mapping[str, int]
+
+
 class Taken(NamedTuple):
-    """What became of a signature: how many more each party needs, whether the request is published, and
-    whether the very same had come in before."""
+    """What became of a signature: how many more each party needs, whether the request is published, whether
+    the very same had come in before, and what a request that needs no more still waits for."""
 
     request: Request
     missing: Mapping[str, int]
     published: bool
     repeated: bool = False
+    awaited: tuple[Awaited, ...] = ()
 
 
 class Repository:
@@ -200,6 +210,29 @@ class Repository:
         with self.database.read() as tx:
             return self._required(tx, request), self._rows.signatures(tx, request)
 
+    def awaited(self, request: bytes) -> tuple[Awaited, ...]:
+        """What an open request that has its signatures waits for; nothing for any other. Raises
+        Refused(NO_SUCH_REQUEST)."""
+        with self.database.read() as tx:
+            found = self._required(tx, request)
+            if found.state != OPEN:
+                return ()
+            waiting = {one.role: one for one in self._rows.requests(tx)}
+            return tuple(
+                Awaited(role, other, _missing(other, self._rows.signatures(tx, other.id)) if other else {})
+                for role in self._publisher.awaited(tx, found)
+                for other in (waiting.get(role),)
+            )
+
+    def delegation_asked(self, role: str, path: str) -> Request | None:
+        """The open request by which a delegated role may name a path once it is published."""
+        for one in self.requests():
+            if one.role == TARGETS:
+                asked = parse(document(one.payload, ()), Targets).signed
+                if role in changes.covering(asked, path):
+                    return one
+        return None
+
     def request_file(self, request: bytes) -> RequestFile:
         """As it goes to the signers, with the version before it. Raises Refused(NO_SUCH_REQUEST)."""
         found, _ = self.request(request)
@@ -231,10 +264,8 @@ class Repository:
                 self._take(tx, request, signature, by)
         self._publisher.publish_ready()
         request, signatures = self.request(request.id)
-        keyids = [one.keyid for one in signatures]
-        missing = {one.who: one.threshold - len(one.keys.keys() & set(keyids)) for one in request.agree}
-        left = {who: count for who, count in missing.items() if count > 0}
-        return Taken(request, left, request.state == PUBLISHED, repeated)
+        left = _missing(request, signatures)
+        return Taken(request, left, request.state == PUBLISHED, repeated, self.awaited(request.id))
 
     def drop(self, request: bytes, reason: str, *, by: str) -> None:
         """Give an open request up, with those that make no sense without it. Raises Refused(NO_SUCH_REQUEST,
@@ -364,6 +395,13 @@ class Repository:
         with self.database.write(durable=True) as tx:
             tx.audit(Event.KEY_GENERATED, label=label.text, curve=curve, point=point)
         return label
+
+
+def _missing(request: Request, signatures: Iterable[Submitted]) -> dict[str, int]:
+    """Who -> how many of their signatures a request lacks."""
+    given = {one.keyid for one in signatures}
+    left = {one.who: one.threshold - len(one.keys.keys() & given) for one in request.agree}
+    return {who: count for who, count in left.items() if count > 0}
 
 
 def _expiry(request: Request) -> int:

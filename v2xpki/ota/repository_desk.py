@@ -8,7 +8,7 @@ from v2xpki.errors import DecodeError
 from v2xpki.ota.changes import RootChange
 from v2xpki.ota.desk import Asked, answers, check_members, hex_of, one_of, text
 from v2xpki.ota.kinds import ROOT
-from v2xpki.ota.repository import Repository
+from v2xpki.ota.repository import Awaited, Repository
 from v2xpki.ota.rows import Request
 from v2xpki.ota.signing_files import SignatureFile
 from v2xpki.time import iso_from_time32
@@ -53,7 +53,7 @@ class RepositoryDesk:
 
     @answers("GET signing-requests/{id}", *OPERATOR_ROLES, query=("repository",))
     def signing_request(self, asked: Asked) -> dict[str, Any]:
-        """One: its file for the signers, and who has signed."""
+        """One: its file for the signers, who has signed, and what it waits for once nothing is missing."""
         identifier = hex_of(asked, "id", 32)
         request, signatures = self._repository.request(identifier)
         return {
@@ -66,12 +66,14 @@ class RepositoryDesk:
                 for one in signatures
             ],
             "file": self._repository.request_file(identifier).document(),
+            "waitsFor": [_waits_for(one) for one in self._repository.awaited(identifier)],
         }  # fmt: skip
 
     @answers("POST signing-requests/{id}/signatures", RELEASE_ENGINEER, query=("repository",))
     def submit_signature(self, asked: Asked) -> dict[str, Any]:
-        """A signature file; what is still missing, and whether the request is published. The very same once
-        more changes nothing (`repeated`)."""
+        """A signature file; what is still missing, whether the request is published, and, where nothing is
+        missing, what must go out with it (`waitsFor`). The very same once more changes nothing
+        (`repeated`)."""
         identifier = hex_of(asked, "id", 32)
         signature = SignatureFile.parse(json.dumps(dict(asked.body)).encode())
         if signature.request != identifier:
@@ -79,7 +81,7 @@ class RepositoryDesk:
         taken = self._repository.submit(signature, by=asked.operator.name)
         return {
             **described(taken.request), "missing": dict(taken.missing), "published": taken.published,
-            "repeated": taken.repeated,
+            "repeated": taken.repeated, "waitsFor": [_waits_for(one) for one in taken.awaited],
         }  # fmt: skip
 
     @answers("POST signing-requests/{id}/drop", RELEASE_ENGINEER, query=("repository",))
@@ -89,6 +91,14 @@ class RepositoryDesk:
         check_members(asked.body, frozenset({"reason"}))
         self._repository.drop(identifier, text(asked.body, "reason"), by=asked.operator.name)
         return described(self._repository.request(identifier)[0])
+
+
+def _waits_for(one: Awaited) -> dict[str, Any]:
+    """request, version: null where nothing is open for the role."""
+    return {
+        "role": one.role, "request": one.request and one.request.id.hex(),
+        "version": one.request and one.request.version, "missing": dict(one.missing),
+    }  # fmt: skip
 
 
 def described(request: Request) -> dict[str, Any]:

@@ -7,13 +7,13 @@ empty targets of one vehicle would do for another.
 
 import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from v2xpki.errors import AuditError, StoreError
+from v2xpki.errors import AuditError, KeystoreError, StoreError
 from v2xpki.issuance.metadata import MetadataIssuer, Payload, documents_of, signatures_of
 from v2xpki.issuance.records import Prepared, tx_complete, tx_void
 from v2xpki.keystore import KeyLabel
@@ -135,13 +135,16 @@ class Overtaken(Exception):
 class VehicleMetadata:
     """Makes, keeps and hands out the metadata of single vehicles. For all threads of a process.
 
-    validity, renew_before: seconds; what has less than renew_before left is made anew.
+    validity, renew_before: seconds; what has less than renew_before left is made anew. self_test: as
+    Keystore.self_test.
     """
 
     def __init__(
-        self, issuer: MetadataIssuer, labels: Labels, database: Database, *, validity: int, renew_before: int
-    ) -> None:
+        self, issuer: MetadataIssuer, labels: Labels, database: Database, *, validity: int, renew_before: int,
+        self_test: Callable[[KeyLabel], None],
+    ) -> None:  # fmt: skip
         self._issuer, self._labels, self._database = issuer, labels, database
+        self._self_test, self._is_away = self_test, False
         self._validity, self._renew_before = validity, renew_before
         self._each_keyid = [issuer.public_key(label).keyid.encode() for label in labels]
         self._keyids = b"".join(self._each_keyid)
@@ -169,6 +172,19 @@ class VehicleMetadata:
         """Whether it need not be signed anew for its age."""
         return expires - now > self._renew_before
 
+    def fault(self) -> KeystoreError | None:
+        """What keeps the keys from signing; None where nothing is known to. After a signature that failed
+        each key is tried with a text that is no metadata, before a version is given away for it: that one
+        may have been signed, and so is never given again."""
+        if self._is_away:
+            try:
+                for label in self._labels:
+                    self._self_test(label)
+            except KeystoreError as error:
+                return error
+            self._is_away = False
+        return None
+
     def prepare(self, vehicle: Vehicle, targets: bytes, plan: int, now: int) -> Next:
         """A vehicle's next metadata; nothing is written or signed. targets: as targets_json's."""
         version, expires = vehicle.version + 1, now + self._validity
@@ -192,6 +208,8 @@ class VehicleMetadata:
     def sign(self, coming: Sequence[Next]) -> list[bytes | Exception]:
         """What `tx_hand_out` takes, of each that was recorded, or what MetadataIssuer.issue raises."""
         made = self._issuer.issue_each([one.prepared.token for one in coming])
+        if any(isinstance(one, KeystoreError) for one in made):
+            self._is_away = True
         return [one if isinstance(one, Exception) else signatures_of(one) for one in made]
 
     def tx_hand_out(self, tx: Transaction, vehicle: Vehicle, coming: Next, signed: bytes) -> None:

@@ -105,6 +105,13 @@ SCHEMAS: dict[str, Schema] = {
         agree=_list(_object("who threshold keyids", who=_TEXT, threshold=_WHOLE, keyids=_list(_SHA256))),
         signatures=_list(_object("keyid signer", keyid=_SHA256, signer=_TEXT)), file=_ANY, missing=_ANY,
         published={"type": "boolean"}, repeated={"type": "boolean"},
+        waitsFor=_list(
+            _object(
+                "role request version missing",
+                role=_TEXT, request=_TEXT_OR_NULL, version={"type": ["integer", "null"]}, missing=_ANY,
+            )
+        )
+        | {"description": "Once nothing is missing: what must go out with it; null: nothing is open for it"},
     ),
     "MetadataRole": _object(
         "role version expires keyids threshold online secondsLeft due",
@@ -329,9 +336,17 @@ def _operation(call: Call) -> Schema:
         "responses": {str(call.status): {"description": "Done", "content": content}, "default": _PROBLEM},
     }
     if call.name in _TAKES:
-        taken = {"application/json": {"schema": _TAKES[call.name]}}
-        operation["requestBody"] = {"required": "required" in _TAKES[call.name], "content": taken}
+        schema = _TAKES[call.name]
+        taken = {"application/json": {"schema": schema}}
+        # no body is as an empty one (ota_desk.read_body)
+        operation["requestBody"] = {"required": bool(_members_needed(schema)), "content": taken}
     return operation
+
+
+def _members_needed(schema: Schema) -> list[str]:
+    """The members that a body must have, be its schema a component or not."""
+    found: list[str] = SCHEMAS.get(schema.get("$ref", "").rpartition("/")[2], schema)["required"]
+    return found
 
 
 def _parameter(name: str, place: str, schema: Schema) -> Schema:

@@ -7,12 +7,15 @@ import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 
+from tests.support.postgres import Server, postgres_server
 from v2xpki import cli
 from v2xpki.audit import Event
 from v2xpki.config import Instance
 from v2xpki.store import Database, upgrade
 from v2xpki.store.base import AuditHead, AuditRow
 from v2xpki.time import HOUR, iso_from_time32
+
+__all__ = ["postgres_server"]
 
 
 @pytest.fixture
@@ -147,6 +150,30 @@ def test_one_event_is_picked_out(instance: Path) -> None:
     none = run("show", instance, "--event", "token.lost")
     assert (none.exit_code, none.stdout) == (0, "")
     assert "no such entry" in none.stderr
+
+
+@pytest.mark.postgres
+def test_an_event_is_picked_out_of_the_record_of_a_domain_on_postgresql(
+    instance: Path, postgres_server: Server
+) -> None:
+    url = postgres_server.create()
+    (instance / "v2xpki.toml").write_text(f'[domains.ea]\ndatabase_url = "{url}"\n')
+    with Database.open(url) as database:
+        upgrade(database, "ea")
+        for number in range(250):
+            with database.write(durable=False) as tx:
+                event = Event.SERVICE_STOPPED if number % 2 else Event.SERVICE_STARTED
+                tx.audit(event, role="ea", version="1")
+        with database.write(durable=False) as tx:
+            tx.audit(Event.REGISTRATION_REFUSED, reason="vin", credential=b"\1")
+    ea = ("--domain", "ea")
+    assert shown(instance, *ea, "--event", "registration.refused") == [("ea", 252, "registration.refused")]
+    assert shown(instance, *ea, "--event", "token.lost") == []
+    stopped = shown(instance, *ea, "--event", "service.stopped")
+    assert [number for _, number, _ in stopped] == list(range(251, 51, -2))  # the newest 100
+    both = shown(instance, *ea, "--domain", "aa", "--limit", "253")
+    assert [number for domain, number, _ in both if domain == "ea"] == list(range(252, 0, -1))
+    assert ("aa", 2, "service.started") in both
 
 
 def test_the_limit_keeps_the_newest_and_says_that_there_are_more(instance: Path) -> None:

@@ -118,8 +118,11 @@ def test_a_software_key_of_an_encrypted_file_signs_for_a_supplier(there, do):
     assert log["intact"] and [(one["role"], one["version"]) for one in log["signatures"]] == [("supplier", 1)]
     do("sign sign requests/image-targets-2.request.json --signer bob --operator bob.b --yes")
     assert "image targets 2" in (logged := do("signer log bob")) and "by bob.b" in logged
-    told = do(f"sign submit {signed} requests/image-targets-2.bob.signature.json {WHERE}")
-    assert "it waits for what must go out with it" in told  # the delegation is not out yet
+    told = do(f"sign submit {signed} {WHERE}")  # the delegation is not out yet
+    assert "supplier version 1: it is signed, and waits for what must go out with it; targets" in told
+    assert "misses 1 of root 1: `v2xpki ota sign request targets` writes its file for the signers" in told
+    assert "waits for what must go out with it; targets version 2" in do(f"sign show {WHERE}")
+    told = do(f"sign submit requests/image-targets-2.bob.signature.json {WHERE}")
     assert "targets version 2 is published" in told
     assert "delegates hw-a/*/*/* to supplier" in do(f"role show targets {WHERE}")
 

@@ -14,10 +14,12 @@ from click.testing import CliRunner
 from tests.support.full_disk import Disk
 from tests.support.ota_desks import SETTINGS, Desks
 from tests.support.ota_https import served
+from tests.support.ota_repository import Supplier
 from tests.support.provenance import attest
 from v2xpki.cli import main
 from v2xpki.links.ota_desk import DeskLink
 from v2xpki.ota import desks as opening
+from v2xpki.ota.changes import DelegationChange
 from v2xpki.ota.releases import Releases
 from v2xpki.ota.uploads import Uploads
 
@@ -112,12 +114,38 @@ def test_nothing_is_asked_to_be_signed_where_nothing_is_approved_but_a_renewal_i
 
 
 @pytest.mark.parametrize("way", ["here", "served"])
+def test_a_second_release_of_a_version_is_refused_with_the_first_ones_name(
+    desks: Desks, tmp_path: Path, way: str
+) -> None:
+    image, *options = files(desks)
+    with reached(desks, tmp_path, way) as reach:
+        (added,) = run("release", "add", image, *options, *reach)
+        other = image.rename(image.with_name("other.bin"))
+        refused = run("release", "add", other, *options, "--release-counter", 4, *reach, code=1)
+        assert f"brake 1 for bcm is release {added['id']}, {added['path']}, which is staged" in refused
+        assert "v2xpki ota release withdraw" in refused
+        assert run("release", "list", *reach) == [added]
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
 def test_a_release_names_the_role_that_is_to_sign(desks: Desks, tmp_path: Path, way: str) -> None:
     with reached(desks, tmp_path, way) as reach:
         (added,) = run("release", "add", *files(desks), "--role", "targets", *reach)
         assert added["role"] == "targets"
         refused = run("release", "add", *files(desks), "--role", "acme", *reach, code=1)
         assert "role acme may not name bcm/brake/1/fw.bin; targets may" in refused
+
+
+@pytest.mark.parametrize("way", ["here", "served"])
+def test_a_release_for_a_supplier_whose_delegation_waits_is_refused_with_what_it_waits_for(
+    desks: Desks, tmp_path: Path, way: str
+) -> None:
+    change = DelegationChange("acme", (Supplier.new("sue").public_key,), 1, ("bcm/*/*/*",))
+    targets, _ = desks.image.repository.request_delegation(change, by="op")
+    with reached(desks, tmp_path, way) as reach:
+        refused = run("release", "add", *files(desks), "--role", "acme", *reach, code=1)
+        waits = f"acme may once targets version 2, request {targets.id.hex()[:16]}, is published"
+        assert waits in refused and "v2xpki ota sign show" in refused
 
 
 @pytest.mark.parametrize("way", ["here", "served"])

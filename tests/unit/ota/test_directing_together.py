@@ -88,8 +88,8 @@ def test_what_moves_under_one_is_looked_at_again_for_that_one(depot, fleet, monk
     cars, vehicles = fleet
     look, moved = directing.Directing._look, []
 
-    def moving(self, ask):
-        step = look(self, ask)
+    def moving(self, ask, fault):
+        step = look(self, ask, fault)
         if ask.vehicle.id == vehicles[2].id and not moved:
             moved.append(ask)
             depot.open().take_manifest(vehicles[2], newer[0])

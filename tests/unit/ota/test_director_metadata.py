@@ -9,11 +9,15 @@ from tuf.api.metadata import Metadata, Root
 from tuf.ngclient import Updater, UpdaterConfig
 from tuf.ngclient.fetcher import FetcherInterface
 
+from tests.support.databases import new_url, postgres_server  # noqa: F401
 from tests.support.ota_director import Car, Depot
 from v2xpki.crypto import Curve
 from v2xpki.errors import KeystoreError, TokenLost
 from v2xpki.issuance.token_signer import TokenSigner
+from v2xpki.keystore import MemoryKeystore
+from v2xpki.keystore.simulator import FaultyKeystore
 from v2xpki.ota.director import ROLES, label_of
+from v2xpki.ota.director_reasons import DirectorReason, DirectorRefusal
 from v2xpki.store.auditing import require_intact
 from v2xpki.time import HOUR, FixedClock, SystemClock, unix_from_time32
 from v2xpki.trust.ota.fields import DirectorFields
@@ -270,6 +274,101 @@ def test_while_the_token_is_away_what_names_a_replaced_ecu_is_not_handed_out(dep
     depot.director.replace_ecu(list(car.ecus)[1], spare.entries[1].document(), "op")
     with pytest.raises(TokenLost):
         polled(depot, vehicle)
+
+
+@pytest.fixture(params=["before", "after"])
+def faulty(request, new_url, fixed_clock):  # noqa: F811
+    """A Director whose token is there until `keystore.switch.armed`; then it fails before a signature, or
+    loses it."""
+    keystore = FaultyKeystore(MemoryKeystore("test"), when=request.param)
+    keystore.switch.armed = False
+    made = Depot(new_url(), fixed_clock, keystore=keystore)
+    yield made
+    require_intact(made.database)
+    made.database.close()
+
+
+def given_away(depot, vehicle):
+    """The last number that was given to a vehicle's metadata."""
+    return depot.director.who(vehicle.certificate).version
+
+
+def test_a_token_that_stays_away_costs_one_version_however_long_a_vehicle_tries(faulty):
+    car = Car()
+    vehicle = car.join(faulty)
+    faulty.keystore.switch.armed = True
+    for _ in range(5):
+        now = faulty.director.who(vehicle.certificate)
+        with pytest.raises(TokenLost):
+            faulty.director.take_manifest(now, car.manifest(faulty.clock))
+        with pytest.raises(TokenLost):
+            polled(faulty, vehicle)
+        faulty.clock.advance(20)
+    assert (given_away(faulty, vehicle), faulty.signatures()) == (1, 1)
+    faulty.keystore.switch.armed = False
+    now = faulty.director.who(vehicle.certificate)
+    # the number that was perhaps signed is not given again
+    assert faulty.director.take_manifest(now, car.manifest(faulty.clock)) == (2, True)
+    assert (polled(faulty, vehicle), faulty.signatures()) == (2, 2)
+
+
+def test_while_the_token_is_away_what_a_manifest_reports_is_taken_down(faulty):
+    car, release = Car(), faulty.release("brake", 2)
+    vehicle = car.join(faulty)
+    faulty.campaign(release)
+    faulty.director.take_manifest(vehicle, car.manifest(faulty.clock))
+    faulty.keystore.switch.armed = True
+    sent = []
+    for path in ("before it is known to be away", "after"):
+        car.attacks = {car.primary: path}
+        faulty.clock.advance(18 * HOUR)
+        sent.append(car.manifest(faulty.clock))
+        with pytest.raises(TokenLost):
+            faulty.director.take_manifest(faulty.director.who(vehicle.certificate), sent[-1])
+        told = faulty.director.vehicle(car.vin)
+        assert told["ecus"][0]["attack"] == path == told["offers"][0]["detail"]
+        assert told["manifests"][-1]["counter"] == car.counter
+    for octets in sent[1:]:  # it was counted, and is not taken again
+        with pytest.raises(DirectorRefusal) as caught:
+            faulty.director.take_manifest(faulty.director.who(vehicle.certificate), octets)
+        assert caught.value.reason is DirectorReason.REPLAYED
+    assert given_away(faulty, vehicle) == 2
+    faulty.keystore.switch.armed = False
+    assert faulty.director.take_manifest(
+        faulty.director.who(vehicle.certificate), car.manifest(faulty.clock)
+    ) == (3, False)
+
+
+def test_while_the_token_is_away_it_is_tried_once_for_all_that_ask_together(faulty):
+    cars = [Car(number) for number in range(1, 6)]
+    vehicles = [car.join(faulty) for car in cars]
+    faulty.keystore.switch.armed = True
+
+    def all_try():
+        sent = [
+            (faulty.director.who(one.certificate), car.manifest(faulty.clock))
+            for car, one in zip(cars, vehicles, strict=True)
+        ]
+        before = faulty.keystore.switch.uses
+        taken = faulty.director.take_manifests(sent)
+        assert all(isinstance(one, TokenLost) for one in taken)
+        return faulty.keystore.switch.uses - before
+
+    assert [all_try() for _ in range(3)] == [2, 1, 1]
+    assert [given_away(faulty, one) for one in vehicles] == [1] * 5
+
+
+def test_while_the_token_is_away_who_needs_no_signature_is_answered_without_it(faulty):
+    old, new = Car(1), Car(2)
+    vehicle, newcomer = old.join(faulty), new.join(faulty)
+    faulty.director.take_manifest(vehicle, old.manifest(faulty.clock))
+    faulty.keystore.switch.armed = True
+    with pytest.raises(TokenLost):
+        faulty.director.take_manifest(newcomer, new.manifest(faulty.clock))
+    before = faulty.keystore.switch.uses
+    now = faulty.director.who(vehicle.certificate)
+    assert faulty.director.take_manifest(now, old.manifest(faulty.clock)) == (1, False)
+    assert faulty.keystore.switch.uses == before
 
 
 def test_a_vehicle_never_gets_anothers_metadata(depot):

@@ -110,6 +110,41 @@ def test_the_same_path_is_given_once_and_the_first_image_stays(shop: Shop) -> No
     assert shop.files() == before and (shop.images / before[0]).read_bytes() == IMAGE
 
 
+def test_a_version_is_one_image_for_a_hardware_id_whatever_its_file_is_called(shop: Shop) -> None:
+    """Else it were chance which of two is what an ECU gets, or fulfils what another release requires."""
+    first = shop.add(1, hardwareIds=["bcm-2", "bcm-3"])
+    there = shop.releases.get(first).row
+    before = shop.files()
+    for hardware in (["bcm-2"], ["bcm-9", "bcm-3"]):
+        body = {**shop.body(2, version="1.1", hardwareIds=hardware, file="other.bin"), "sha256": SHA}
+        wanted = NewRelease.parse(body)
+        for way in (lambda: shop.releases.check(wanted), lambda: shop.releases.add(ENGINEER, wanted)):
+            with pytest.raises(Refused, match=r"brake 1\.1 for bcm-[23] is release [0-9a-f]{32}, .*/fw\.bin"):
+                way()
+    assert shop.files() == before and shop.releases.get(first).row == there
+    shop.add(2, version="1.1", hardwareIds=["bcm-4"], file="other.bin")
+    shop.add(2, version="1.2", file="other.bin")
+
+
+def test_a_version_that_was_never_out_is_free_for_another_file_once_it_is_withdrawn(shop: Shop) -> None:
+    mistake = shop.add(1)
+    shop.releases.withdraw(ENGINEER, mistake, "a wrong file")
+    again = shop.add(1, file="other.bin")
+    assert shop.releases.get(again).row.path == "bcm-2/brake/1.1/other.bin"
+    with pytest.raises(Refused, match=f"release {again.hex()}"):
+        shop.add(2, version="1.1")
+
+
+def test_a_version_that_was_out_is_not_free_for_another_file_also_when_it_is_withdrawn(shop: Shop) -> None:
+    identifier = shop.publish(1)
+    shop.releases.withdraw(ENGINEER, identifier, "a fault")
+    shop.releases.request_signatures(ENGINEER, "targets")
+    shop.targets.sign()
+    assert shop.releases.get(identifier).row.state == "withdrawn"
+    with pytest.raises(Refused, match=f"{identifier.hex()}.*published: another image needs another version"):
+        shop.add(2, version="1.1", file="other.bin")
+
+
 def test_a_release_that_cannot_be_recorded_leaves_no_file(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -215,8 +215,11 @@ def test_problems_name_the_field_and_the_rule(desks: Desks) -> None:
     problem(desks.ask("eve", "GET", "signing-requests?all=maybe"), 400, "true, false")
     problem(desks.ask("eve", "POST", "signing-requests", {"role": "nobody", "renew": True}), 404)
     problem(desks.ask("eve", "POST", "signing-requests", {"renew": 1}), 400, "renew")
-    assert desks.ask("eve", "POST", "releases", body).status_code == 201
+    made = desks.ask("eve", "POST", "releases", body)
+    assert made.status_code == 201
     problem(desks.ask("eve", "POST", "releases", release(desks, releaseCounter=2)), 409, "is staged")
+    other = release(desks, releaseCounter=2, file="other.bin")
+    problem(desks.ask("eve", "POST", "releases", other), 409, made.json[0]["id"])
     problem(
         desks.ask("eve", "POST", "releases", release(desks, version="2")),
         400,

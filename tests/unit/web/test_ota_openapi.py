@@ -1,5 +1,7 @@
 """The description of the operators' interface: what it takes is taken, what is answered is as it says."""
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,9 @@ import pytest
 
 from tests.support.ota_desks import Desks
 from tests.support.ota_director import Car, Depot
-from tests.support.ota_repository import NOW
+from tests.support.ota_repository import NOW, Supplier
+from tests.support.provenance import attest
+from v2xpki.ota.changes import DelegationChange
 from v2xpki.time import FixedClock
 from v2xpki.web import admin
 from v2xpki.web.admin_ota import OFFSET_TYPE
@@ -88,6 +92,76 @@ def test_the_list_of_expected_vehicles_is_as_described(desks: Desks) -> None:
     listed = ask(desks, "GET", "expected-vehicles")
     assert [one["registered"] for one in listed] == [True, False]
     ask(desks, "POST", "expected-vehicles/{vin}/remove", {}, vin=car.vin)
+
+
+def test_what_a_request_waits_for_is_as_described(desks: Desks) -> None:
+    """A supplier's first targets are signed before those that delegate to it."""
+    desks.begin()
+    repository, supplier = desks.image.repository, Supplier.new("sue")
+    change = DelegationChange("acme", (supplier.public_key,), 1, ("hw-s/*/*/*",))
+    targets, own = repository.request_delegation(change, by="op")
+    signature = supplier.sign(repository.request_file(own.id)).document()
+    answers = [
+        desks.ask("eve", "POST", f"signing-requests/{own.id.hex()}/signatures", signature).json,
+        desks.ask("eve", "GET", f"signing-requests/{own.id.hex()}").json,
+    ]
+    waits = {"role": "targets", "request": targets.id.hex(), "version": 2, "missing": {"root 1": 1}}
+    for answer in answers:
+        jsonschema.validate(answer, {"$ref": "#/components/schemas/SigningRequest"} | COMPONENTS)
+        assert answer["waitsFor"] == [waits]
+    repository.drop(targets.id, "no", by="op")
+    assert desks.ask("eve", "GET", f"signing-requests/{own.id.hex()}").json["waitsFor"] == []
+
+
+def calls_with_a_body() -> list[tuple[str, str]]:
+    found = admin.OPENAPI["paths"]
+    return [
+        (path.removeprefix("/api/v1/ota/"), method)
+        for path, item in found.items()
+        for method, operation in item.items()
+        if path.startswith("/api/v1/ota/") and "requestBody" in operation
+    ]
+
+
+def staged(desks: Desks) -> str:
+    """The id of a release that eve added."""
+    image, about = b"firmware", {"name": "brake", "version": "1", "hardwareIds": ["bcm"], "releaseCounter": 1}
+    made = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": str(len(image))})
+    path = made.headers["Location"].removeprefix("/api/v1/ota/")
+    octets = {"data": image, "content_type": OFFSET_TYPE}
+    desks.ask("eve", "PATCH", path, headers=TUS | {"Upload-Offset": "0"}, **octets)
+    statement = base64.b64encode(attest(hashlib.sha256(image).hexdigest(), desks.signer)).decode()
+    body = {**about, "upload": made.json["id"], "attestation": statement}
+    return str(desks.ask("eve", "POST", "releases", body).json[0]["id"])
+
+
+@pytest.mark.parametrize(("path", "method"), calls_with_a_body())
+def test_a_body_is_required_where_the_call_is_not_taken_without_one(
+    desks: Desks, depot: Depot, path: str, method: str
+) -> None:
+    car = Car(1)
+    desks.begin()
+    release = staged(desks)
+    campaign = {"name": "c", "targets": [depot.release("a", 1).path], "cohort": {"percentage": 5}}
+    desks.ask("max", "POST", "expected-vehicles", {"vehicles": [{"vin": car.vin, "model": car.model}]})
+    desks.ask("max", "POST", "vehicles", registration(car))
+    upload = desks.ask("eve", "POST", "uploads", headers=TUS | {"Upload-Length": "5"}).json["id"]
+    ids = {
+        "campaigns": desks.ask("max", "POST", "campaigns", campaign).json["id"],
+        "ecus": car.primary,
+        "releases": release,
+        "signing-requests": "0" * 64,
+        "uploads": upload,
+    }
+    if path == "signing-requests":
+        desks.ask("ann", "POST", f"releases/{release}/approve")
+    asked = path.format(id=ids.get(path.partition("/")[0]), vin=car.vin)
+    answers = [
+        desks.ask(who, method, asked, headers=TUS | {"Upload-Offset": "0"}) for who in ("max", "eve", "ann")
+    ]
+    (status,) = {one.status_code for one in answers} - {403}
+    assert status in (200, 201, 400, 415), answers[0].data
+    assert described(path, method)["requestBody"]["required"] == (status in (400, 415))
 
 
 def changed(body: dict[str, Any], at: str, value: Any) -> dict[str, Any]:

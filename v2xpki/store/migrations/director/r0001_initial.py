@@ -131,6 +131,7 @@ def upgrade() -> None:
         sqlite_with_rowid=True,
     )
     with op.batch_alter_table("issuance_record", schema=None) as batch_op:
+        batch_op.create_index("ix_issuance_record_expires", ["expires"], unique=False)
         batch_op.create_index(
             "ix_issuance_record_open_by",
             ["open_by"],
@@ -313,6 +314,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("open_by IS NOT NULL"),
             postgresql_where=sa.text("open_by IS NOT NULL"),
         )
+        batch_op.drop_index("ix_issuance_record_expires")
 
     op.drop_table("issuance_record")
     op.drop_table("followed_role")
