@@ -24,7 +24,7 @@ from v2xpki.authorities.ledger import AnswerLedger
 from v2xpki.authorities.periods import LAST_PERIOD, Periods
 from v2xpki.authorities.scms import ra_devices
 from v2xpki.authorities.scms.peers import EcaLink
-from v2xpki.authorities.scms.ra_answers import Answers
+from v2xpki.authorities.scms.ra_answers import Answers, look_again
 from v2xpki.authorities.scms.ra_asking import Asker, Askers
 from v2xpki.authorities.scms.ra_batches import add_batches, expires_after, horizon, next_download
 from v2xpki.authorities.scms.ra_chunks import Purging
@@ -129,13 +129,15 @@ class RegistrationAuthority:
         Raises RefusedRequest; OutOfService, KeystoreError, StoreError and AuditError where the service is
         not able to: nothing is remembered then.
         """
-        return self._observed("request", lambda: self._request(self._reader.certificate_wish(octets)))
+        return self._observed(
+            "request", lambda: look_again(self._request, self._reader.certificate_wish(octets))
+        )
 
     def successor(self, octets: bytes) -> bytes:
         """The RaEeCertAck SPDU for a successor's request, which the ECA has granted; errors as `request`, and
         LinkError."""
         return self._observed(
-            "successor", lambda: self._successors.answer(self._reader.successor_wish(octets))
+            "successor", lambda: look_again(self._successors.answer, self._reader.successor_wish(octets))
         )
 
     def _request(self, wish: CertificateWish) -> tuple[bytes, bool]:

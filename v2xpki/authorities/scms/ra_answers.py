@@ -7,7 +7,8 @@ that envelope, and so may the device when it comes for its files. Envelopes can 
 recipient, the other ephemeral point of the same x); a device must not lose its files by it.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -26,9 +27,23 @@ from v2xpki.time import HOUR, Clock
 from v2xpki.trust.validity import floor_hour
 from v2xpki.wire import scms
 
+_Wish = TypeVar("_Wish")
 _ANSWER = table_of(RaAnswer)
 _BY_ID = Statement(sa.select(_ANSWER.c.answer).where(_ANSWER.c.id == sa.bindparam("key")))
 _BY_WISH = Statement(sa.select(_ANSWER.c.answer).where(_ANSWER.c.wish == sa.bindparam("wish")))
+
+
+class GrantedMeanwhile(Exception):
+    """What is asked for has been granted in another envelope since it was looked for."""
+
+
+def look_again(answer: Callable[[_Wish], tuple[bytes, bool]], wish: _Wish) -> tuple[bytes, bool]:
+    """A wish's answer, though the same one be granted in that moment in another envelope: a second look finds
+    what is recorded by then, and answers under this envelope's name."""
+    try:
+        return answer(wish)
+    except GrantedMeanwhile:
+        return answer(wish)
 
 
 class Answers:
@@ -103,11 +118,14 @@ class Answers:
         return self._responder.respond(scms.ScmsPdu(2, scms.ScmsPduContent("ee-ra", inner)))
 
     def tx_keep(self, tx: Transaction, key: bytes, wish: bytes | None, answer: bytes) -> bytes | None:
-        """Remember an answer; None. Where the octets or the wish were answered meanwhile: that answer."""
+        """Remember an answer; None. Where the octets were answered meanwhile: that answer. Raises
+        GrantedMeanwhile where the wish was, in another envelope, whose name is in that answer."""
         if tx.insert_if_new(RaAnswer, id=key, wish=wish, answer=answer, expires=self.kept_until()):
             return None
-        row = tx.row(_BY_ID, key=key) or tx.row(_BY_WISH, wish=wish)
-        return answer if row is None else bytes(row[0])
+        row = tx.row(_BY_ID, key=key)
+        if row is None:
+            raise GrantedMeanwhile
+        return bytes(row[0])
 
     def kept_until(self) -> int:
         """When a row written now may be purged: a whole hour."""

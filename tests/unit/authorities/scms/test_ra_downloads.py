@@ -261,6 +261,24 @@ def test_the_same_successor_in_another_envelope_is_asked_for_once(ra_lab: RaLab)
     assert files[0].octets == files[1].octets and len(rows(ra_lab, RaSuccessor)) == 1
 
 
+def test_a_successor_s_answer_names_its_own_envelope_though_another_was_granted_in_between(
+    ra_lab: RaLab, monkeypatch: pytest.MonkeyPatch
+):
+    pending = ask_successor(ra_lab.enrol().enrolled, EnrolmentWish(), NOW)
+    slow, quick = (seal(pending, ra_lab.certificate) for _ in range(2))
+    record = ra_lab.ra._successors._record
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        ra_lab.ra.successor(quick)
+        return record(*arguments)
+
+    monkeypatch.setattr(ra_lab.ra._successors, "_record", overtaken)
+    ack = acknowledged(ra_lab, ra_lab.ra.successor(slow))
+    assert ack.request_hash == sha256(slow).digest()[-8:]
+    assert len(rows(ra_lab, RaSuccessor)) == 1
+
+
 def test_a_successor_is_forgotten_when_it_cannot_be_asked_for_again(ra_lab: RaLab):
     vehicle = ra_lab.enrol()
     octets = seal(ask_successor(vehicle.enrolled, EnrolmentWish(), NOW), ra_lab.certificate)

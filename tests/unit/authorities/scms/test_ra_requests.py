@@ -282,6 +282,25 @@ def test_of_many_identical_requests_at_once_one_is_granted(ra_lab: RaLab):
     assert len(rows(ra_lab, RaRequest)) == len(rows(ra_lab, RaDevice)) == 1
 
 
+def test_an_answer_names_its_own_envelope_though_another_was_granted_in_between(
+    ra_lab: RaLab, monkeypatch: pytest.MonkeyPatch
+):
+    vehicle = ra_lab.vehicle()
+    slow, quick = vehicle.request(), vehicle.request()
+    record = ra_lab.ra._record
+
+    def overtaken(*arguments: Any) -> Any:
+        monkeypatch.undo()
+        ra_lab.ra.request(quick)
+        return record(*arguments)
+
+    monkeypatch.setattr(ra_lab.ra, "_record", overtaken)
+    answer = ra_lab.ra.request(slow)
+    assert acknowledged(ra_lab, answer).request_hash == sha256(slow).digest()[-8:]
+    assert ra_lab.ra.request(slow) == answer
+    assert len(rows(ra_lab, RaRequest)) == len(rows(ra_lab, RaDevice)) == 1
+
+
 def test_another_request_of_a_kind_ends_the_one_before(ra_lab: RaLab):
     vehicle = ra_lab.vehicle()
     ra_lab.ra.request(vehicle.request())
