@@ -126,15 +126,19 @@ class Inventory:
         """The active vehicle whose client certificate in force has this SHA-256. A newer certificate takes
         the other's place here, when it is first used."""
         row = self._database.row(_BY_CERTIFICATE, digest=digest)
-        if row is not None:
-            found = Vehicle(*row)
-            return found if found.is_active and now < (found.certificate_expires or 0) else None
-        row = self._database.row(_BY_PENDING, digest=digest)
-        if row is None or not Vehicle(*row).is_active or now >= (Vehicle(*row).pending_expires or 0):
+        if row is None:
+            row = self._database.row(_BY_PENDING, digest=digest)
+            if row is not None:
+                if not Vehicle(*row).is_active or now >= (Vehicle(*row).pending_expires or 0):
+                    return None
+                with self._database.write(durable=True) as tx:
+                    tx.run(_PROMOTE, vehicle=row[0], digest=digest)
+            # Also where it was not pending: another request with it may just have been the first.
+            row = self._database.row(_BY_CERTIFICATE, digest=digest)
+        if row is None:
             return None
-        with self._database.write(durable=True) as tx:
-            tx.run(_PROMOTE, vehicle=row[0], digest=digest)
-        return self.who(digest, now)
+        found = Vehicle(*row)
+        return found if found.is_active and now < (found.certificate_expires or 0) else None
 
     def vehicle(self, vin: str) -> Vehicle:
         """The registered one. Raises as tx_registered."""

@@ -235,6 +235,22 @@ def test_a_new_certificate_takes_the_olds_place_when_it_is_first_used(depot):
     assert depot.director.who(digest_of(old)) is None
 
 
+def test_a_new_certificate_is_known_to_two_requests_that_are_the_first_with_it(depot, monkeypatch):
+    car = Car()
+    vehicle = car.known(depot, car.register(depot).certificate)
+    new = depot.director.renew_certificate(vehicle, car.csr(ec.generate_private_key(ec.SECP256R1())))
+    row = depot.database.row
+
+    def overtaken(*arguments, **values):
+        found = row(*arguments, **values)
+        monkeypatch.undo()
+        assert car.known(depot, new).id == vehicle.id
+        return found
+
+    monkeypatch.setattr(depot.database, "row", overtaken)
+    assert car.known(depot, new).id == vehicle.id
+
+
 def test_an_expired_certificate_and_an_unknown_one_are_nobodys(depot):
     pem = Car().register(depot).certificate
     assert depot.director.who(bytes(32)) is None
