@@ -5,7 +5,8 @@
 
 A CRL is due where its series has none yet, where there is an entry that none names, and well ahead of the
 nextCrl of the last one. An issueDate is given away by a row in the transaction that records what is to be
-signed, so a CRL is signed once for each craca, series and issueDate; whoever dies on the way leaves the last
+signed, and only by who has seen the row before it, so a CRL is signed once for each craca, series and
+issueDate, and names all that the ones before it name; whoever dies on the way leaves the last
 CRL in force, and the next one has a later issueDate.
 
 iRev is the first period whose certificates have not all ended, and the seeds of all entries are stepped to
@@ -27,7 +28,7 @@ from v2xpki.crypto import hash_octets
 from v2xpki.errors import AlreadyRecorded, ConfigError
 from v2xpki.issuance import CrlSigner, recover, tx_complete, tx_save
 from v2xpki.store import Database, Statement
-from v2xpki.store.base import IssuanceRecord, table_of
+from v2xpki.store.base import IssuanceRecord, Setting, table_of
 from v2xpki.store.ma import RevokedEntry, SignedCrl
 from v2xpki.time import Clock
 from v2xpki.trust.scms_crl import (
@@ -44,6 +45,8 @@ _LAST_INDEX = 0xFF  # indexWithinI is a Uint8
 _ISSUED = "issued"
 
 _e, _s, _r = table_of(RevokedEntry).c, table_of(SignedCrl).c, table_of(IssuanceRecord).c
+# One that gives an issueDate away at a time, where the database has several writers.
+_ALONE = Statement(sa.select(Setting.name).where(Setting.name == "domain").with_for_update())
 _LISTED = Statement(
     sa.update(RevokedEntry).where(_e.id == sa.bindparam("entry", type_=_e.id.type)).values(listed=1)
 )
@@ -137,10 +140,14 @@ class CrlGenerator:
         prepared = self._signer.prepare(self._contents(schedule, i_rev, number, entries))
         try:
             with self._database.write(durable=True) as tx:
-                above = sa.select(_s.issue_date).where(
-                    _s.craca == self._craca, _s.series == series, _s.issue_date > issue_date
+                # Whose issueDate came since this one looked may name more than this one would.
+                tx.row(_ALONE)
+                since = sa.select(_s.issue_date).where(
+                    _s.craca == self._craca,
+                    _s.series == series,
+                    _s.issue_date > (-1 if last is None else last.issue_date),
                 )
-                if tx.execute(above.limit(1)).first() is not None:
+                if tx.execute(since.limit(1)).first() is not None:
                     return None
                 tx.insert(
                     SignedCrl,

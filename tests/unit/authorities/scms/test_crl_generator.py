@@ -134,6 +134,25 @@ def test_two_processes_sign_one_crl_for_an_issue_date(lab: CaseLab, monkeypatch:
     assert len(lab.keystore.signed()) == 2
 
 
+def test_a_crl_of_a_slow_process_does_not_follow_one_that_names_more(
+    lab: CaseLab, monkeypatch: pytest.MonkeyPatch
+):
+    slow, entries = lab.generator(lab.ma_database), lab.crls._entries
+    lab.clock.advance(1)
+    added: list[LinkedEntry] = []
+
+    def overtaken(series: int, at: int) -> list:
+        found = entries(series, at)
+        added.append(add(lab))
+        lab.clock.advance(-1)  # the quick one's clock is a second behind
+        assert lab.crls.issue(series) is not None
+        return found
+
+    monkeypatch.setattr(slow, "_entries", overtaken)
+    assert slow.issue(1) is None
+    assert len(added) == len(current(lab).linked) == 1
+
+
 def test_what_the_distribution_centre_did_not_take_is_given_to_it_again(lab: CaseLab):
     lab.crls.issue_due()
     lab.shelf.down = True
