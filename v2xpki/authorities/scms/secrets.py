@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from v2xpki.audit import Event
 from v2xpki.crypto import CcmKey, PublicKey, psk_id
-from v2xpki.errors import KeyNotFound, KeyRefused
+from v2xpki.errors import AlreadyRecorded, KeyNotFound, KeyRefused
 from v2xpki.keystore import KeyLabel, Keystore, UnwrappedKey
 from v2xpki.store import Database
 from v2xpki.store.base import table_of
@@ -75,11 +75,14 @@ class SecretStore:
         return found
 
     def get_or_make(self, name: str, size: int) -> bytes:
-        """A secret, made at random where there is none yet."""
+        """A secret, made at random where there is none yet; of several processes at once, one makes it."""
         found = self.all(name).get(name)
         if found is None:
             found = _random.token_bytes(size)
-            self.add(name, found)
+            try:
+                self.add(name, found)
+            except AlreadyRecorded:
+                return self.get(name)
         return found
 
     def add_next(self, kind: str, secret: bytes, since: int | None = None, *, most: int) -> int:

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from tests.support.scms import NotingKeystore, certificate, die, new_cocoon, res
 from v2xpki.authorities.scms import aca as module
 from v2xpki.authorities.scms.peers import name_of_request
 from v2xpki.authorities.scms.reasons import AcaReason, Refusal
+from v2xpki.authorities.scms.secrets import SecretStore
 from v2xpki.bench.scms_laboratory import LA_IDS, ScmsLaboratory
 from v2xpki.crypto import signing_digest
 from v2xpki.errors import AuditError, KeyNotFound, KeyRefused, RecordFailed, TokenLost
@@ -19,7 +21,7 @@ from v2xpki.issuance import recover_chunks
 from v2xpki.keystore import KeyLabel, MemoryKeystore
 from v2xpki.keystore.simulator import FaultyKeystore
 from v2xpki.store import Database
-from v2xpki.store.aca import Certified, IssuanceChunk
+from v2xpki.store.aca import Certified, IssuanceChunk, WrappedSecret
 from v2xpki.store.auditing import examine
 from v2xpki.store.chunks import unpack
 from v2xpki.time import FixedClock
@@ -53,6 +55,23 @@ def test_what_a_certificate_was_made_of_is_told_to_the_aca_alone(laboratory: Scm
                     name_of_request(cocoon.public_key.point, cocoon.public_key.point))  # fmt: skip
     assert laboratory.open_aca().linked(made) == told
     assert laboratory.aca.linked(laboratory.ra) is None
+
+
+def test_several_processes_that_start_at_once_make_a_secret_once(
+    laboratory: ScmsLaboratory, monkeypatch: pytest.MonkeyPatch
+):
+    first, second = (
+        SecretStore(laboratory.database, WrappedSecret, laboratory.keystore, KeyLabel("aca", "wrap"))
+        for _ in range(2)
+    )
+    add, made = first.add, []
+
+    def overtaken(*arguments: Any) -> None:
+        made.append(second.get_or_make("new", 16))
+        add(*arguments)
+
+    monkeypatch.setattr(first, "add", overtaken)
+    assert [first.get_or_make("new", 16)] == made
 
 
 def test_the_database_alone_tells_no_value_request_key_or_cocoon(quick: ScmsLaboratory):
