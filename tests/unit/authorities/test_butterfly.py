@@ -12,17 +12,20 @@ import sqlalchemy as sa
 
 from tests.support.butterfly import PERIODS, POLICY, Flock, work
 from tests.support.etsi import CAM, Credential, Pki, country, hours, permission, rows
+from tests.support.postgres import Server, postgres_server  # noqa: F401
 from v2xpki import wire
+from v2xpki.authorities.etsi import butterfly_aa
 from v2xpki.authorities.etsi.butterfly_frames import pack_chunk, unpack_chunk
 from v2xpki.authorities.etsi.envelope import Generation
 from v2xpki.authorities.etsi.peers import Peer
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
 from v2xpki.config import ButterflyPolicy
 from v2xpki.crypto import Curve
-from v2xpki.errors import DecodeError, LinkError, NotRecipient
+from v2xpki.errors import DecodeError, LinkError, NotRecipient, TokenLost
 from v2xpki.jobs import InlinePool
 from v2xpki.keystore import MemoryKey
 from v2xpki.secured import SignedMessage, encrypt, etsi_header, sign, unsecured
+from v2xpki.store import Transaction
 from v2xpki.store.auditing import require_intact
 from v2xpki.store.base import IssuanceRecord
 from v2xpki.store.ea import ButterflyBatch, ButterflyChunk
@@ -518,6 +521,34 @@ def test_a_cocoon_key_is_certified_for_one_wish(pki: Pki) -> None:
     )
     refused(ButterflyReason.KEY_USED, lambda: pki.aa.certify(asked_of(pki, lambda _: sealed_elsewhere)))
     assert len(certificates_of(pki)) == 1
+
+
+@pytest.mark.postgres
+def test_a_key_whose_record_is_void_is_certified_by_one_of_two_that_ask_at_once(
+    make_pki: Callable[..., Pki],
+    postgres_server: Server,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pki = make_pki(url=lambda domain: postgres_server.create(), butterfly=POLICY)
+    kept: list[Any] = []
+    body = asked_of(pki, lambda pdu: (kept.append(pdu), pdu)[1])
+    with monkeypatch.context() as broken:
+        broken.setattr(pki.issuers["aa"], "issue", lambda token: (_ for _ in ()).throw(TokenLost("away")))
+        with pytest.raises(TokenLost):
+            pki.aa.certify(body)
+    assert certificates_of(pki) == [None]
+    find = Transaction.row
+
+    def overtaken(tx: Transaction, statement: Any, **values: Any) -> Any:
+        found = find(tx, statement, **values)
+        if statement is butterfly_aa._STANDING:
+            monkeypatch.undo()
+            pki.aa.certify(asked_of(pki, lambda _: kept[0]))
+        return found
+
+    monkeypatch.setattr(Transaction, "row", overtaken)
+    pki.aa.certify(asked_of(pki, lambda _: kept[0]))
+    assert len([made for made in certificates_of(pki) if made is not None]) == 1
 
 
 def test_one_wish_twice_in_a_chunk_is_certified_once(pki: Pki) -> None:

@@ -65,7 +65,7 @@ _STANDING = Statement(
 )
 _REPLACE = Statement(
     sa.update(_TICKET)
-    .where(_TICKET.c.id == sa.bindparam("of_id"))
+    .where(_TICKET.c.id == sa.bindparam("of_id"), _TICKET.c.record == sa.bindparam("void_record"))
     .values(record=sa.bindparam("new_record", type_=sa.LargeBinary()))
 )
 _OLD = Statement(sa.delete(_TICKET).where(_TICKET.c.expires <= sa.bindparam("before")))
@@ -291,14 +291,16 @@ class ButterflyIssuing:
             row = tx.row(_STANDING, id=wish.id)
             if row is None:
                 return False
-            _, state, open_by, signed = row
+            record, state, open_by, signed = row
             if state == "issued":
                 return Certificate.parse(signed)
             if state == "open":
                 if self._database.run_is_alive(open_by):
                     raise RecordFailed("these keys are being certified elsewhere")
                 raise _OrphanInTheWay
-            tx.run(_REPLACE, of_id=wish.id, new_record=ready.record.id)  # void: never to be signed
+            # void: never to be signed
+            if tx.run(_REPLACE, of_id=wish.id, void_record=record, new_record=ready.record.id) != 1:
+                return self._claim(tx, wish, ready)  # another process was quicker
         tx_save(tx, ready.record)
         return None
 
