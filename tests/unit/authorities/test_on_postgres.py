@@ -1,14 +1,20 @@
 """EA and AA with their databases on a server: the flows, and what many requests at once come to."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.support.butterfly import PERIODS, POLICY, Flock, work
-from tests.support.etsi import Pki, Spoilt, rows
+from tests.support.etsi import Pki, Spoilt, hours, rows
 from tests.support.postgres import Server, postgres_server  # noqa: F401
-from v2xpki.config import EaPolicy
+from v2xpki.authorities.etsi import tickets
+from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
+from v2xpki.config import ButterflyPolicy, EaPolicy
+from v2xpki.store.ea import TicketWindow
 from v2xpki.time import HOUR
 
 pytestmark = pytest.mark.postgres
@@ -83,3 +89,63 @@ def test_butterfly_tickets_are_supplied_once_by_several_workers(
     pki.clock.advance(10 * POLICY.period)
     assert pki.ea.purge() > 12
     assert pki.aa.purge() == len(issued)
+
+
+@contextmanager
+def count_overtaken(
+    pki: Pki, monkeypatch: pytest.MonkeyPatch, call: Callable[[], Any]
+) -> Iterator[list[Future[Any]]]:
+    """Have a call begin, in another process's place, where tickets at once are counted next; what comes of
+    it. It is done before that count is used, unless it waits for a lock."""
+    most, asked = tickets.most_at_once, list[Future[Any]]()
+
+    def waits() -> bool:
+        with pki.ea_database.read() as tx:
+            return bool(tx.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
+
+    def overtaken(windows: Any) -> int:
+        monkeypatch.undo()
+        asked.append(pool.submit(call))
+        while not asked[0].done() and not waits():
+            pass
+        return most(windows)
+
+    with ThreadPoolExecutor(1) as pool:
+        monkeypatch.setattr(tickets, "most_at_once", overtaken)
+        yield asked
+
+
+def test_two_butterfly_requests_at_once_do_not_exceed_the_tickets_of_a_station(
+    make_pki: Callable[..., Pki],
+    postgres_server: Server,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    policy = ButterflyPolicy(certificates=40, mix_wait=0, mix_vehicles=1)
+    pki = make_pki(url=lambda domain: postgres_server.create(), butterfly=policy)
+    ec = pki.station("car-1").enrol()
+    first, second = Flock(pki, ec), Flock(pki, ec)
+    with count_overtaken(pki, monkeypatch, second.request) as asked:
+        first.request()
+    with pytest.raises(RefusedButterfly) as caught:
+        asked[0].result()
+    assert caught.value.reason is ButterflyReason.TOO_MANY
+
+
+def test_a_ticket_that_is_confirmed_during_a_top_up_does_not_exceed_the_tickets_of_a_station(
+    make_pki: Callable[..., Pki],
+    postgres_server: Server,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    policy = ButterflyPolicy(certificates=40, mix_wait=0, mix_vehicles=1)
+    pki = make_pki(url=lambda domain: postgres_server.create(), butterfly=policy)
+    car = pki.station("car-1")
+    ec = car.enrol()
+    Flock(pki, ec).request()
+    pki.clock.advance(policy.period)
+    middle = PERIODS.start(PERIODS.at(pki.clock.now) + 3) + 24 * HOUR
+    with pki.ea_database.write(durable=False) as tx:  # the top-up's 40 fit in, and nothing beside them
+        tx.insert(TicketWindow, station=car.known.id, start=middle, end=middle + HOUR, tickets=60)
+    wish, _ = car.wish(ec, attributes=car.attributes(validity_period=hours(middle, 1)))
+    with count_overtaken(pki, monkeypatch, lambda: pki.validate(pki.validation(wish)).code) as asked:
+        assert pki.supply.top_up() == 1
+    assert asked[0].result() == "deniedtoomanycerts"

@@ -69,7 +69,9 @@ _VARIANTS = ("original", "unified")
 
 _STATION, _REQUEST = table_of(Station), table_of(ButterflyRequest)
 _BATCH, _WINDOW = table_of(ButterflyBatch), table_of(TicketWindow)
-_STATUS = Statement(sa.select(_STATION.c.status).where(_STATION.c.id == sa.bindparam("station")))
+_STATUS = Statement(
+    sa.select(_STATION.c.status).where(_STATION.c.id == sa.bindparam("station")).with_for_update()
+)
 _REMEMBERED = table_of(EnrolmentRequest)
 _ANSWER = Statement(sa.select(_REMEMBERED.c.answer).where(_REMEMBERED.c.id == sa.bindparam("key")))
 _TODAY = Statement(
@@ -361,8 +363,7 @@ class ButterflyRegistration:
         wish: _Wish,
     ) -> None:
         """The request's row and first batches. An earlier request of the station ends with what it has."""
-        row = tx.row(_STATUS, station=station.id)
-        if row is None or row[0] != ACTIVE:
+        if not tx_hold_station(tx, station.id):
             raise RefusedButterfly(ButterflyReason.BARRED)
         today = self._clock.time32() // DAY
         most = self._policy.requests_per_day
@@ -483,6 +484,13 @@ class ButterflyRegistration:
         self._ledger.close()
 
 
+def tx_hold_station(tx: Transaction, station: bytes) -> bool:
+    """Nobody else counts requests or tickets of a station until the transaction ends; whether it is active.
+    Before its requests' rows: who would have those first could wait for one that waits for them."""
+    row = tx.row(_STATUS, station=station)
+    return row is not None and row[0] == ACTIVE
+
+
 def add_batches(
     tx: Transaction,
     periods: Periods,
@@ -495,7 +503,8 @@ def add_batches(
 ) -> int:
     """Record a request's batches from a period on, counting their tickets; the first period that has none.
 
-    Stops where the station would hold more tickets at once than its profile allows.
+    Stops where the station would hold more tickets at once than its profile allows. The transaction holds the
+    station (tx_hold_station).
     """
     count, following = policy.certificates, first
     for i in range(first, last + 1):

@@ -24,7 +24,7 @@ import sqlalchemy as sa
 from v2xpki import wire
 from v2xpki.audit import Event
 from v2xpki.authorities.etsi.butterfly_frames import p256_point, pack_archive, pack_chunk, unpack_chunk
-from v2xpki.authorities.etsi.butterfly_ra import add_batches, choose_aa
+from v2xpki.authorities.etsi.butterfly_ra import add_batches, choose_aa, tx_hold_station
 from v2xpki.authorities.etsi.envelope import Generation, OwnKeys, in_time, is_plain_header
 from v2xpki.authorities.etsi.observer import Observer, Silent
 from v2xpki.authorities.etsi.peers import Peer, Peers
@@ -252,7 +252,9 @@ class ButterflySupply:
         except ConfigError:
             return False
         upto = min(last, self._horizon(profile.preload))
-        if following > upto or not tx.run(_MOVE, request=request, was=following, next_period=upto + 1):
+        if following > upto or not tx_hold_station(tx, station):
+            return False
+        if not tx.run(_MOVE, request=request, was=following, next_period=upto + 1):
             return False  # another process was quicker
         first = max(following, self._periods.at(self._clock.time32()))
         add_batches(tx, self._periods, self._policy, profile, station, request, first, upto)
