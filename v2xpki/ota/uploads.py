@@ -91,7 +91,10 @@ class Uploads:
     def show(self, identifier: str, owner: str) -> Upload:
         """How far one is. Raises Refused (UNKNOWN), for another operator's too."""
         folder, length, expires = self._own(identifier, owner)
-        return Upload(identifier, length, (folder / _DATA).stat().st_size, expires)
+        try:
+            return Upload(identifier, length, (folder / _DATA).stat().st_size, expires)
+        except FileNotFoundError:
+            raise _ended() from None
 
     def all(self, owner: str) -> list[Upload]:
         """An operator's, the first that will be forgotten first."""
@@ -99,7 +102,7 @@ class Uploads:
         for folder, described in self._all():
             if described["owner"] == owner:
                 # one that ends in this moment is left out
-                with contextlib.suppress(Refused, FileNotFoundError):
+                with contextlib.suppress(Refused):
                     found.append(self.show(folder.name, owner))
         return sorted(found, key=lambda one: (one.expires, one.id))
 
@@ -227,13 +230,19 @@ def _locked(path: Path) -> Iterator[FileIO]:
     try:
         data = FileIO(path, "r+")
     except FileNotFoundError:
-        raise Refused(Reason.UNKNOWN, "the upload was ended meanwhile") from None
+        raise _ended() from None
     with data:
         try:
             fcntl.flock(data, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Refused(Reason.STATE, "the upload is being written to by another request") from None
+        if not path.exists():  # who had it since it was opened has ended it
+            raise _ended()
         yield data
+
+
+def _ended() -> Refused:
+    return Refused(Reason.UNKNOWN, "the upload was ended meanwhile")
 
 
 def _fill(data: FileIO, blocks: Iterable[bytes], length: int, sha256: bytes | None) -> None:

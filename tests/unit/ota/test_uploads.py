@@ -1,10 +1,12 @@
 """Images come in by pieces: whatever breaks in between, what is kept is what was sent."""
 
 import errno
+import fcntl
 import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -135,6 +137,40 @@ def test_nobody_writes_to_an_image_while_it_is_looked_at(uploads: Uploads) -> No
         uploads.append(upload.id, "engineer", 3, [b""])
     with uploads.finished(upload.id, "engineer"), refused(Reason.STATE):
         uploads.delete(upload.id, "engineer")
+
+
+@pytest.mark.parametrize("use", ["show", "append", "finish"])
+def test_an_upload_that_is_ended_while_it_is_looked_for_is_unknown(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch, use: str
+) -> None:
+    upload = uploads.create("ann", 3)
+    uploads.append(upload.id, "ann", 0, [b"abc"])
+
+    read, lock = module._read, fcntl.flock
+
+    def read_and_ended(folder: Path) -> Any:
+        found = read(folder)
+        monkeypatch.undo()
+        uploads.delete(upload.id, "ann")
+        return found
+
+    def ended_and_locked(*arguments: Any) -> None:
+        monkeypatch.undo()
+        uploads.delete(upload.id, "ann")
+        lock(*arguments)
+
+    if use == "show":
+        monkeypatch.setattr(module, "_read", read_and_ended)
+    else:
+        monkeypatch.setattr(fcntl, "flock", ended_and_locked)
+    with refused(Reason.UNKNOWN):
+        if use == "show":
+            uploads.show(upload.id, "ann")
+        elif use == "append":
+            uploads.append(upload.id, "ann", 3, [])
+        else:
+            with uploads.finished(upload.id, "ann"):
+                pass
 
 
 def test_an_abandoned_upload_is_forgotten(uploads: Uploads, clock: FixedClock, tmp_path: Path) -> None:
