@@ -124,7 +124,15 @@ class CrlGenerator:
 
     def issue_due(self) -> list[bytes]:
         """Sign every CRL that is due; their octets. Errors as issue."""
-        return [octets for series in self.due() if (octets := self.issue(series)) is not None]
+        made = []
+        for series in self.due():
+            octets = self.issue(series)
+            # What another process has signed instead may have been gathered before what this one is to name.
+            if octets is None and series in self.due():
+                octets = self.issue(series)
+            if octets is not None:
+                made.append(octets)
+        return made
 
     def issue(self, series: int) -> bytes | None:
         """Sign the next CRL of a series: COER of a SecuredCrl; None where another process does it just now.

@@ -153,6 +153,27 @@ def test_a_crl_of_a_slow_process_does_not_follow_one_that_names_more(
     assert len(added) == len(current(lab).linked) == 1
 
 
+def test_what_a_quicker_process_s_crl_does_not_name_is_in_the_next_one(
+    lab: CaseLab, monkeypatch: pytest.MonkeyPatch
+):
+    slow, last = lab.generator(lab.ma_database), lab.crls._last
+    lab.crls.issue_due()
+    lab.clock.advance(1)
+    add(lab)
+
+    def overtaken(series: int) -> object:
+        found = last(series)
+        monkeypatch.undo()
+        with monkeypatch.context() as before:
+            before.setattr(lab.crls, "_entries", lambda *_: [])  # it looked before the entry came
+            assert lab.crls.issue(series) is not None
+        return found
+
+    monkeypatch.setattr(slow, "_last", overtaken)
+    assert len(slow.issue_due()) == 1
+    assert len(current(lab).linked) == 1
+
+
 def test_what_the_distribution_centre_did_not_take_is_given_to_it_again(lab: CaseLab):
     lab.crls.issue_due()
     lab.shelf.down = True
