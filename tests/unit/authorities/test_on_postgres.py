@@ -6,11 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from tests.support.butterfly import PERIODS, POLICY, Flock, work
 from tests.support.etsi import Pki, Spoilt, hours, rows
-from tests.support.postgres import Server, postgres_server  # noqa: F401
+from tests.support.postgres import Server, done_or_waiting, postgres_server  # noqa: F401
 from v2xpki.authorities.etsi import tickets
 from v2xpki.authorities.etsi.reasons import ButterflyReason, RefusedButterfly
 from v2xpki.config import ButterflyPolicy, EaPolicy
@@ -99,15 +98,10 @@ def count_overtaken(
     it. It is done before that count is used, unless it waits for a lock."""
     most, asked = tickets.most_at_once, list[Future[Any]]()
 
-    def waits() -> bool:
-        with pki.ea_database.read() as tx:
-            return bool(tx.execute(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")).scalar())
-
     def overtaken(windows: Any) -> int:
         monkeypatch.undo()
         asked.append(pool.submit(call))
-        while not asked[0].done() and not waits():
-            pass
+        done_or_waiting(asked[0], pki.ea_database)
         return most(windows)
 
     with ThreadPoolExecutor(1) as pool:

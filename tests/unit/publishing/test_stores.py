@@ -1,12 +1,14 @@
 """The databases behind publishing, SQLite and PostgreSQL alike: places, leases, numbers, revocations."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.postgres import done_or_waiting
 from v2xpki.authorities.etsi.distribution import LOOK, Distribution, Publisher
 from v2xpki.errors import AlreadyRecorded, InvalidList
-from v2xpki.store import Database, upgrade
+from v2xpki.store import Database, dc, upgrade
 from v2xpki.store.auditing import examine
 from v2xpki.store.dc import LEASE, DcStore, Kind, Publication, Recorded
 from v2xpki.store.root import Revocation
@@ -120,6 +122,30 @@ def test_what_is_ahead_is_counted_and_what_is_late_is_told(store):
     assert (present.ahead, present.covered, present.overdue) == (2, NOW + 1200, None)
     (present,) = store.present_lists(NOW + 100)
     assert present.overdue == NOW + 100
+
+
+@pytest.mark.postgres
+def test_crls_that_come_at_once_each_have_a_place_and_the_same_one_has_it_once(
+    postgres_server, fixed_clock, monkeypatch
+):
+    """With SQLite the second waits from its beginning."""
+    place_of, calls, url = dc._place_of, [], postgres_server.create()
+    with Database.open(url, clock=fixed_clock) as database, ThreadPoolExecutor(1) as pool:
+        upgrade(database, "dc")
+        store = DcStore(database)
+
+        def overtaken(tx, entry):
+            found = place_of(tx, entry)
+            monkeypatch.undo()
+            calls.append(pool.submit(store.publish, [first, second], NOW))
+            done_or_waiting(calls[0], database)
+            return found
+
+        first, second = (full(0, NOW + at, kind=Kind.CRL) for at in (0, 1))
+        monkeypatch.setattr(dc, "_place_of", overtaken)
+        assert store.publish([first], NOW) == Recorded(1, 0, 0)
+        assert calls[0].result() == Recorded(1, 1, 0)
+        assert len(list(store.full_lists(Kind.CRL, ROOT))) == 2
 
 
 # --- the lease -------------------------------------------------------------------------------------------
