@@ -1,7 +1,7 @@
 """An SCMS in one process for revocations: ACA, both LAs, an RA's rows, an MA; vehicles with certificates."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,11 +105,14 @@ class Vehicle:
 
 
 class CaseLab:
-    """Everything that a case passes through."""
+    """Everything that a case passes through. new_url: where the databases of ACA, RA and MA are, each."""
 
-    def __init__(self, folder: Path, *, policy: AcaPolicy | None = None) -> None:
-        self.folder, self.clock = folder, FixedClock(NOW)
-        self.scms = ScmsLaboratory(folder, NotingKeystore(folder / "notes"), self.clock, policy=policy)
+    def __init__(
+        self, folder: Path, *, policy: AcaPolicy | None = None, new_url: Callable[[], str] | None = None
+    ) -> None:
+        self.folder, self.clock, self._new_url = folder, FixedClock(NOW), new_url
+        url, notes = None if new_url is None else new_url(), NotingKeystore(folder / "notes")
+        self.scms = ScmsLaboratory(folder, notes, self.clock, url=url, policy=policy)
         lab, self.la_keys = self.scms, tuple(MemoryKey.generate(Curve.NIST_P256) for _ in LA_IDS)
         self.la_certificates = tuple(
             self.component("LA", key, la_id=int.from_bytes(la_id, "big"))
@@ -165,7 +168,8 @@ class CaseLab:
         )
 
     def database(self, domain: str) -> Database:
-        database = Database.open(f"sqlite:///{self.folder}/{domain}.db", clock=self.clock)
+        url = self._new_url() if self._new_url else f"sqlite:///{self.folder}/{domain}.db"
+        database = Database.open(url, clock=self.clock)
         upgrade(database, domain)
         return database
 

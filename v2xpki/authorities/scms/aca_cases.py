@@ -27,6 +27,7 @@ from v2xpki.time import HOUR, Clock
 
 _T, _D = table_of(CaseOfRevocation).c, table_of(CasesOfDay).c
 _CASE = Statement(sa.select(_T.certificate).where(_T.id == sa.bindparam("id", type_=_T.id.type)))
+_NO_CASE = Statement(sa.delete(CaseOfRevocation).where(_T.id == sa.bindparam("case", type_=_T.id.type)))
 _DAY = Statement(
     sa.select(_D.day, _D.count).where(_D.ma == sa.bindparam("ma", type_=_D.ma.type)).with_for_update()
 )
@@ -83,16 +84,18 @@ class AcaCaseBook:
         digest = self._database.blind("case certificate", named.digest)[:16]
         reason = None
         with self._database.write(durable=True) as tx:
-            recorded = tx.row(_CASE, id=case_id)
-            if recorded is not None:
-                if not hmac.compare_digest(bytes(recorded[0]), digest):
-                    reason = PartReason.OTHER_CERTIFICATE
-            elif not self._tx_count(tx, ma):
-                reason = PartReason.TOO_MANY
+            # before it is counted: who asks the same meanwhile waits for what comes of this
+            end = named.end + -named.end % HOUR
+            if tx.insert_if_new(CaseOfRevocation, id=case_id, certificate=digest, expires=end):
+                if self._tx_count(tx, ma):
+                    tx.audit(Event.CASE_PARTS_GIVEN, case=case_id)
+                else:
+                    tx.run(_NO_CASE, case=case_id)
+                    reason = PartReason.TOO_MANY
             else:
-                end = named.end + -named.end % HOUR
-                tx.insert(CaseOfRevocation, id=case_id, certificate=digest, expires=end)
-                tx.audit(Event.CASE_PARTS_GIVEN, case=case_id)
+                recorded = tx.row(_CASE, id=case_id)
+                if recorded is None or not hmac.compare_digest(bytes(recorded[0]), digest):
+                    reason = PartReason.OTHER_CERTIFICATE
             if reason is not None:
                 tx.audit(Event.CASE_REFUSED, case=case_id, reason=reason.name.lower())
         if reason is not None:

@@ -104,18 +104,20 @@ class RaCaseBook:
             return None
         request, j = found
         with self._database.write(durable=True) as tx:
-            recorded = tx.row(_CASE, id=case_id)
+            row, end = tx.row(_REQUEST, request=request), self._periods.end(i)
+            # before anything is done: who asks the same meanwhile waits for what comes of this
+            new = row is not None and tx.insert_if_new(
+                RaCase, id=case_id, request=request, period=i, j=j, expires=end + -end % 3600
+            )
+            recorded = None if new else tx.row(_CASE, id=case_id)
             other = recorded is not None and (bytes(recorded[0]), *recorded[1:]) != (request, i, j)
-            row = tx.row(_REQUEST, request=request)
             if other:
                 tx.audit(Event.CASE_REFUSED, case=case_id, reason=PartReason.OTHER_CERTIFICATE.name.lower())
             elif row is not None:
                 device = bytes(row[0])
                 stopped = self._tx_block(tx, device)
                 chains = self._tx_chains(tx, device, request)
-                if recorded is None:
-                    end = self._periods.end(i)
-                    tx.insert(RaCase, id=case_id, request=request, period=i, j=j, expires=end + -end % 3600)
+                if new:
                     tx.audit(Event.CASE_TRACED, case=case_id, chains=len(chains), batches=stopped)
         if other:
             raise RefusedParts(PartReason.OTHER_CERTIFICATE)

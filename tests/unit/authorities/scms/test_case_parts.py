@@ -2,18 +2,22 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from tests.support.misbehaviour import CaseLab, keys_of
+from tests.support.postgres import Server, done_or_waiting
+from v2xpki.audit import Event
 from v2xpki.authorities.scms.aca_policy import DAY, AcaPolicy
 from v2xpki.authorities.scms.case_parts import Part, PartReason, RefusedParts, open_part, seal
 from v2xpki.authorities.scms.la_reasons import CaseReason, RefusedCase
 from v2xpki.authorities.scms.peers import SealedParts, TracedParts
 from v2xpki.crypto import Certificate
 from v2xpki.errors import AuditError
+from v2xpki.store.base import AuditRow
 from v2xpki.store.ra import BLOCKED, STOPPED, WAITING, RaBatch, RaDevice
 
 CASE, OTHER = b"case of the MA 1", b"case of the MA 2"
@@ -119,6 +123,41 @@ def test_cases_are_forgotten_with_their_certificates(lab: CaseLab):
     assert lab.aca_cases.purge() == lab.ra_cases.purge() == 0
     lab.clock.now = named.end + 3600
     assert lab.aca_cases.purge() == lab.ra_cases.purge() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("half", ["ACA", "RA"])
+def test_a_case_that_is_asked_about_twice_at_once_is_recorded_once_and_answered_twice(
+    tmp_path: Path, postgres_server: Server, monkeypatch: pytest.MonkeyPatch, half: str
+):
+    """With SQLite the second waits from its beginning."""
+    lab = CaseLab(tmp_path, new_url=postgres_server.create, policy=AcaPolicy(cases_per_day=1))
+    named = lab.vehicle().of(0)[0]
+    if half == "RA":
+        sealed = parts(lab, named)
+    book, step = {"ACA": (lab.aca_cases, "_tx_count"), "RA": (lab.ra_cases, "_tx_block")}[half]
+    take, second = getattr(book, step), list[Future[object]]()
+
+    def ask() -> object:
+        return parts(lab, named) if half == "ACA" else traced(lab, sealed)
+
+    def overtaken(*arguments: object) -> object:
+        monkeypatch.undo()
+        second.append(pool.submit(ask))
+        done_or_waiting(second[0], lab.ra_database)
+        return take(*arguments)
+
+    monkeypatch.setattr(book, step, overtaken)
+    with ThreadPoolExecutor(1) as pool:
+        assert ask() and second[0].result()
+    database, event = {
+        "ACA": (lab.scms.database, Event.CASE_PARTS_GIVEN),
+        "RA": (lab.ra_database, Event.CASE_TRACED),
+    }[half]
+    with database.read() as tx:
+        told = tx.execute(sa.select(AuditRow.event).where(AuditRow.event == event)).all()
+    assert len(told) == 1
+    lab.close()
 
 
 # --- the RA -------------------------------------------------------------------------------------------------
