@@ -50,7 +50,7 @@ class Approvals:
         record is purged, and where another request of the same key was granted.
         """
         with self._database.read() as tx:
-            return self._standing(tx, request)
+            return self._standing(tx, request, tx.row(_STANDING, request=request.digest))
 
     def tx_claim(self, tx: Transaction, request: CaRequest, record: bytes) -> None:
         """Claim the request for an issuance record that this transaction saves. Raises as `standing`."""
@@ -58,14 +58,14 @@ class Approvals:
             CaApproval, request=request.digest, key=request.key_digest, former=request.former, record=record
         ):
             return
-        if self._standing(tx, request) is not None:
-            raise CeremonyRefused("the request was granted meanwhile; run it again for its certificate")
         row = tx.row(_STANDING, request=request.digest)
+        if self._standing(tx, request, row) is not None:
+            raise CeremonyRefused("the request was granted meanwhile; run it again for its certificate")
+        # of this very record: another one since is not void
         if row is None or tx.run(_TAKE_OVER, of_request=request.digest, old=row[0], new=record) != 1:
             raise CeremonyRefused("the request is being certified elsewhere")
 
-    def _standing(self, tx: Transaction, request: CaRequest) -> Certificate | None:
-        row = tx.row(_STANDING, request=request.digest)
+    def _standing(self, tx: Transaction, request: CaRequest, row: Any) -> Certificate | None:
         if row is None:
             other = tx.row(_OF_KEY, key=request.key_digest)
             if other is not None:
