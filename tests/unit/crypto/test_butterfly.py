@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from v2xpki import wire
@@ -165,6 +165,8 @@ def test_all_cocoons_of_a_station_differ() -> None:
 @given(scalars, scalars, st.lists(scalars, max_size=4))
 @settings(max_examples=25, deadline=None)
 def test_both_groups_give_the_same(a: bytes, k: bytes, fs: list[bytes]) -> None:
+    minus_a = (ORDER - int.from_bytes(a, "big")).to_bytes(32, "big")
+    assume(minus_a not in (k, *fs))  # infinity, which has a test of its own
     one, other = LibcryptoGroup(), PortableGroup()
     (point,) = one.multiples_of_base([a])
     assert other.multiples_of_base([a]) == [point]

@@ -30,6 +30,10 @@ from v2xpki.wire import dot2
 
 P256 = Curve.NIST_P256
 scalars = st.integers(1, ORDER - 1).map(lambda n: n.to_bytes(32, "big"))
+# private, shift, k; the point of infinity, which no sum may be, has a test of its own
+rows_of_scalars = st.tuples(scalars, scalars, scalars).filter(
+    lambda row: sum(int.from_bytes(scalar, "big") for scalar in row[:2]) != ORDER
+)
 AES = [bytes([n]) * 16 for n in range(20)]
 OFF_CURVE = b"\x02" + b"\xff" * 32
 
@@ -106,7 +110,7 @@ def test_a_bare_key_is_named_by_the_hash_of_its_encoding():
     assert key == b"\0\x80"
 
 
-@given(st.lists(st.tuples(scalars, scalars, scalars), max_size=5))
+@given(st.lists(rows_of_scalars, max_size=5))
 @settings(max_examples=25, deadline=None)
 def test_both_groups_certify_and_agree_alike(rows):
     one, other = LibcryptoGroup(), PortableGroup()
