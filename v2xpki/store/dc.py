@@ -18,9 +18,10 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from v2xpki.audit import Event
 from v2xpki.errors import AlreadyRecorded, InvalidList
-from v2xpki.store.base import AuditHead, DcBase, Setting, table_of
+from v2xpki.store.base import AuditHead, DcBase, table_of
 from v2xpki.store.database import Database, Transaction
 from v2xpki.store.statement import Statement
+from v2xpki.store.turns import tx_alone
 
 #: Seconds that a lease holds unless it is renewed or its holder dies.
 LEASE = 30
@@ -166,8 +167,6 @@ _PUBLISH = Statement(
     .where(_T.id == sa.bindparam("row", type_=_T.id.type, required=True), _T.published.is_(None))
     .values(published=sa.bindparam("now", type_=_T.published.type, required=True))
 )
-# One that gives places away at a time, where the database has several writers.
-_ALONE = Statement(sa.select(Setting.name).where(Setting.name == "domain").with_for_update())
 _TOP = Statement(
     sa.select(_T.number, _T.sequence)
     .where(*_place(delta=False))
@@ -237,7 +236,7 @@ class DcStore:
         """
         counts = {_NEW: 0, _KNOWN: 0, _OLDER: 0}
         with self._database.write(durable=True) as tx:
-            tx.row(_ALONE)
+            tx_alone(tx)
             for entry in sorted(publications, key=lambda entry: (entry.this_update, entry.delta)):
                 state, number = _place_of(tx, entry)
                 counts[state] += 1

@@ -28,8 +28,9 @@ from v2xpki.crypto import hash_octets
 from v2xpki.errors import AlreadyRecorded, ConfigError
 from v2xpki.issuance import CrlSigner, recover, tx_complete, tx_save
 from v2xpki.store import Database, Statement
-from v2xpki.store.base import IssuanceRecord, Setting, table_of
+from v2xpki.store.base import IssuanceRecord, table_of
 from v2xpki.store.ma import RevokedEntry, SignedCrl
+from v2xpki.store.turns import tx_alone
 from v2xpki.time import Clock
 from v2xpki.trust.scms_crl import (
     CrlSchedule,
@@ -45,8 +46,6 @@ _LAST_INDEX = 0xFF  # indexWithinI is a Uint8
 _ISSUED = "issued"
 
 _e, _s, _r = table_of(RevokedEntry).c, table_of(SignedCrl).c, table_of(IssuanceRecord).c
-# One that gives an issueDate away at a time, where the database has several writers.
-_ALONE = Statement(sa.select(Setting.name).where(Setting.name == "domain").with_for_update())
 _LISTED = Statement(
     sa.update(RevokedEntry).where(_e.id == sa.bindparam("entry", type_=_e.id.type)).values(listed=1)
 )
@@ -149,7 +148,7 @@ class CrlGenerator:
         try:
             with self._database.write(durable=True) as tx:
                 # Whose issueDate came since this one looked may name more than this one would.
-                tx.row(_ALONE)
+                tx_alone(tx)
                 since = sa.select(_s.issue_date).where(
                     _s.craca == self._craca,
                     _s.series == series,
