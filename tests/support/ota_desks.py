@@ -1,6 +1,8 @@
 """The operators' interface of both repositories in one process: the admin's application, whose calls go to
 the roles' applications without a socket between them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 from flask import Flask
 
 from tests.support.ota_director import Depot
-from tests.support.ota_repository import Scene
+from tests.support.ota_repository import NOW, Scene
 from tests.support.provenance import new_key, policy_text
 from v2xpki.config import Instance, Settings
 from v2xpki.ota.desk import Operator
@@ -18,6 +20,7 @@ from v2xpki.ota.image_desk import ImageDesk
 from v2xpki.ota.kinds import DIRECTOR
 from v2xpki.ota.releases import ReleaseFollower
 from v2xpki.ota.repository import Repository
+from v2xpki.time import FixedClock
 from v2xpki.web.admin_ota import ota_blueprint
 from v2xpki.web.base import bare_app
 from v2xpki.web.ota_desk import OPERATOR_HEADER, desk_blueprint
@@ -115,3 +118,14 @@ class Desks:
         return self.admin.test_client().open(
             "/api/v1/ota/" + path, method=method, json=json, headers=headers, **more
         )
+
+
+@contextmanager
+def desks_of_both(folder: Path) -> Iterator[Desks]:
+    """With a Director and an image repository that have begun, at NOW."""
+    depot = Depot(folder, FixedClock(NOW))
+    made = Desks(folder, depot=depot)
+    made.begin()
+    yield made
+    made.image.database.close()
+    depot.database.close()

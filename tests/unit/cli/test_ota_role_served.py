@@ -7,22 +7,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests.support.ota_desks import Desks
-from tests.support.ota_director import Depot
+from tests.support.ota_desks import Desks, desks_of_both
 from tests.support.ota_https import Https, served
-from tests.support.ota_repository import NOW
 from v2xpki.cli import main
-from v2xpki.time import FixedClock, iso_from_time32
+from v2xpki.time import iso_from_time32
 
 
 @pytest.fixture
 def desks(tmp_path: Path) -> Iterator[Desks]:
-    depot = Depot(tmp_path, FixedClock(NOW))
-    made = Desks(tmp_path, depot=depot)
-    made.begin()
-    yield made
-    made.image.database.close()
-    depot.database.close()
+    with desks_of_both(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

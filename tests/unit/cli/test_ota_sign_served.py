@@ -8,25 +8,18 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from tests.support.ota_desks import Desks
-from tests.support.ota_director import Depot
+from tests.support.ota_desks import Desks, desks_of_both
 from tests.support.ota_https import served
-from tests.support.ota_repository import NOW
 from v2xpki.cli import main
 from v2xpki.ota.signing_files import RequestFile
-from v2xpki.time import FixedClock
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
 def desks(tmp_path: Path) -> Iterator[Desks]:
-    depot = Depot(tmp_path, FixedClock(NOW))
-    made = Desks(tmp_path, depot=depot)
-    made.begin()
-    yield made
-    made.image.database.close()
-    depot.database.close()
+    with desks_of_both(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
